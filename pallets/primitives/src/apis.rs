@@ -1,0 +1,120 @@
+//! Runtime APIs: what user interfaces, tools and the node read without knowing storage keys.
+
+use crate::{
+	AccountId, Balance, BlockNumber, Commitment, InputDigest, JobDigest, LapseReason, LeaseId,
+	ModelId, OutputDigest, Parameters, ProgramDigest, SlotId, WeightsRoot, WorkerKey,
+};
+use alloc::vec::Vec;
+use codec::{Decode, Encode};
+use scale_info::TypeInfo;
+#[cfg(feature = "std")]
+use serde::{Deserialize, Serialize};
+
+/// How far a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "std", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "std", serde(tag = "phase", rename_all = "snake_case"))]
+pub enum JobPhase {
+	/// Slots are assigned, accepted or committed; not all have committed or closed.
+	Claiming,
+	/// Every slot has committed or closed in block `closed_at`; reveals may follow when it is final.
+	Revealing {
+		/// The block that closed the commit phase.
+		closed_at: BlockNumber,
+	},
+	/// Revealed; the challenge window runs.
+	Window {
+		/// Last block of the window.
+		closes_at: BlockNumber,
+	},
+}
+
+/// State of a slot.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "std", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "std", serde(tag = "state", rename_all = "snake_case"))]
+pub enum SlotStateView {
+	/// Assigned to its party, to be accepted or committed by a block.
+	Assigned {
+		/// Whether the party has accepted.
+		accepted: bool,
+		/// Last block for what is owed next.
+		due_at: BlockNumber,
+	},
+	/// A commitment is posted.
+	Committed {
+		/// The commitment.
+		commitment: Commitment,
+	},
+	/// The claim is open.
+	Revealed {
+		/// The claimed output.
+		output: OutputDigest,
+		/// Steps claimed; zero for an invalid input.
+		count: u32,
+	},
+	/// Ended without a claim.
+	Lapsed {
+		/// Why.
+		reason: LapseReason,
+	},
+	/// Convicted.
+	Guilty,
+}
+
+/// A slot, as the outside sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "std", derive(Serialize, Deserialize))]
+pub struct SlotView {
+	/// Its id.
+	pub id: SlotId,
+	/// The provider whose duty it is.
+	pub party: AccountId,
+	/// The worker key that accepted.
+	pub worker: Option<WorkerKey>,
+	/// Where it stands.
+	pub state: SlotStateView,
+}
+
+/// An open job, as the outside sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "std", derive(Serialize, Deserialize))]
+pub struct JobView {
+	/// Who pays.
+	pub tenant: AccountId,
+	/// Under which lease.
+	pub lease: LeaseId,
+	/// What is run.
+	pub model: ModelId,
+	/// Its program.
+	pub program: ProgramDigest,
+	/// Its weights.
+	pub weights: WeightsRoot,
+	/// On what.
+	pub input: InputDigest,
+	/// In which shape.
+	pub parameters: Parameters,
+	/// The most that can be charged.
+	pub price_max: Balance,
+	/// What the tenant declared to be at risk.
+	pub value_at_risk: Balance,
+	/// How far it is.
+	pub phase: JobPhase,
+	/// Its slots.
+	pub slots: Vec<SlotView>,
+}
+
+sp_api::decl_runtime_apis! {
+	/// Jobs that have not been settled yet. Settled ones live in events and in the receipts root of
+	/// their block's header.
+	pub trait JobsApi {
+		/// An open job.
+		fn job(digest: JobDigest) -> Option<JobView>;
+		/// Open slots of a provider.
+		fn duties(provider: AccountId) -> Vec<SlotId>;
+		/// The lowest nonce that a tenant's next job may state.
+		fn next_nonce(tenant: AccountId) -> u64;
+		/// Whether jobs are paused, and the clock that deadlines count by.
+		fn clock() -> (bool, BlockNumber);
+	}
+}

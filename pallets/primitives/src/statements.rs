@@ -1,0 +1,75 @@
+//! What a worker key signs. Every statement opens with its own domain string and the genesis hash,
+//! and names its slot, so none can be taken for another, on this chain or on another one.
+
+use crate::{Commitment, JobDigest, OutputDigest, SlotId};
+use alloc::vec::Vec;
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+use sp_core::H256;
+
+/// Proof of possession: this worker key agrees to act for `owner` on this chain.
+pub fn worker_statement(genesis: &H256, owner: &impl Encode) -> Vec<u8> {
+	("assay/worker/1", genesis, owner).encode()
+}
+
+/// A sign of life in a duty period.
+pub fn heartbeat_statement(genesis: &H256, owner: &impl Encode, period: u32) -> Vec<u8> {
+	("assay/heartbeat/1", genesis, owner, period).encode()
+}
+
+/// Acceptance of a slot.
+pub fn accept_statement(genesis: &H256, job: &JobDigest, slot: SlotId) -> Vec<u8> {
+	("assay/accept/1", genesis, job, slot).encode()
+}
+
+/// Posting of a commitment.
+pub fn commit_statement(
+	genesis: &H256,
+	job: &JobDigest,
+	slot: SlotId,
+	commitment: &Commitment,
+) -> Vec<u8> {
+	("assay/commitment/1", genesis, job, slot, commitment).encode()
+}
+
+/// A finalised block that a reveal rests on. Signed with the claim: a reveal copied from the pool
+/// cannot be moved to another fork.
+#[derive(
+	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen,
+)]
+pub struct Anchor {
+	/// Height of the block that closed the commit phase.
+	pub number: u32,
+	/// Its hash.
+	pub hash: H256,
+}
+
+/// The attested result: this worker claims this output for this slot of this job.
+pub fn claim_statement(
+	genesis: &H256,
+	job: &JobDigest,
+	slot: SlotId,
+	output: &OutputDigest,
+	anchor: &Anchor,
+) -> Vec<u8> {
+	("assay/claim/1", genesis, job, slot, output, anchor).encode()
+}
+
+/// The commitment to an output. The worker key is inside, so a copied one cannot be revealed.
+pub fn commitment(
+	genesis: &H256,
+	job: &JobDigest,
+	slot: SlotId,
+	worker: &impl Encode,
+	salt: &H256,
+	output: &OutputDigest,
+) -> Commitment {
+	let statement = ("assay/commit/1", genesis, job, slot, worker, salt, output).encode();
+	Commitment(H256(sp_io::hashing::blake2_256(&statement)))
+}
+
+/// The salt of a slot's commitment: derived, never drawn anew, so a worker that lost everything but
+/// its node's secret can still reveal.
+pub fn salt(secret: &[u8; 32], job: &JobDigest, slot: SlotId) -> H256 {
+	H256(sp_io::hashing::blake2_256(&("assay/salt/1", secret, job, slot).encode()))
+}

@@ -1,0 +1,118 @@
+//! What pallets ask of each other.
+
+use crate::{
+	CostForm, JobDigest, LeaseId, ModelId, PaymentKind, ProgramDigest, SlashReason, SlotId,
+	WeightsRoot, WorkerKey,
+};
+use alloc::vec::Vec;
+use sp_runtime::{DispatchError, DispatchResult};
+
+/// Bonded stake, as those who hold parties to their word see it.
+pub trait Stake<AccountId, Balance> {
+	/// Active bond: pledged or free, without what is unbonding.
+	fn bonded(who: &AccountId) -> Balance;
+	/// Active bond that no slot holds.
+	fn free(who: &AccountId) -> Balance;
+	/// Lock `amount` of free bond to a slot. Pledges add, they are never shared.
+	fn pledge(who: &AccountId, slot: SlotId, amount: Balance) -> DispatchResult;
+	/// What a slot holds of a bond.
+	fn pledged(who: &AccountId, slot: SlotId) -> Balance;
+	/// Give what is left of a slot's pledge back to the free bond. Returns it; zero if none.
+	fn release(who: &AccountId, slot: SlotId) -> Balance;
+	/// Take up to `amount` of a slot's pledge. Up to `compensation.1` of it goes to
+	/// `compensation.0`, the rest to the slash sink. Returns what was taken. Never fails: what cannot
+	/// be paid out goes to the sink.
+	fn slash(
+		who: &AccountId,
+		slot: SlotId,
+		amount: Balance,
+		compensation: Option<(&AccountId, Balance)>,
+		reason: SlashReason,
+	) -> Balance;
+}
+
+/// Who may work.
+pub trait Providers<AccountId> {
+	/// Registered, not draining, and heard of in one of the last two duty periods.
+	fn may_take_work(who: &AccountId) -> bool;
+	/// The key that acts for a provider now.
+	fn worker_key(who: &AccountId) -> Option<WorkerKey>;
+	/// The provider that a key acts for now.
+	fn provider_of(key: &WorkerKey) -> Option<AccountId>;
+	/// A lease or a slot begins to bind the provider: it may not leave before it ends.
+	fn engage(who: &AccountId) -> DispatchResult;
+	/// The end of what [`Providers::engage`] began.
+	fn disengage(who: &AccountId);
+}
+
+/// A registered model, as a lease or a job needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelInfo<AccountId, Balance> {
+	/// Digest of its program.
+	pub program: ProgramDigest,
+	/// Root of its weights.
+	pub weights: WeightsRoot,
+	/// Who earns the royalty.
+	pub owner: AccountId,
+	/// Royalty for each compute unit, part of the price.
+	pub royalty_per_unit: Balance,
+	/// Cost and shape limits of the program.
+	pub cost: CostForm,
+	/// A retired model takes no new lease and no new job.
+	pub retired: bool,
+}
+
+/// Registered models.
+pub trait Models<AccountId, Balance> {
+	/// A model by id.
+	fn model(id: ModelId) -> Option<ModelInfo<AccountId, Balance>>;
+	/// An open job begins to use a model: its program stays until the job ends.
+	fn job_opened(id: ModelId) -> DispatchResult;
+	/// The end of what [`Models::job_opened`] began.
+	fn job_closed(id: ModelId);
+}
+
+/// An agreement, as a job needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseInfo<AccountId, Balance> {
+	/// Who pays.
+	pub tenant: AccountId,
+	/// Who computes.
+	pub provider: AccountId,
+	/// What is run.
+	pub model: ModelId,
+	/// Price of one compute unit, the model's royalty included.
+	pub price_per_unit: Balance,
+	/// Escrow that no job holds.
+	pub free: Balance,
+}
+
+/// One share of a job's price.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payment<AccountId, Balance> {
+	/// Who gets it.
+	pub to: AccountId,
+	/// How much.
+	pub amount: Balance,
+	/// What for.
+	pub kind: PaymentKind,
+}
+
+/// Leases and the escrow they hold.
+pub trait Leases<AccountId, Balance> {
+	/// A lease that takes jobs now: open, not expired.
+	fn open_lease(id: LeaseId) -> Result<LeaseInfo<AccountId, Balance>, DispatchError>;
+	/// Move `amount` of the lease's free escrow to a job of `units` units. Fails where the escrow or
+	/// the agreed rate does not suffice.
+	fn reserve(id: LeaseId, job: JobDigest, amount: Balance, units: u64) -> DispatchResult;
+	/// End a job's reservation: pay each share out of it, return the rest to the lease. A share that
+	/// cannot be paid goes to the treasury. Never fails. Returns what was paid in all.
+	fn settle(
+		id: LeaseId,
+		job: JobDigest,
+		reserved: Balance,
+		payments: Vec<Payment<AccountId, Balance>>,
+	) -> Balance;
+	/// Tenants with an open lease at this provider: who may use its data listener.
+	fn tenants_of(provider: &AccountId) -> Vec<AccountId>;
+}
