@@ -1,0 +1,66 @@
+//! The seam between the executor and whatever computes.
+
+use crate::{Outcome, Parameters, Program};
+use std::{fmt, sync::Arc};
+
+/// Something that computes programs, byte for byte as the reference does.
+pub trait Backend: Send + Sync {
+	/// Short name: `reference`, `cpu`, `cuda`.
+	fn name(&self) -> &'static str;
+
+	/// Makes a program and its weights ready to run.
+	fn load(
+		&self,
+		program: Arc<Program>,
+		weights: Arc<[u8]>,
+	) -> Result<Arc<dyn Model>, BackendError>;
+}
+
+/// A program with its weights, ready to run.
+pub trait Model: Send + Sync {
+	/// Runs one input. Every input of a valid program has an outcome; errors are the machine's.
+	fn run(&self, input: &[u8], parameters: &Parameters) -> Result<Outcome, BackendError>;
+}
+
+/// Why a backend could not compute. It never says anything about the input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BackendError {
+	/// The program does not pass validation.
+	Program(crate::ProgramError),
+	/// The weights blob has another length than the program says.
+	WeightsLength {
+		/// Bytes that the program asks for.
+		expected: u64,
+		/// Bytes that are there.
+		actual: u64,
+	},
+	/// The program uses something this backend does not have.
+	Unsupported(String),
+	/// The machine lacks memory for it.
+	OutOfMemory,
+	/// The device failed.
+	Device(String),
+}
+
+impl fmt::Display for BackendError {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		match self {
+			Self::Program(error) => write!(f, "the program is not valid: {error}"),
+			Self::WeightsLength { expected, actual } => {
+				write!(f, "the weights blob has {actual} bytes, the program asks for {expected}")
+			},
+			Self::Unsupported(what) => write!(f, "this backend does not support {what}"),
+			Self::OutOfMemory => f.write_str("not enough memory"),
+			Self::Device(what) => write!(f, "the device failed: {what}"),
+		}
+	}
+}
+
+impl std::error::Error for BackendError {}
+
+impl From<crate::ProgramError> for BackendError {
+	fn from(error: crate::ProgramError) -> Self {
+		Self::Program(error)
+	}
+}

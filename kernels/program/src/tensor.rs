@@ -1,0 +1,163 @@
+//! What is known of a tensor before a program runs.
+
+use crate::{limits, OperatorError};
+use alloc::vec::Vec;
+use codec::{Decode, Encode};
+
+/// Number of the operator that makes the tensor; the first operator makes tensor 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub struct TensorId(pub u16);
+
+/// Number of a tensor of the weights blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub struct WeightId(pub u16);
+
+/// One dimension of a tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dim {
+	/// The same in every run.
+	Fixed(u32),
+	/// The batch of the parameters.
+	Batch,
+	/// The sequence of the parameters.
+	Sequence,
+}
+
+impl Dim {
+	/// Its size in a run.
+	pub fn size(self, batch: u32, sequence: u32) -> u32 {
+		match self {
+			Self::Fixed(size) => size,
+			Self::Batch => batch,
+			Self::Sequence => sequence,
+		}
+	}
+}
+
+/// What the elements of a tensor are. Elements are stored little-endian, row-major.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+	/// int32 token ids, each below `vocabulary`, or -1 for padding.
+	Tokens {
+		/// Number of tokens.
+		vocabulary: u32,
+	},
+	/// int32 fixed point: the real value is the element divided by `2^fraction`.
+	Fixed {
+		/// Fraction bits.
+		fraction: u8,
+	},
+	/// int16, each within `-Q..=Q` with `Q = 2^(bits-1) - 1`.
+	Quantised {
+		/// 8 or 12.
+		bits: u8,
+	},
+}
+
+impl Kind {
+	/// Bytes of one element.
+	pub fn element_bytes(self) -> u32 {
+		match self {
+			Self::Tokens { .. } | Self::Fixed { .. } => 4,
+			Self::Quantised { .. } => 2,
+		}
+	}
+}
+
+/// `Q = 2^(bits-1) - 1`, the largest magnitude of a quantised element: 127 or 2047.
+pub fn quantised_limit(bits: u8) -> i64 {
+	match bits {
+		8 => 127,
+		_ => 2047,
+	}
+}
+
+/// Kind and dimensions of a tensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorInfo {
+	/// What its elements are.
+	pub kind: Kind,
+	/// Its dimensions, the last one contiguous.
+	pub dims: Vec<Dim>,
+}
+
+impl TensorInfo {
+	/// The last dimension.
+	pub fn width(&self) -> Option<Dim> {
+		self.dims.last().copied()
+	}
+
+	/// Elements in a run.
+	pub fn elements(&self, batch: u32, sequence: u32) -> u64 {
+		self.dims
+			.iter()
+			.fold(1u64, |count, dim| count.saturating_mul(dim.size(batch, sequence).into()))
+	}
+
+	/// Bytes in a run.
+	pub fn bytes(&self, batch: u32, sequence: u32) -> u64 {
+		self.elements(batch, sequence).saturating_mul(self.kind.element_bytes().into())
+	}
+
+	pub(crate) fn check(&self) -> Result<(), OperatorError> {
+		let too_wide = |dim: &Dim| matches!(dim, Dim::Fixed(size) if *size > limits::MAX_WIDTH);
+		let empty = self.dims.contains(&Dim::Fixed(0));
+		if self.dims.is_empty() || self.dims.len() > limits::MAX_RANK || empty {
+			return Err(OperatorError::TooLarge);
+		}
+		if self.dims.iter().any(too_wide) {
+			return Err(OperatorError::TooLarge);
+		}
+		Polynomial::of(&self.dims).map(|_| ())
+	}
+}
+
+/// A count that depends on the shape: `c0 + c1 * batch + c2 * batch * sequence +
+/// c3 * batch * sequence^2`.
+pub type Coefficients = [u64; 4];
+
+/// Saturating arithmetic on [`Coefficients`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Polynomial(pub(crate) Coefficients);
+
+impl Polynomial {
+	/// Number of elements of a tensor.
+	pub(crate) fn of(dims: &[Dim]) -> Result<Self, OperatorError> {
+		let mut count = 1u64;
+		let (mut batches, mut sequences) = (0u32, 0u32);
+		for dim in dims {
+			match dim {
+				Dim::Fixed(size) => count = count.saturating_mul(u64::from(*size)),
+				Dim::Batch => batches = batches.saturating_add(1),
+				Dim::Sequence => sequences = sequences.saturating_add(1),
+			}
+		}
+		match (batches, sequences) {
+			(0, 0) => Ok(Self([count, 0, 0, 0])),
+			(1, 0) => Ok(Self([0, count, 0, 0])),
+			(1, 1) => Ok(Self([0, 0, count, 0])),
+			(1, 2) => Ok(Self([0, 0, 0, count])),
+			_ => Err(OperatorError::Shape),
+		}
+	}
+
+	pub(crate) fn plus(self, other: Self) -> Self {
+		let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+		Self([a.saturating_add(e), b.saturating_add(f), c.saturating_add(g), d.saturating_add(h)])
+	}
+
+	pub(crate) fn times(self, factor: u64) -> Self {
+		Self(self.0.map(|coefficient| coefficient.saturating_mul(factor)))
+	}
+
+	/// The value for a shape, saturating.
+	pub(crate) fn at(self, batch: u32, sequence: u32) -> u64 {
+		let [constant, per_batch, per_position, per_pair] = self.0;
+		let (batch, sequence) = (u64::from(batch), u64::from(sequence));
+		let positions = batch.saturating_mul(sequence);
+		constant
+			.saturating_add(per_batch.saturating_mul(batch))
+			.saturating_add(per_position.saturating_mul(positions))
+			.saturating_add(per_pair.saturating_mul(positions.saturating_mul(sequence)))
+	}
+}

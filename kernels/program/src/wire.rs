@@ -1,0 +1,85 @@
+//! What worker, executor and chain say to each other, and the statements that they sign. Every
+//! statement begins with its own domain and the genesis hash.
+
+use crate::{merkle::blake2_256, Claim, Hash, Parameters};
+use alloc::vec::Vec;
+use codec::{Decode, DecodeWithMemTracking, Encode};
+use scale_info::TypeInfo;
+
+/// A job, complete: everything its digest covers.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct JobRequest {
+	/// Genesis hash of the chain the job lives on.
+	#[cfg_attr(feature = "serde", serde(with = "crate::hexadecimal"))]
+	pub genesis: Hash,
+	/// Program digest.
+	#[cfg_attr(feature = "serde", serde(with = "crate::hexadecimal"))]
+	pub program: Hash,
+	/// Digest of the weights blob.
+	#[cfg_attr(feature = "serde", serde(with = "crate::hexadecimal"))]
+	pub weights: Hash,
+	/// Digest of the input blob.
+	#[cfg_attr(feature = "serde", serde(with = "crate::hexadecimal"))]
+	pub input: Hash,
+	/// Shape and mode.
+	pub parameters: Parameters,
+	/// Account that pays.
+	#[cfg_attr(feature = "serde", serde(with = "crate::hexadecimal"))]
+	pub tenant: Hash,
+	/// The tenant's own number for it.
+	pub nonce: u64,
+}
+
+impl JobRequest {
+	/// The job digest.
+	pub fn digest(&self) -> Hash {
+		let Self { genesis, program, weights, input, parameters, tenant, nonce } = self;
+		let job = ("assay/job/1", genesis, program, weights, input, parameters, tenant, nonce);
+		blake2_256(&job.encode())
+	}
+}
+
+/// Where a job stands at the executor.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(tag = "state", rename_all = "snake_case"))]
+pub enum JobState {
+	/// It waits for its turn.
+	#[codec(index = 0)]
+	Queued,
+	/// It is being computed.
+	#[codec(index = 1)]
+	Running,
+	/// It has a result.
+	#[codec(index = 2)]
+	Done {
+		/// What may be claimed of it.
+		claim: Claim,
+	},
+	/// It could not be computed.
+	#[codec(index = 3)]
+	Failed {
+		/// The executor's code for the reason.
+		code: u32,
+	},
+}
+
+/// Who may use the data listener, and the chain's present block.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Tenants {
+	/// Genesis hash of the chain.
+	#[cfg_attr(feature = "serde", serde(with = "crate::hexadecimal"))]
+	pub genesis: Hash,
+	/// Present block number.
+	pub block: u32,
+	/// Accounts of the open leases.
+	#[cfg_attr(feature = "serde", serde(with = "crate::hexadecimal::list"))]
+	pub tenants: Vec<Hash>,
+}
+
+/// The statement that a tenant signs when it puts an input or gets an output.
+pub fn data_statement(genesis: &Hash, method: &str, digest: &Hash, expiry: u32) -> Vec<u8> {
+	("assay/data/1", genesis, method, digest, expiry).encode()
+}
