@@ -15,8 +15,12 @@ are computed together only with others of exactly the same length, so nothing is
 import argparse
 import json
 import math
+import os
 import pathlib
 import sys
+
+# One thread, so that sums are made in the same order every time and small products stay cheap.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -51,7 +55,9 @@ class MiniLm:
         self.weights = load_file(path)
 
     def linear(self, x: np.ndarray, name: str) -> np.ndarray:
-        return x @ self.weights[name + ".weight"].T + self.weights[name + ".bias"]
+        weight, bias = self.weights[name + ".weight"], self.weights[name + ".bias"]
+        rows = x.reshape(-1, x.shape[-1])
+        return (rows @ weight.T + bias).reshape(*x.shape[:-1], weight.shape[0])
 
     def layer_norm(self, x: np.ndarray, name: str) -> np.ndarray:
         centred = x - x.mean(axis=-1, keepdims=True)
