@@ -1,0 +1,99 @@
+//! The executor's folder: its lock and its token.
+
+use crate::error::StartError;
+use std::{
+	fs::{self, File, OpenOptions, Permissions, TryLockError},
+	io::{self, Write},
+	os::unix::fs::{OpenOptionsExt, PermissionsExt},
+	path::{Path, PathBuf},
+};
+
+/// Bytes of a token that is made here.
+const TOKEN_BYTES: usize = 32;
+/// Characters that a token from elsewhere must have.
+const TOKEN_LENGTH: std::ops::RangeInclusive<usize> = 16..=256;
+/// Only the owner may read a token.
+const PRIVATE: u32 = 0o600;
+
+/// Makes the folder if needed and locks it. The lock ends with the file or the process, however
+/// that ends.
+pub(crate) fn lock(folder: &Path) -> Result<File, StartError> {
+	let failed = |source| StartError::Folder { folder: folder.display().to_string(), source };
+	fs::create_dir_all(folder).map_err(failed)?;
+	let file = OpenOptions::new()
+		.create(true)
+		.truncate(false)
+		.write(true)
+		.open(folder.join("lock"))
+		.map_err(failed)?;
+	match file.try_lock() {
+		Ok(()) => Ok(file),
+		Err(TryLockError::WouldBlock) => {
+			Err(StartError::FolderLocked(folder.display().to_string()))
+		},
+		Err(TryLockError::Error(error)) => Err(failed(error)),
+	}
+}
+
+/// Where the token of a folder is.
+pub fn token_file(folder: &Path) -> PathBuf {
+	folder.join("token")
+}
+
+/// The token of a folder, made when there is none.
+pub(crate) fn token(folder: &Path) -> Result<String, StartError> {
+	let path = token_file(folder);
+	match path.try_exists() {
+		Ok(true) => {
+			let token = read_token(&path)?;
+			// It is ours: whoever opened it to others did so by mistake.
+			fs::set_permissions(&path, Permissions::from_mode(PRIVATE))
+				.map_err(|e| token_error(&path, e.to_string()))?;
+			Ok(token)
+		},
+		_ => make_token(&path),
+	}
+}
+
+/// Reads a token from a file.
+pub fn read_token(path: &Path) -> Result<String, StartError> {
+	let text = fs::read_to_string(path).map_err(|e| token_error(path, e.to_string()))?;
+	check_token(text.trim()).map_err(|reason| token_error(path, reason))?;
+	Ok(text.trim().to_owned())
+}
+
+/// Refuses a token that cannot stand in a header or is easily guessed.
+pub(crate) fn check_token(token: &str) -> Result<(), String> {
+	if !TOKEN_LENGTH.contains(&token.len()) || !token.bytes().all(|b| b.is_ascii_graphic()) {
+		let (least, most) = (TOKEN_LENGTH.start(), TOKEN_LENGTH.end());
+		return Err(format!(
+			"a token is {least} to {most} visible ASCII characters without spaces"
+		));
+	}
+	Ok(())
+}
+
+fn make_token(path: &Path) -> Result<String, StartError> {
+	let failed = |reason: String| token_error(path, reason);
+	let mut bytes = [0u8; TOKEN_BYTES];
+	getrandom::fill(&mut bytes).map_err(|e| failed(e.to_string()))?;
+	let token = hex::encode(bytes);
+	// Under another name first: a half-written token would lock everybody out.
+	let fresh = path.with_extension("new");
+	let write = || -> io::Result<()> {
+		if fresh.try_exists()? {
+			fs::remove_file(&fresh)?;
+		}
+		let mut file =
+			OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(&fresh)?;
+		file.write_all(token.as_bytes())?;
+		file.sync_all()?;
+		fs::rename(&fresh, path)
+	};
+	write().map_err(|e| failed(e.to_string()))?;
+	Ok(token)
+}
+
+fn token_error(file: &Path, reason: String) -> StartError {
+	StartError::Token { file: file.display().to_string(), reason }
+}

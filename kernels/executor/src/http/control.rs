@@ -1,0 +1,194 @@
+//! The control listener: for the node and its operator, who hold the token.
+
+use super::{
+	count, digest_in_path, health, no_method, no_route, whole, Listener, Shared, WaitQuery,
+};
+use crate::{
+	blobs::{hex, BlobKind},
+	config::Limits,
+	error::Error,
+	jobs::ended,
+	metrics::Metrics,
+};
+use assay_program::wire::{JobRequest, JobState, Tenants};
+use axum::{
+	body::Body,
+	extract::{Path, Request, State},
+	http::{header, HeaderMap, StatusCode},
+	middleware::{from_fn_with_state, Next},
+	response::{IntoResponse, Response},
+	routing::{get, put},
+	Json, Router,
+};
+use codec::{DecodeAll, Encode};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use subtle::ConstantTimeEq;
+
+const SCALE: &str = "application/octet-stream";
+/// Most digests of a kind that are listed.
+const LISTED: usize = 1_024;
+
+/// The routes of the control listener.
+pub(crate) fn router(listener: Listener) -> Router {
+	let guarded = Router::new()
+		.route("/v1/capabilities", get(capabilities))
+		.route("/v1/blobs/{kind}/{digest}", get(get_blob).put(put_blob))
+		.route("/v1/jobs/{digest}", get(get_job).put(put_job))
+		.route("/v1/tenants", put(put_tenants))
+		.route("/metrics", get(metrics))
+		.fallback(no_route)
+		.method_not_allowed_fallback(no_method)
+		.layer(from_fn_with_state(listener.clone(), check_token));
+	Router::new()
+		.route("/v1/health", get(health))
+		.method_not_allowed_fallback(no_method)
+		.merge(guarded)
+		.layer(from_fn_with_state(listener.clone(), count))
+		.with_state(listener)
+}
+
+/// Lets a request pass that brings the token.
+async fn check_token(State(listener): State<Listener>, request: Request, next: Next) -> Response {
+	match has_token(request.headers(), &listener.shared.token) {
+		Ok(()) => next.run(request).await,
+		Err(error) => error.into_response(),
+	}
+}
+
+fn has_token(headers: &HeaderMap, token: &str) -> Result<(), Error> {
+	let value = headers.get(header::AUTHORIZATION).ok_or(Error::TokenMissing)?;
+	let (scheme, given) =
+		value.to_str().ok().and_then(|v| v.split_once(' ')).ok_or(Error::TokenMissing)?;
+	if !scheme.eq_ignore_ascii_case("bearer") {
+		return Err(Error::TokenMissing);
+	}
+	// In constant time: how much of a guess was right must not show.
+	match bool::from(given.trim().as_bytes().ct_eq(token.as_bytes())) {
+		true => Ok(()),
+		false => Err(Error::TokenWrong),
+	}
+}
+
+/// Whether the client speaks SCALE.
+fn speaks_scale(headers: &HeaderMap) -> bool {
+	let says = |name| {
+		let value = headers.get(name).and_then(|value| value.to_str().ok());
+		value.is_some_and(|value| value.split(';').next().unwrap_or("").trim() == SCALE)
+	};
+	says(header::CONTENT_TYPE) || says(header::ACCEPT)
+}
+
+/// Reads a body in the client's language.
+async fn read<T: DecodeAll + DeserializeOwned>(
+	shared: &Shared,
+	headers: &HeaderMap,
+	body: Body,
+	what: &'static str,
+	limit: u64,
+) -> Result<T, Error> {
+	let bytes = whole(shared, body, what, limit).await?;
+	let malformed = |reason: String| Error::BodyMalformed { reason };
+	let is_scale = headers.get(header::CONTENT_TYPE).is_some() && speaks_scale(headers);
+	match is_scale {
+		true => T::decode_all(&mut bytes.as_slice()).map_err(|e| malformed(e.to_string())),
+		false => serde_json::from_slice(&bytes).map_err(|e| malformed(e.to_string())),
+	}
+}
+
+/// Answers with a job's state in the client's language.
+fn answer(headers: &HeaderMap, state: &JobState) -> Response {
+	match speaks_scale(headers) {
+		true => ([(header::CONTENT_TYPE, SCALE)], state.encode()).into_response(),
+		false => Json(state).into_response(),
+	}
+}
+
+async fn capabilities(State(listener): State<Listener>) -> Response {
+	let shared = &listener.shared;
+	let list = |kind| shared.blobs.list(kind, LISTED).iter().map(hex).collect::<Vec<_>>();
+	let models = shared.models.list();
+	let models: Vec<_> = models
+		.iter()
+		.map(|(program, weights)| json!({ "program": hex(program), "weights": hex(weights) }))
+		.collect();
+	Json(json!({
+		"version": env!("CARGO_PKG_VERSION"),
+		"genesis": shared.register.genesis().as_ref().map(hex),
+		"backend": shared.chosen.backend.name(),
+		"backends": shared.chosen.probe.backends,
+		"devices": shared.chosen.probe.devices,
+		"gpu": shared.chosen.probe.gpu,
+		"models": models,
+		"programs": list(BlobKind::Program),
+		"weights": list(BlobKind::Weights),
+		"queue": { "len": shared.jobs.open(), "bound": shared.limits.queue },
+	}))
+	.into_response()
+}
+
+async fn put_blob(
+	State(listener): State<Listener>,
+	Path((kind, digest)): Path<(String, String)>,
+	headers: HeaderMap,
+	body: Body,
+) -> Result<StatusCode, Error> {
+	let (kind, digest) = (kind.parse::<BlobKind>()?, digest_in_path(&digest)?);
+	listener.shared.put_blob(kind, digest, &headers, body, None, |_| Ok(())).await
+}
+
+async fn get_blob(
+	State(listener): State<Listener>,
+	Path((kind, digest)): Path<(String, String)>,
+) -> Result<Response, Error> {
+	let (kind, digest) = (kind.parse::<BlobKind>()?, digest_in_path(&digest)?);
+	listener.shared.get_blob(kind, &digest).await
+}
+
+async fn put_job(
+	State(listener): State<Listener>,
+	Path(digest): Path<String>,
+	headers: HeaderMap,
+	body: Body,
+) -> Result<Response, Error> {
+	let shared = &listener.shared;
+	let job = digest_in_path(&digest)?;
+	let request: JobRequest =
+		read(shared, &headers, body, "job request", Limits::REQUEST_BYTES).await?;
+	shared.register.check_genesis(&request.genesis)?;
+	let state = shared.jobs.submit(job, request).await?;
+	let status = match ended(&state) {
+		true => StatusCode::OK,
+		false => StatusCode::ACCEPTED,
+	};
+	Ok((status, answer(&headers, &state)).into_response())
+}
+
+async fn get_job(
+	State(listener): State<Listener>,
+	Path(digest): Path<String>,
+	query: WaitQuery,
+	headers: HeaderMap,
+) -> Result<Response, Error> {
+	let job = digest_in_path(&digest)?;
+	let wait = listener.shared.wait(query)?;
+	let state = listener.shared.jobs.state(&job, wait).await?;
+	Ok(answer(&headers, &state))
+}
+
+async fn put_tenants(
+	State(listener): State<Listener>,
+	headers: HeaderMap,
+	body: Body,
+) -> Result<StatusCode, Error> {
+	let shared = &listener.shared;
+	let limit = shared.limits.tenants_body_bytes();
+	let tenants: Tenants = read(shared, &headers, body, "list of tenants", limit).await?;
+	shared.register.set(tenants)?;
+	Ok(StatusCode::NO_CONTENT)
+}
+
+async fn metrics(State(listener): State<Listener>) -> Response {
+	let text = listener.shared.metrics.text();
+	([(header::CONTENT_TYPE, Metrics::TEXT)], text).into_response()
+}

@@ -1,0 +1,81 @@
+//! The data listener: for tenants, who sign every request.
+
+use super::{count, digest_in_path, health, no_method, no_route, Listener, WaitQuery};
+use crate::{
+	blobs::{hex, BlobKind},
+	error::Error,
+	tenants::Way,
+};
+use assay_program::wire::JobState;
+use axum::{
+	body::Body,
+	extract::{Path, State},
+	http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+	middleware::from_fn_with_state,
+	response::{IntoResponse, Response},
+	routing::{get, put},
+	Json, Router,
+};
+use std::time::Instant;
+
+/// The digest of the output in the body.
+pub const OUTPUT_DIGEST_HEADER: HeaderName = HeaderName::from_static("x-assay-output-digest");
+
+/// The routes of the data listener.
+pub(crate) fn router(listener: Listener) -> Router {
+	Router::new()
+		.route("/v1/health", get(health))
+		.route("/v1/inputs/{digest}", put(put_input))
+		.route("/v1/outputs/{digest}", get(get_output))
+		.fallback(no_route)
+		.method_not_allowed_fallback(no_method)
+		.layer(from_fn_with_state(listener.clone(), count))
+		.with_state(listener)
+}
+
+async fn put_input(
+	State(listener): State<Listener>,
+	Path(digest): Path<String>,
+	headers: HeaderMap,
+	body: Body,
+) -> Result<StatusCode, Error> {
+	let shared = &listener.shared;
+	let digest = digest_in_path(&digest)?;
+	let tenant = shared.register.authenticate(&headers, "PUT", &digest)?;
+	let charging = shared.clone();
+	let charge = move |bytes| charging.register.charge(&tenant, Way::In, bytes);
+	shared.put_blob(BlobKind::Input, digest, &headers, body, Some(tenant), charge).await
+}
+
+async fn get_output(
+	State(listener): State<Listener>,
+	Path(digest): Path<String>,
+	query: WaitQuery,
+	headers: HeaderMap,
+) -> Result<Response, Error> {
+	let shared = &listener.shared;
+	let job = digest_in_path(&digest)?;
+	let tenant = shared.register.authenticate(&headers, "GET", &job)?;
+	let wait = shared.wait(query)?;
+	let began = Instant::now();
+	if shared.jobs.tenant(&job, wait).await? != tenant {
+		return Err(Error::JobForeign);
+	}
+	let state = shared.jobs.state(&job, wait.saturating_sub(began.elapsed())).await?;
+	let output = match state {
+		JobState::Done { claim } => claim.output(),
+		JobState::Failed { code } => return Err(Error::JobFailed { failure: code }),
+		// Not a rejection: ask again.
+		JobState::Queued | JobState::Running => {
+			return Ok((StatusCode::ACCEPTED, Json(state)).into_response())
+		},
+	};
+	let gone = || Error::OutputGone { output: hex(&output) };
+	let bytes = shared.blobs.length(BlobKind::Output, &output).ok_or_else(gone)?;
+	shared.register.charge(&tenant, Way::Out, bytes)?;
+	let mut response = shared.get_blob(BlobKind::Output, &output).await?;
+	if let Ok(value) = HeaderValue::from_str(&hex(&output)) {
+		response.headers_mut().insert(OUTPUT_DIGEST_HEADER, value);
+	}
+	Ok(response)
+}

@@ -1,0 +1,387 @@
+//! The jobs: what was asked for, where it stands, and who waits for it.
+//!
+//! A job is known by its digest, so asking twice is asking once, whatever a re-org does. It is on
+//! disk before it is promised, and its result is on disk before it is told.
+
+use crate::{
+	blobs::{hex, BlobKind, Blobs},
+	config::Limits,
+	error::{Error, Failure},
+	journal::{written, End, Journal, Ledger, Open, Record},
+	metrics::Metrics,
+	models::Models,
+};
+use assay_program::{
+	wire::{JobRequest, JobState},
+	Claim, Hash,
+};
+use std::{
+	collections::{HashMap, VecDeque},
+	sync::{Arc, Mutex, MutexGuard, PoisonError},
+	time::{Duration, Instant},
+};
+use tokio::{
+	sync::{watch, Notify},
+	time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Bytes by which an encoded outcome may exceed its data.
+const OUTCOME_HEAD_BYTES: u64 = 16;
+
+/// Keeps the blobs of an open job on disk.
+#[derive(Debug)]
+struct Pins {
+	blobs: Arc<Blobs>,
+	pinned: Vec<(BlobKind, Hash)>,
+	/// Length of the weights.
+	weights_bytes: u64,
+}
+
+impl Pins {
+	/// Pins all blobs of a request, or says which one is missing.
+	fn take(blobs: &Arc<Blobs>, request: &JobRequest) -> Result<Self, Error> {
+		let mut pins = Self { blobs: blobs.clone(), pinned: Vec::new(), weights_bytes: 0 };
+		let wanted = [
+			(BlobKind::Program, request.program),
+			(BlobKind::Weights, request.weights),
+			(BlobKind::Input, request.input),
+		];
+		for (kind, digest) in wanted {
+			let missing = || Error::BlobMissing { kind: kind.word(), digest: hex(&digest) };
+			let bytes = blobs.pin(kind, &digest).ok_or_else(missing)?;
+			pins.pinned.push((kind, digest));
+			if kind == BlobKind::Weights {
+				pins.weights_bytes = bytes;
+			}
+		}
+		Ok(pins)
+	}
+}
+
+impl Drop for Pins {
+	fn drop(&mut self) {
+		self.pinned.iter().for_each(|(kind, digest)| self.blobs.unpin(*kind, digest));
+	}
+}
+
+#[derive(Debug)]
+struct Job {
+	tenant: Hash,
+	state: watch::Sender<JobState>,
+	/// How often it was begun.
+	starts: u32,
+	taken: Instant,
+	/// What is needed to run it; gone once it has ended.
+	open: Option<(Arc<JobRequest>, Pins)>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+	jobs: HashMap<Hash, Job>,
+	/// Those that ended, oldest first.
+	ended: VecDeque<Hash>,
+	/// Those that wait, in order.
+	waiting: VecDeque<Hash>,
+	/// How many wait or run.
+	open: usize,
+}
+
+/// All jobs of one executor.
+#[derive(Debug)]
+pub(crate) struct Jobs {
+	table: Mutex<Table>,
+	journal: Journal,
+	blobs: Arc<Blobs>,
+	models: Arc<Models>,
+	limits: Limits,
+	metrics: Arc<Metrics>,
+	/// Wakes the stage that fetches.
+	arrived: Notify,
+	/// Wakes those who wait for a job that is not known yet.
+	announced: watch::Sender<()>,
+	stop: CancellationToken,
+}
+
+/// Whether a state is an end.
+pub(crate) fn ended(state: &JobState) -> bool {
+	matches!(state, JobState::Done { .. } | JobState::Failed { .. })
+}
+
+impl Jobs {
+	/// The jobs of a journal, the open ones queued again.
+	pub(crate) fn resume(
+		ledger: Ledger,
+		journal: Journal,
+		blobs: Arc<Blobs>,
+		models: Arc<Models>,
+		limits: Limits,
+		metrics: Arc<Metrics>,
+		stop: CancellationToken,
+	) -> Self {
+		let jobs = Self {
+			table: Mutex::default(),
+			journal,
+			blobs,
+			models,
+			limits,
+			metrics,
+			arrived: Notify::new(),
+			announced: watch::Sender::new(()),
+			stop,
+		};
+		for (job, tenant, end) in ledger.ended {
+			let (state, starts) = match end {
+				End::Done { claim } => (JobState::Done { claim }, 0),
+				End::Failed { code, starts } => (JobState::Failed { code }, starts),
+			};
+			let state = watch::Sender::new(state);
+			let known = Job { tenant, state, starts, taken: Instant::now(), open: None };
+			let mut table = jobs.table();
+			table.jobs.insert(job, known);
+			table.ended.push_back(job);
+		}
+		for open in ledger.open.into_values() {
+			jobs.resume_one(open);
+		}
+		jobs
+	}
+
+	fn resume_one(&self, Open { request, starts }: Open) {
+		let job = request.digest();
+		match Pins::take(&self.blobs, &request) {
+			Ok(pins) => {
+				tracing::info!(job = %hex(&job), starts, "job resumed from the journal");
+				self.metrics.jobs_resumed.inc();
+				self.insert(&mut self.table(), job, request, pins, starts);
+			},
+			Err(error) => {
+				tracing::warn!(job = %hex(&job), %error, "job cannot be resumed");
+				let code = Failure::BlobGone.code();
+				let tenant = request.tenant;
+				self.journal.note(Record::Failed { job, tenant, code, starts });
+				let state = watch::Sender::new(JobState::Failed { code });
+				let failed = Job { tenant, state, starts, taken: Instant::now(), open: None };
+				let mut table = self.table();
+				table.jobs.insert(job, failed);
+				table.ended.push_back(job);
+			},
+		}
+	}
+
+	fn table(&self) -> MutexGuard<'_, Table> {
+		// Nothing panics while it is held.
+		self.table.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+
+	/// Jobs that wait or run.
+	pub(crate) fn open(&self) -> usize {
+		self.table().open
+	}
+
+	fn insert(&self, table: &mut Table, job: Hash, request: JobRequest, pins: Pins, starts: u32) {
+		let tenant = request.tenant;
+		let open = Some((Arc::new(request), pins));
+		let taken = Instant::now();
+		match table.jobs.get_mut(&job) {
+			// A failed job that is tried again keeps those who watch it.
+			Some(known) => {
+				(known.open, known.taken) = (open, taken);
+				known.state.send_replace(JobState::Queued);
+				table.ended.retain(|ended| *ended != job);
+			},
+			None => {
+				let state = watch::Sender::new(JobState::Queued);
+				table.jobs.insert(job, Job { tenant, state, starts, taken, open });
+			},
+		}
+		table.waiting.push_back(job);
+		table.open += 1;
+		self.metrics.jobs_taken.inc();
+		self.metrics.queue.set(i64::try_from(table.open).unwrap_or(i64::MAX));
+		self.arrived.notify_one();
+		self.announced.send_replace(());
+	}
+
+	/// Where a known job stands; `None` also for one that failed and may be tried again.
+	fn settled(&self, table: &Table, job: &Hash) -> Option<JobState> {
+		let known = table.jobs.get(job)?;
+		let state = known.state.borrow().clone();
+		let again = matches!(state, JobState::Failed { .. }) && known.starts < self.limits.attempts;
+		(!again).then_some(state)
+	}
+
+	/// Takes a job, unless it is known, and says where it stands.
+	pub(crate) async fn submit(&self, job: Hash, request: JobRequest) -> Result<JobState, Error> {
+		let actual = request.digest();
+		if actual != job {
+			return Err(Error::JobDigestMismatch { actual: hex(&actual) });
+		}
+		let known = self.settled(&self.table(), &job);
+		if let Some(state) = known {
+			// Whoever took it first may still be waiting for the disk.
+			if !ended(&state) {
+				written(self.journal.sync()).await?;
+			}
+			return Ok(state);
+		}
+		if self.stop.is_cancelled() {
+			return Err(Error::Stopping);
+		}
+		let pins = Pins::take(&self.blobs, &request)?;
+		self.admit(&request, &pins).await?;
+		let on_disk = {
+			let mut table = self.table();
+			if let Some(state) = self.settled(&table, &job) {
+				return Ok(state);
+			}
+			if table.open >= self.limits.queue {
+				return Err(Error::QueueFull { bound: self.limits.queue });
+			}
+			let starts = table.jobs.get(&job).map_or(0, |known| known.starts);
+			tracing::info!(job = %hex(&job), units = %self.units(&request), "job taken");
+			let on_disk = self.journal.append(Record::Queued { request: request.clone(), starts });
+			// It may begin at once; only the promise waits for the disk.
+			self.insert(&mut table, job, request, pins, starts);
+			on_disk
+		};
+		written(on_disk).await?;
+		Ok(JobState::Queued)
+	}
+
+	fn units(&self, request: &JobRequest) -> u64 {
+		let program = self.models.known_program(&request.program);
+		let parameters = &request.parameters;
+		program.map_or(0, |p| p.cost_form().units(parameters, parameters.max_steps))
+	}
+
+	/// Refuses a job whose parts do not fit each other or this machine.
+	async fn admit(&self, request: &JobRequest, pins: &Pins) -> Result<(), Error> {
+		let program = self.models.program(&self.blobs, &request.program).await?;
+		let (form, parameters) = (program.cost_form(), &request.parameters);
+		form.check(parameters)
+			.map_err(|error| Error::ParametersInvalid { reason: error.to_string() })?;
+		let (expected, actual) = (program.weights_length(), pins.weights_bytes);
+		if expected != actual {
+			return Err(Error::WeightsLengthWrong { expected, actual });
+		}
+		let budget = self.limits.models_bytes;
+		if expected > budget {
+			return Err(Error::ModelTooLarge { bytes: expected, budget });
+		}
+		let output = form.output_length(parameters).saturating_add(OUTCOME_HEAD_BYTES);
+		let bounds = [
+			("units of work", form.units(parameters, parameters.max_steps), self.limits.job_units),
+			("bytes of input", form.input_length(parameters), self.limits.input_bytes),
+			("bytes of output", output, self.limits.output_bytes),
+		];
+		match bounds.into_iter().find(|(_, amount, limit)| amount > limit) {
+			Some((what, amount, limit)) => Err(Error::JobTooLarge { what, amount, limit }),
+			None => Ok(()),
+		}
+	}
+
+	/// The next job that waits; `None` when the executor stops.
+	pub(crate) async fn next(&self) -> Option<(Hash, Arc<JobRequest>)> {
+		loop {
+			if self.stop.is_cancelled() {
+				return None;
+			}
+			let next = {
+				let mut table = self.table();
+				table.waiting.pop_front().and_then(|job| {
+					let (request, _) = table.jobs.get(&job)?.open.as_ref()?;
+					Some((job, request.clone()))
+				})
+			};
+			if next.is_some() {
+				return next;
+			}
+			tokio::select! {
+				() = self.arrived.notified() => {},
+				() = self.stop.cancelled() => return None,
+			}
+		}
+	}
+
+	/// A job begins.
+	pub(crate) fn begin(&self, job: &Hash) {
+		// Not waited for: it only counts how often a job took the process down with it.
+		self.journal.note(Record::Started { job: *job });
+		if let Some(known) = self.table().jobs.get_mut(job) {
+			known.starts = known.starts.saturating_add(1);
+			known.state.send_replace(JobState::Running);
+		}
+	}
+
+	/// A job ended. Returns when that is on disk and everybody who waits has heard.
+	pub(crate) async fn end(&self, job: Hash, result: Result<Claim, Failure>) {
+		let (tenant, starts) = {
+			let table = self.table();
+			let Some(known) = table.jobs.get(&job) else { return };
+			(known.tenant, known.starts)
+		};
+		let (record, state, word) = match result {
+			Ok(claim) => (Record::Done { job, tenant, claim }, JobState::Done { claim }, "done"),
+			Err(failure) => {
+				let code = failure.code();
+				let record = Record::Failed { job, tenant, code, starts };
+				(record, JobState::Failed { code }, failure.word())
+			},
+		};
+		if written(self.journal.append(record)).await.is_err() {
+			// The result holds all the same: a restart computes it again, and to the same bytes.
+			tracing::warn!(job = %hex(&job), "the end of a job is not in the journal");
+		}
+		let mut table = self.table();
+		let Some(known) = table.jobs.get_mut(&job) else { return };
+		known.open = None;
+		known.state.send_replace(state);
+		let seconds = known.taken.elapsed().as_secs_f64();
+		table.ended.push_back(job);
+		table.open = table.open.saturating_sub(1);
+		while table.ended.len() > self.limits.finished {
+			if let Some(oldest) = table.ended.pop_front() {
+				table.jobs.remove(&oldest);
+			}
+		}
+		self.metrics.queue.set(i64::try_from(table.open).unwrap_or(i64::MAX));
+		self.metrics.jobs_finished.with_label_values(&[word]).inc();
+		self.metrics.job_seconds.observe(seconds);
+		tracing::info!(job = %hex(&job), result = word, seconds, "job ended");
+	}
+
+	/// Where a job stands, at its end or after `wait`, whichever is first.
+	pub(crate) async fn state(&self, job: &Hash, wait: Duration) -> Result<JobState, Error> {
+		let known = self.table().jobs.get(job).map(|known| known.state.subscribe());
+		let mut state = known.ok_or(Error::JobUnknown)?;
+		if !wait.is_zero() {
+			tokio::select! {
+				// Whatever ends the wait, the state at that moment is the answer.
+				_ = timeout(wait, state.wait_for(ended)) => {},
+				() = self.stop.cancelled() => {},
+			}
+		}
+		let state = state.borrow().clone();
+		Ok(state)
+	}
+
+	/// The tenant of a job. Waits for a job that is not known yet: a tenant may ask before the
+	/// node has handed the job over.
+	pub(crate) async fn tenant(&self, job: &Hash, wait: Duration) -> Result<Hash, Error> {
+		let mut announced = self.announced.subscribe();
+		let known = || self.table().jobs.get(job).map(|known| known.tenant);
+		let appears = async {
+			loop {
+				if let Some(tenant) = known() {
+					return Some(tenant);
+				}
+				announced.changed().await.ok()?;
+			}
+		};
+		tokio::select! {
+			tenant = timeout(wait, appears) => tenant.ok().flatten().ok_or(Error::JobUnknown),
+			() = self.stop.cancelled() => known().ok_or(Error::JobUnknown),
+		}
+	}
+}

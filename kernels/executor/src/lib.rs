@@ -1,0 +1,365 @@
+//! # assay-executor: the daemon that owns the accelerator
+//!
+//! A provider's machine computes jobs here. The node's off-chain worker hands jobs in over
+//! loopback and fetches their results; tenants bring inputs and take outputs. The executor knows
+//! nothing of the chain beyond what the node tells it, and trusts nothing it is sent: every blob
+//! is checked against its digest, every program validated, every size and time bounded.
+//!
+//! ## Use
+//!
+//! As a process, `assay-executor run --folder DIR`. Inside another program:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), assay_executor::StartError> {
+//! let executor = assay_executor::start(assay_executor::Config::dev("/var/lib/assay")).await?;
+//! println!("{} {:?}", executor.control_url(), executor.data_url());
+//! executor.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ## Life of a job
+//!
+//! ```text
+//!  PUT /v1/jobs      fetch          run             keep
+//!  -------------> Queued --------> Running ------------------> Done
+//!    journal: queued               started          output blob, then journal: done
+//! ```
+//!
+//! A job is known by its digest: handing it in again, after a re-org or a restart, returns its
+//! state and never computes twice. It is in the journal before it is promised, and its output on
+//! disk before it is `Done`, so a process killed at any point resumes. A job that failed may be
+//! handed in again until it was begun [`Limits::attempts`] times.
+//!
+//! ## Control listener
+//!
+//! `authorization: Bearer <token>` on everything but health. Job endpoints speak SCALE to a client
+//! that sends or accepts `application/octet-stream`, JSON to others.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /v1/health` | 200, JSON |
+//! | `GET /v1/capabilities` | 200, JSON: version, genesis, backends, devices, models, queue |
+//! | `PUT /v1/blobs/{kind}/{digest}` | 201 kept, 200 already held; kinds: program, weights, input, output |
+//! | `GET`, `HEAD /v1/blobs/{kind}/{digest}` | 200, the bytes |
+//! | `PUT /v1/jobs/{digest}` | 202 taken or open, 200 ended; the job's state |
+//! | `GET /v1/jobs/{digest}?wait_ms=` | 200, the job's state at its end or after the wait |
+//! | `PUT /v1/tenants` | 204 |
+//! | `GET /metrics` | 200, Prometheus text |
+//!
+//! ## Data listener
+//!
+//! Every request but health carries `x-assay-account`, `x-assay-expiry` (a block number) and
+//! `x-assay-signature`: the tenant's sr25519 signature over
+//! [`data_statement`](assay_program::wire::data_statement) of genesis, method, digest and expiry,
+//! plain or between `<Bytes>` and `</Bytes>`.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /v1/health` | 200, JSON |
+//! | `PUT /v1/inputs/{input digest}` | 201 kept, 200 already held |
+//! | `GET /v1/outputs/{job digest}?wait_ms=` | 200, the encoded outcome, its digest in `x-assay-output-digest`; 202 and the state while it is not done |
+//!
+//! A tenant may ask for an output before the node has handed the job over: the wait covers that.
+//!
+//! ## Rejections
+//!
+//! Each has a status, a code that never changes (also in the header `x-assay-error`), a sentence,
+//! and the values in it: `{"code":…,"message":…,"detail":…}`. What is not even HTTP is refused
+//! below this interface, with a status alone.
+//!
+//! | code | status | when |
+//! |---|---|---|
+//! | `token_missing` | 401 | no bearer token |
+//! | `token_wrong` | 401 | another bearer token |
+//! | `route_unknown` | 404 | nothing at this path |
+//! | `method_not_allowed` | 405 | not with this method |
+//! | `busy` | 503 | all connections in use |
+//! | `stopping` | 503 | the executor is stopping |
+//! | `too_slow` | 408 | a body that pauses or crawls |
+//! | `body_broken` | 400 | the connection broke inside the body |
+//! | `body_malformed` | 400 | a body that cannot be read |
+//! | `query_malformed` | 400 | a query that cannot be read |
+//! | `digest_malformed` | 400 | a digest that is none |
+//! | `kind_unknown` | 404 | no such kind of blob |
+//! | `too_large` | 413 | a body over its bound |
+//! | `digest_mismatch` | 422 | bytes that are not those of the digest; nothing kept |
+//! | `program_invalid` | 422 | a program that does not validate; nothing kept |
+//! | `output_malformed` | 422 | an output that is no outcome; nothing kept |
+//! | `blob_unknown` | 404 | a blob that is not held is asked for |
+//! | `store_full` | 507 | disk budget used up |
+//! | `store_failed` | 500 | the disk refused |
+//! | `job_digest_mismatch` | 422 | a request that is another job |
+//! | `genesis_mismatch` | 409 | another chain |
+//! | `job_unknown` | 404 | no such job |
+//! | `blob_missing` | 409 | a job whose program, weights or input is not held |
+//! | `parameters_invalid` | 422 | parameters outside the program's limits |
+//! | `weights_length_wrong` | 422 | weights of another length than the program's |
+//! | `model_too_large` | 422 | a model over the memory for models |
+//! | `job_too_large` | 422 | a job over the bounds of this executor |
+//! | `queue_full` | 503 | no place in the queue |
+//! | `journal_failed` | 503 | the journal cannot be written |
+//! | `signature_missing` | 401 | a signed request without one of its headers |
+//! | `signature_malformed` | 400 | a header that cannot be read |
+//! | `signature_wrong` | 401 | not this account's signature over this request |
+//! | `signature_expired` | 401 | signed until a block that has passed |
+//! | `expiry_too_far` | 401 | signed for too long |
+//! | `tenant_unknown` | 403 | no open lease |
+//! | `tenants_not_set` | 503 | the node has not spoken yet |
+//! | `tenants_too_many` | 413 | too long a list of tenants |
+//! | `job_foreign` | 403 | another tenant's job |
+//! | `quota_window` | 429 | too many bytes of late |
+//! | `quota_total` | 429 | too many bytes kept |
+//! | `output_gone` | 410 | done, and its bytes made room for others |
+//! | `job_failed` | 409 | the job failed |
+//!
+//! ## Failures
+//!
+//! `JobState::Failed` carries one of these numbers.
+//!
+//! | number | word | when |
+//! |---|---|---|
+//! | 1 | `blob_gone` | a blob of the job went away |
+//! | 2 | `blob_corrupt` | a blob of the job was damaged on disk, and removed |
+//! | 3 | `model_refused` | the backend does not take program or weights |
+//! | 4 | `backend_failed` | the backend reported an error |
+//! | 5 | `backend_panicked` | the backend panicked |
+//! | 6 | `output_not_kept` | the output found no place on disk |
+//! | 7 | `crashed` | the executor died each time it ran the job |
+//!
+//! ## Folder
+//!
+//! `token` (mode 0600), `lock`, `journal`, `blobs/{kind}/{digest}`, `blobs/coming` for what is
+//! half-written.
+
+mod backend;
+mod blobs;
+mod config;
+mod error;
+mod folder;
+mod http;
+mod jobs;
+mod journal;
+mod metrics;
+mod models;
+mod stages;
+mod tenants;
+
+pub use backend::{probe, Device, GpuState, Probe};
+pub use blobs::{digest_of, BlobKind};
+pub use config::{BackendChoice, Config, Limits};
+pub use error::{Error, Failure, StartError, ERROR_HEADER};
+pub use folder::{read_token, token_file};
+pub use http::data::OUTPUT_DIGEST_HEADER;
+pub use tenants::{ACCOUNT_HEADER, EXPIRY_HEADER, SIGNATURE_HEADER};
+
+use crate::{
+	blobs::Blobs,
+	http::{control, data, serve::serve, Listener, Shared},
+	jobs::Jobs,
+	journal::{written, Journal},
+	metrics::Metrics,
+	models::Models,
+	stages::Stages,
+	tenants::Register,
+};
+use std::{fs::File, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+	net::TcpListener,
+	task::{spawn_blocking, JoinHandle},
+	time::timeout,
+};
+use tokio_util::{
+	sync::{CancellationToken, DropGuard},
+	task::TaskTracker,
+};
+
+/// A running executor. Dropping it stops it without waiting for the work at hand, which then is
+/// taken up again at the next start.
+#[derive(Debug)]
+pub struct Handle {
+	control: SocketAddr,
+	data: Option<SocketAddr>,
+	token: String,
+	backend: &'static str,
+	journal: Journal,
+	kept: JoinHandle<()>,
+	connections: TaskTracker,
+	uploads: TaskTracker,
+	drain: Duration,
+	lock: File,
+	stop: DropGuard,
+}
+
+impl Handle {
+	/// Base of the control listener's addresses, without a slash at its end.
+	pub fn control_url(&self) -> String {
+		format!("http://{}", self.control)
+	}
+
+	/// Base of the data listener's addresses, if there is one.
+	pub fn data_url(&self) -> Option<String> {
+		self.data.map(|address| format!("http://{address}"))
+	}
+
+	/// The bearer token of the control listener.
+	pub fn token(&self) -> &str {
+		&self.token
+	}
+
+	/// Name of the backend that computes.
+	pub fn backend(&self) -> &'static str {
+		self.backend
+	}
+
+	/// Stops: takes nothing more, answers what it was asked, finishes the run at hand if that is
+	/// possible in [`Limits::drain`], and leaves the rest to the journal.
+	pub async fn shutdown(self) {
+		let Self { journal, kept, connections, uploads, drain, lock, stop, .. } = self;
+		drop(stop);
+		connections.close();
+		uploads.close();
+		let finished = async {
+			connections.wait().await;
+			uploads.wait().await;
+			// It ends when the last result is kept; a panic in it has been reported already.
+			let _ = kept.await;
+		};
+		if timeout(drain, finished).await.is_err() {
+			tracing::warn!("work at hand is left to the journal");
+		}
+		if written(journal.sync()).await.is_err() {
+			tracing::warn!("the journal could not be written to the end");
+		}
+		drop(lock);
+		tracing::info!("executor stopped");
+	}
+}
+
+/// Starts an executor within a Tokio runtime. It computes on threads of its own.
+pub async fn start(config: Config) -> Result<Handle, StartError> {
+	let Config { folder, control, data, token, threads, backend, genesis, limits } = config;
+	limits.check()?;
+	let (lock, token) = blocking({
+		let folder = folder.clone();
+		move || {
+			let lock = folder::lock(&folder)?;
+			let token = match token {
+				Some(token) => folder::check_token(&token).map(|()| token).map_err(|reason| {
+					StartError::Token { file: "the configuration".into(), reason }
+				})?,
+				None => folder::token(&folder)?,
+			};
+			Ok((lock, token))
+		}
+	})
+	.await?;
+	let chosen = blocking(move || backend::choose(backend, threads)).await?;
+	let metrics = Metrics::new(chosen.backend.name()).map_err(system)?;
+	let metrics = Arc::new(metrics);
+	let blobs = Arc::new(Blobs::open(&folder, limits.clone(), metrics.clone()).await?);
+	let (journal, ledger, replay) = blocking({
+		let (finished, attempts, bytes) = (limits.finished, limits.attempts, limits.journal_bytes);
+		move || Journal::open(&folder, finished, attempts, bytes)
+	})
+	.await?;
+	if replay.damaged > 0 {
+		tracing::warn!(damaged = replay.damaged, "lines of the journal were damaged and dropped");
+		metrics.journal_damaged.inc_by(replay.damaged);
+	}
+	let stop = CancellationToken::new();
+	let models = Models::new(chosen.backend.clone(), limits.models_bytes, metrics.clone());
+	let models = Arc::new(models);
+	let jobs = Arc::new(Jobs::resume(
+		ledger,
+		journal.clone(),
+		blobs.clone(),
+		models.clone(),
+		limits.clone(),
+		metrics.clone(),
+		stop.clone(),
+	));
+	let shared = Arc::new(Shared {
+		register: Register::new(genesis, limits.clone(), metrics.clone()),
+		blobs,
+		jobs,
+		models,
+		metrics,
+		limits,
+		chosen,
+		token,
+		stop,
+		uploads: TaskTracker::new(),
+	});
+	listen(shared, control, data, journal, lock).await
+}
+
+/// Opens the listeners and starts the stages: from here on there is work.
+async fn listen(
+	shared: Arc<Shared>,
+	control: SocketAddr,
+	data: Option<SocketAddr>,
+	journal: Journal,
+	lock: File,
+) -> Result<Handle, StartError> {
+	let (control_socket, control) = bind(control, "control").await?;
+	let data_socket = match data {
+		Some(address) => Some(bind(address, "data").await?),
+		None => None,
+	};
+	if !control.ip().is_loopback() {
+		tracing::warn!(%control, "the control listener can be reached from other machines");
+	}
+	let stages = Stages {
+		jobs: shared.jobs.clone(),
+		blobs: shared.blobs.clone(),
+		models: shared.models.clone(),
+		metrics: shared.metrics.clone(),
+		stop: shared.stop.clone(),
+	};
+	let kept = stages.start().map_err(system)?;
+	let connections = TaskTracker::new();
+	let listener = Listener { shared: shared.clone(), name: "control" };
+	let router = control::router(listener.clone());
+	connections.spawn(serve(control_socket, router, listener, connections.clone()));
+	let data = data_socket.map(|(socket, address)| {
+		let listener = Listener { shared: shared.clone(), name: "data" };
+		let router = data::router(listener.clone());
+		connections.spawn(serve(socket, router, listener, connections.clone()));
+		address
+	});
+	tracing::info!(%control, ?data, "executor ready");
+	Ok(Handle {
+		control,
+		data,
+		token: shared.token.clone(),
+		backend: shared.chosen.backend.name(),
+		journal,
+		kept,
+		connections,
+		uploads: shared.uploads.clone(),
+		drain: shared.limits.drain,
+		lock,
+		stop: shared.stop.clone().drop_guard(),
+	})
+}
+
+async fn bind(
+	address: SocketAddr,
+	option: &'static str,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+	let failed = |source| StartError::Listen { address, option, source };
+	let socket = TcpListener::bind(address).await.map_err(failed)?;
+	let bound = socket.local_addr().map_err(failed)?;
+	Ok((socket, bound))
+}
+
+async fn blocking<T: Send + 'static>(
+	work: impl FnOnce() -> Result<T, StartError> + Send + 'static,
+) -> Result<T, StartError> {
+	spawn_blocking(work).await.map_err(system)?
+}
+
+fn system(error: impl std::fmt::Display) -> StartError {
+	StartError::System(error.to_string())
+}

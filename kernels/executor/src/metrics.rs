@@ -1,0 +1,119 @@
+//! What is counted, in a registry of the executor's own, so that an embedding node's metrics and
+//! these do not meet.
+
+use prometheus::{
+	Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+	Registry, TextEncoder,
+};
+
+/// Metrics of one executor, all named `assay_executor_*`.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+	registry: Registry,
+	/// Requests by listener and status.
+	pub(crate) requests: IntCounterVec,
+	/// Rejections by code.
+	pub(crate) rejections: IntCounterVec,
+	/// Open connections by listener.
+	pub(crate) connections: IntGaugeVec,
+	/// Jobs taken, resumed ones included.
+	pub(crate) jobs_taken: IntCounter,
+	/// Jobs taken up again from the journal.
+	pub(crate) jobs_resumed: IntCounter,
+	/// Jobs finished, by result.
+	pub(crate) jobs_finished: IntCounterVec,
+	/// Jobs that wait.
+	pub(crate) queue: IntGauge,
+	/// Seconds from begin to end of a run.
+	pub(crate) run_seconds: Histogram,
+	/// Seconds from taking a job to its end.
+	pub(crate) job_seconds: Histogram,
+	/// Models loaded since the start.
+	pub(crate) models_loaded: IntCounter,
+	/// Bytes of weights in memory.
+	pub(crate) models_bytes: IntGauge,
+	/// Blobs held.
+	pub(crate) blobs: IntGauge,
+	/// Disk they use.
+	pub(crate) blob_bytes: IntGauge,
+	/// Blobs kept, by kind.
+	pub(crate) blobs_kept: IntCounterVec,
+	/// Blobs removed, by kind.
+	pub(crate) blobs_removed: IntCounterVec,
+	/// Damaged journal lines found at start.
+	pub(crate) journal_damaged: IntCounter,
+	/// Tenants known.
+	pub(crate) tenants: IntGauge,
+	/// The chain's block, as the node last told it.
+	pub(crate) block: IntGauge,
+}
+
+/// Bounds of the histograms, in seconds.
+const SECONDS: [f64; 12] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0];
+
+fn opts(name: &str, help: &str) -> Opts {
+	Opts::new(name, help).namespace("assay_executor")
+}
+
+impl Metrics {
+	pub(crate) fn new(backend: &str) -> prometheus::Result<Self> {
+		let registry = Registry::new();
+		let count = |name, help| {
+			let metric = IntCounter::with_opts(opts(name, help))?;
+			registry.register(Box::new(metric.clone())).map(|()| metric)
+		};
+		let counts = |name, help, label| {
+			let metric = IntCounterVec::new(opts(name, help), label)?;
+			registry.register(Box::new(metric.clone())).map(|()| metric)
+		};
+		let gauge = |name, help| {
+			let metric = IntGauge::with_opts(opts(name, help))?;
+			registry.register(Box::new(metric.clone())).map(|()| metric)
+		};
+		let gauges = |name, help, label| {
+			let metric = IntGaugeVec::new(opts(name, help), label)?;
+			registry.register(Box::new(metric.clone())).map(|()| metric)
+		};
+		let seconds = |name, help| {
+			let opts = HistogramOpts::from(opts(name, help)).buckets(SECONDS.to_vec());
+			let metric = Histogram::with_opts(opts)?;
+			registry.register(Box::new(metric.clone())).map(|()| metric)
+		};
+		gauges("info", "Version and backend.", &["version", "backend"])?
+			.with_label_values(&[env!("CARGO_PKG_VERSION"), backend])
+			.set(1);
+		Ok(Self {
+			requests: counts("requests_total", "Requests answered.", &["listener", "status"])?,
+			rejections: counts("rejections_total", "Requests rejected.", &["code"])?,
+			connections: gauges("connections", "Open connections.", &["listener"])?,
+			jobs_taken: count("jobs_taken_total", "Jobs taken.")?,
+			jobs_resumed: count("jobs_resumed_total", "Jobs taken up again after a restart.")?,
+			jobs_finished: counts("jobs_finished_total", "Jobs that ended.", &["result"])?,
+			queue: gauge("queue_jobs", "Jobs that wait or run.")?,
+			run_seconds: seconds("run_seconds", "Time a run took.")?,
+			job_seconds: seconds("job_seconds", "Time from taking a job to its end.")?,
+			models_loaded: count("models_loaded_total", "Models loaded.")?,
+			models_bytes: gauge("models_bytes", "Weights of the models in memory.")?,
+			blobs: gauge("blobs", "Blobs held.")?,
+			blob_bytes: gauge("blob_bytes", "Disk that blobs use.")?,
+			blobs_kept: counts("blobs_kept_total", "Blobs kept.", &["kind"])?,
+			blobs_removed: counts("blobs_removed_total", "Blobs removed.", &["kind"])?,
+			journal_damaged: count("journal_damaged_total", "Damaged journal lines at start.")?,
+			tenants: gauge("tenants", "Tenants known.")?,
+			block: gauge("block", "The chain's block, as the node last told it.")?,
+			registry,
+		})
+	}
+
+	/// All of them as Prometheus text.
+	pub(crate) fn text(&self) -> String {
+		let mut text = Vec::new();
+		if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+			tracing::warn!(%error, "metrics cannot be written");
+		}
+		String::from_utf8(text).unwrap_or_default()
+	}
+
+	/// The type of [`Self::text`].
+	pub(crate) const TEXT: &'static str = prometheus::TEXT_FORMAT;
+}

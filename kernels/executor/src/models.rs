@@ -1,0 +1,158 @@
+//! Programs and models in memory, each bounded, the least recently used going first.
+
+use crate::{
+	blobs::{hex, BlobKind, Blobs},
+	error::{Error, Failure},
+	metrics::Metrics,
+};
+use assay_program::{Backend, Hash, Model, Program};
+use std::{
+	fmt,
+	sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// Programs that are kept decoded.
+const PROGRAMS: usize = 64;
+
+struct Loaded {
+	program: Hash,
+	weights: Hash,
+	bytes: u64,
+	model: Arc<dyn Model>,
+}
+
+/// Programs and models in memory.
+pub(crate) struct Models {
+	backend: Arc<dyn Backend>,
+	budget: u64,
+	/// Least recently used first.
+	loaded: Mutex<Vec<Loaded>>,
+	/// Least recently used first.
+	programs: Mutex<Vec<(Hash, Arc<Program>)>>,
+	metrics: Arc<Metrics>,
+}
+
+impl fmt::Debug for Models {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.debug_struct("Models").field("backend", &self.backend.name()).finish_non_exhaustive()
+	}
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+	// Nothing panics while one of them is held.
+	mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Models {
+	pub(crate) fn new(backend: Arc<dyn Backend>, budget: u64, metrics: Arc<Metrics>) -> Self {
+		let (loaded, programs) = (Mutex::default(), Mutex::default());
+		Self { backend, budget, loaded, programs, metrics }
+	}
+
+	/// Program and weights of each loaded model.
+	pub(crate) fn list(&self) -> Vec<(Hash, Hash)> {
+		lock(&self.loaded).iter().map(|loaded| (loaded.program, loaded.weights)).collect()
+	}
+
+	/// A program that is in memory.
+	pub(crate) fn known_program(&self, digest: &Hash) -> Option<Arc<Program>> {
+		let mut programs = lock(&self.programs);
+		let at = programs.iter().position(|(known, _)| known == digest)?;
+		let known = programs.remove(at);
+		let program = known.1.clone();
+		programs.push(known);
+		Some(program)
+	}
+
+	/// A program, from memory or from the store.
+	pub(crate) async fn program(
+		&self,
+		blobs: &Blobs,
+		digest: &Hash,
+	) -> Result<Arc<Program>, Error> {
+		if let Some(program) = self.known_program(digest) {
+			return Ok(program);
+		}
+		let bytes = blobs.read(BlobKind::Program, digest).await?;
+		let program = Program::decode_validated(&bytes)
+			.map_err(|error| Error::ProgramInvalid { reason: error.to_string() })?;
+		let program = Arc::new(program);
+		let mut programs = lock(&self.programs);
+		if programs.len() >= PROGRAMS {
+			programs.remove(0);
+		}
+		programs.push((*digest, program.clone()));
+		Ok(program)
+	}
+
+	fn loaded(&self, program: &Hash, weights: &Hash) -> Option<Arc<dyn Model>> {
+		let mut loaded = lock(&self.loaded);
+		let at = loaded.iter().position(|l| l.program == *program && l.weights == *weights)?;
+		let found = loaded.remove(at);
+		let model = found.model.clone();
+		loaded.push(found);
+		Some(model)
+	}
+
+	/// A model, from memory or from the store. Blocks: called on the thread that runs jobs.
+	pub(crate) fn load(
+		&self,
+		runtime: &tokio::runtime::Handle,
+		blobs: &Blobs,
+		program: &Hash,
+		weights: &Hash,
+	) -> Result<Arc<dyn Model>, Failure> {
+		if let Some(model) = self.loaded(program, weights) {
+			return Ok(model);
+		}
+		let (decoded, bytes) = runtime
+			.block_on(async {
+				let decoded = self.program(blobs, program).await?;
+				Ok((decoded, blobs.read(BlobKind::Weights, weights).await?))
+			})
+			.map_err(|error: Error| failure(&error))?;
+		let length = bytes.len() as u64;
+		// Room first: two large models must not stand in memory together.
+		self.shrink_to(self.budget.saturating_sub(length));
+		let model = self.backend.load(decoded, Arc::from(bytes)).map_err(|error| {
+			tracing::error!(%error, program = %hex(program), "the backend refuses a model");
+			Failure::ModelRefused
+		})?;
+		let loaded =
+			Loaded { program: *program, weights: *weights, bytes: length, model: model.clone() };
+		lock(&self.loaded).push(loaded);
+		self.metrics.models_loaded.inc();
+		self.report();
+		tracing::info!(program = %hex(program), weights = %hex(weights), bytes = length, "model loaded");
+		Ok(model)
+	}
+
+	/// Forgets a model that panicked: what it left behind is anybody's guess.
+	pub(crate) fn forget(&self, program: &Hash, weights: &Hash) {
+		lock(&self.loaded).retain(|l| l.program != *program || l.weights != *weights);
+		self.report();
+	}
+
+	fn shrink_to(&self, budget: u64) {
+		let mut loaded = lock(&self.loaded);
+		while loaded.iter().map(|l| l.bytes).sum::<u64>() > budget {
+			let gone = loaded.remove(0);
+			tracing::info!(program = %hex(&gone.program), "model dropped to make room");
+		}
+	}
+
+	fn report(&self) {
+		let bytes: u64 = lock(&self.loaded).iter().map(|l| l.bytes).sum();
+		self.metrics.models_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+	}
+}
+
+/// What a job fails with when one of its blobs cannot be read.
+pub(crate) fn failure(error: &Error) -> Failure {
+	match error {
+		Error::DigestMismatch { .. } | Error::ProgramInvalid { .. } | Error::OutputMalformed => {
+			Failure::BlobCorrupt
+		},
+		_ => Failure::BlobGone,
+	}
+}

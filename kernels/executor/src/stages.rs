@@ -1,0 +1,142 @@
+//! The stages of a job: fetch, run, keep. Each is a task or thread of its own, joined by short
+//! channels, so that the next input is read and the last output written while one job computes.
+
+use crate::{
+	blobs::{hex, BlobKind, Blobs},
+	error::{Error, Failure},
+	jobs::Jobs,
+	metrics::Metrics,
+	models::{failure, Models},
+};
+use assay_program::{wire::JobRequest, Claim, Hash};
+use bytes::Bytes;
+use codec::Encode;
+use futures::stream;
+use std::{
+	panic::{catch_unwind, AssertUnwindSafe},
+	sync::Arc,
+	thread,
+	time::Instant,
+};
+use tokio::{runtime::Handle, sync::mpsc, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+/// Jobs between two stages.
+const BETWEEN: usize = 1;
+
+/// A job whose input is in memory.
+struct Fetched {
+	job: Hash,
+	request: Arc<JobRequest>,
+	input: Vec<u8>,
+}
+
+/// A job that was run.
+struct Ran {
+	job: Hash,
+	result: Result<Output, Failure>,
+}
+
+struct Output {
+	claim: Claim,
+	bytes: Vec<u8>,
+}
+
+/// What the stages work with.
+#[derive(Clone, Debug)]
+pub(crate) struct Stages {
+	pub(crate) jobs: Arc<Jobs>,
+	pub(crate) blobs: Arc<Blobs>,
+	pub(crate) models: Arc<Models>,
+	pub(crate) metrics: Arc<Metrics>,
+	pub(crate) stop: CancellationToken,
+}
+
+impl Stages {
+	/// Starts all stages. The task ends when the last job at hand has been kept.
+	pub(crate) fn start(self) -> std::io::Result<JoinHandle<()>> {
+		let (fetched, to_run) = mpsc::channel(BETWEEN);
+		let (ran, to_keep) = mpsc::channel(BETWEEN);
+		let runtime = Handle::current();
+		let (fetch, run) = (self.clone(), self.clone());
+		let ran_too = ran.clone();
+		thread::Builder::new()
+			.name("assay-run".into())
+			.spawn(move || run.run(&runtime, to_run, &ran))?;
+		tokio::spawn(async move { fetch.fetch(fetched, ran_too).await });
+		Ok(tokio::spawn(self.keep(to_keep)))
+	}
+
+	async fn fetch(self, fetched: mpsc::Sender<Fetched>, ran: mpsc::Sender<Ran>) {
+		while let Some((job, request)) = self.jobs.next().await {
+			let next = match self.blobs.read(BlobKind::Input, &request.input).await {
+				Ok(input) => fetched.send(Fetched { job, request, input }).await.is_ok(),
+				Err(error) => {
+					tracing::warn!(job = %hex(&job), %error, "the input cannot be read");
+					ran.send(Ran { job, result: Err(failure(&error)) }).await.is_ok()
+				},
+			};
+			if !next {
+				break;
+			}
+		}
+	}
+
+	/// Runs jobs until there are no more or the executor stops. What is not begun by then stands
+	/// in the journal.
+	fn run(&self, runtime: &Handle, mut to_run: mpsc::Receiver<Fetched>, ran: &mpsc::Sender<Ran>) {
+		while let Some(fetched) = to_run.blocking_recv() {
+			if self.stop.is_cancelled() {
+				break;
+			}
+			let job = fetched.job;
+			let result = self.run_one(runtime, &fetched);
+			if ran.blocking_send(Ran { job, result }).is_err() {
+				break;
+			}
+		}
+	}
+
+	fn run_one(&self, runtime: &Handle, fetched: &Fetched) -> Result<Output, Failure> {
+		let Fetched { job, request, input } = fetched;
+		self.jobs.begin(job);
+		let began = Instant::now();
+		let compute = || {
+			let model =
+				self.models.load(runtime, &self.blobs, &request.program, &request.weights)?;
+			model.run(input, &request.parameters).map_err(|error| {
+				tracing::error!(job = %hex(job), %error, "the backend failed");
+				Failure::BackendFailed
+			})
+		};
+		let outcome = catch_unwind(AssertUnwindSafe(compute)).unwrap_or_else(|_| {
+			tracing::error!(job = %hex(job), "the backend panicked");
+			self.models.forget(&request.program, &request.weights);
+			Err(Failure::BackendPanicked)
+		})?;
+		self.metrics.run_seconds.observe(began.elapsed().as_secs_f64());
+		Ok(Output { claim: outcome.claim(), bytes: outcome.encode() })
+	}
+
+	async fn keep(self, mut to_keep: mpsc::Receiver<Ran>) {
+		while let Some(Ran { job, result }) = to_keep.recv().await {
+			let result = match result {
+				Ok(Output { claim, bytes }) => match self.keep_one(claim.output(), bytes).await {
+					Ok(()) => Ok(claim),
+					Err(error) => {
+						tracing::error!(job = %hex(&job), %error, "an output could not be kept");
+						Err(Failure::OutputNotKept)
+					},
+				},
+				Err(failure) => Err(failure),
+			};
+			self.jobs.end(job, result).await;
+		}
+	}
+
+	async fn keep_one(&self, digest: Hash, bytes: Vec<u8>) -> Result<(), Error> {
+		let length = bytes.len() as u64;
+		let body = stream::once(async move { Ok(Bytes::from(bytes)) });
+		self.blobs.put(BlobKind::Output, digest, body, Some(length), None).await.map(|_| ())
+	}
+}
