@@ -15,7 +15,9 @@ pub mod arithmetic;
 mod backend;
 pub mod element;
 mod evaluate;
+pub mod golden;
 mod run;
+pub mod sample;
 
 #[cfg(feature = "std")]
 pub use backend::ReferenceBackend;
