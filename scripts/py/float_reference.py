@@ -1,15 +1,16 @@
 """Sentence embeddings of MiniLM in 32-bit floats: the yardstick of the integer program.
 
-    float_reference.py --model <folder> [--tokens] [--batch N] < sentences
+    float_reference.py --model <folder> [--tokens | --tokens-only] [--batch N] < sentences
 
 `folder` holds `model.safetensors` and `tokenizer.json` as published. One sentence per line on
 standard input; one JSON object on standard output:
 
     {"model": "all-MiniLM-L6-v2", "embeddings": [[384 numbers], ...]}
 
-in the order of the input; with `--tokens` also `"tokens": [[ids], ...]`. The forward pass is written
-out here with numpy and shares no code, and no tokenizer, with the rest of the repository. Sentences
-are computed together only with others of exactly the same length, so nothing is ever padded.
+in the order of the input; with `--tokens` also `"tokens": [[ids], ...]`, with `--tokens-only` only
+those. The forward pass is written out here with numpy and shares no code, and no tokenizer, with the
+rest of the repository. Sentences are computed together only with others of exactly the same length,
+so nothing is ever padded.
 """
 
 import argparse
@@ -124,11 +125,15 @@ def main() -> None:
     parser.add_argument("--model", type=pathlib.Path, required=True)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--tokens", action="store_true")
+    parser.add_argument("--tokens-only", action="store_true")
     arguments = parser.parse_args()
     sentences = sys.stdin.buffer.read().decode("utf-8").split("\n")
     if sentences[-1] == "":
         sentences.pop()
     tokens = tokenize(arguments.model / "tokenizer.json", sentences)
+    if arguments.tokens_only:
+        print(json.dumps({"tokens": tokens}))
+        return
     for number, ids in enumerate(tokens, start=1):
         if len(ids) > MAX_TOKENS:
             sys.exit(f"sentence {number} has {len(ids)} tokens; the model takes {MAX_TOKENS}")

@@ -1,0 +1,138 @@
+//! Why a model, a text or an output is refused.
+
+use assay_program::ProgramError;
+use std::path::PathBuf;
+
+/// Why a model cannot be imported.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImportError {
+	/// A file cannot be read.
+	#[error("cannot read {}: {source} (scripts/setup fetches the model files)", path.display())]
+	Read {
+		/// The file.
+		path: PathBuf,
+		/// What the system says.
+		source: std::io::Error,
+	},
+	/// A file cannot be written.
+	#[error("cannot write {}: {source}", path.display())]
+	Write {
+		/// The file.
+		path: PathBuf,
+		/// What the system says.
+		source: std::io::Error,
+	},
+	/// A file is not the published one.
+	#[error("{} has SHA-256 {actual}, expected {expected}", path.display())]
+	Digest {
+		/// The file.
+		path: PathBuf,
+		/// Digest of the published file.
+		expected: &'static str,
+		/// Digest of this one.
+		actual: String,
+	},
+	/// The file is not a safetensors file: truncated, or its header contradicts itself.
+	#[error("not a safetensors file: {0}")]
+	Format(#[from] safetensors::SafeTensorError),
+	/// The file lacks a tensor of the architecture.
+	#[error("tensor `{name}` is missing")]
+	MissingTensor {
+		/// Its name.
+		name: String,
+	},
+	/// A tensor has elements of another type than the architecture says.
+	#[error("tensor `{name}` holds {actual}, expected F32")]
+	ElementType {
+		/// Its name.
+		name: String,
+		/// The type found.
+		actual: String,
+	},
+	/// A tensor has other dimensions than the architecture says.
+	#[error("tensor `{name}` has dimensions {actual:?}, expected {expected:?}")]
+	Dimensions {
+		/// Its name.
+		name: String,
+		/// What the architecture says.
+		expected: Vec<usize>,
+		/// What the file says.
+		actual: Vec<usize>,
+	},
+	/// An element is infinite or no number.
+	#[error("element {index} of tensor `{name}` is {value}")]
+	NotFinite {
+		/// Name of the tensor.
+		name: String,
+		/// Position in row-major order.
+		index: usize,
+		/// The element.
+		value: f32,
+	},
+	/// A value is too large for the fixed-point format it goes to.
+	#[error("a value of tensor `{name}` is too large for its fixed-point format")]
+	TooLarge {
+		/// Name of the tensor.
+		name: String,
+	},
+	/// The program that came out does not validate: a mistake in the importer.
+	#[error("the imported program does not validate: {0}")]
+	Program(#[from] ProgramError),
+}
+
+/// Why a text cannot be an input.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenizeError {
+	/// The tokenizer file cannot be read or understood.
+	#[error("cannot load the tokenizer {}: {message} (scripts/setup fetches it)", path.display())]
+	Load {
+		/// The file.
+		path: PathBuf,
+		/// What is wrong with it.
+		message: String,
+	},
+	/// The text is not UTF-8.
+	#[error("the text is not valid UTF-8 after byte {valid_bytes}")]
+	NotUtf8 {
+		/// Length of the valid beginning.
+		valid_bytes: usize,
+	},
+	/// Nothing of the text is left to embed.
+	#[error("the text is empty: it has no character that the model reads")]
+	Empty,
+	/// The text has more tokens than the program takes.
+	#[error("the text has {tokens} tokens, the model takes at most {limit}")]
+	TooLong {
+		/// Tokens, the two that frame the text included.
+		tokens: usize,
+		/// Most tokens.
+		limit: usize,
+	},
+	/// The text is so long that it is not even tokenized.
+	#[error("the text has {bytes} bytes, at most {limit} are tokenized")]
+	TooManyBytes {
+		/// Length of the text.
+		bytes: usize,
+		/// Longest text.
+		limit: usize,
+	},
+	/// The tokenizer failed on this text.
+	#[error("the tokenizer failed: {0}")]
+	Tokenizer(String),
+}
+
+/// Why bytes are not the output of an embedding program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutputError {
+	/// The length is no multiple of an embedding's.
+	#[error("{bytes} bytes of output are no whole number of embeddings of {width} int32")]
+	Length {
+		/// Bytes there are.
+		bytes: usize,
+		/// Elements of one embedding.
+		width: usize,
+	},
+}
