@@ -25,6 +25,8 @@ pub(crate) struct Scope<'a> {
 	pub(crate) program: &'a Program,
 	/// What earlier operators make.
 	pub(crate) tensors: &'a [TensorInfo],
+	/// The operator's own price, see [`Operator::PRICES`].
+	pub(crate) price: u64,
 }
 
 /// Bytes opened for one element: the segment it is in.
@@ -186,21 +188,26 @@ fn leading(dims: &[Dim]) -> &[Dim] {
 	dims.split_last().map_or(&[], |(_, leading)| leading)
 }
 
-/// A price per element of the output.
-fn pointwise(tensor: TensorInfo, price: u64, opening_bytes: u64) -> Result<Inferred, E> {
-	let macs = Polynomial::of(&tensor.dims)?.times(price);
+/// The operator's price per element of the output.
+fn pointwise(scope: &Scope, tensor: TensorInfo, opening_bytes: u64) -> Result<Inferred, E> {
+	with_products(scope, tensor, 0, opening_bytes)
+}
+
+/// The operator's price per element of the output, and that many int8 products.
+fn with_products(
+	scope: &Scope,
+	tensor: TensorInfo,
+	products: u64,
+	opening_bytes: u64,
+) -> Result<Inferred, E> {
+	let macs = Polynomial::of(&tensor.dims)?.times(products.saturating_add(scope.price));
 	Ok(Inferred { tensor, macs, opening_bytes })
 }
 
-/// A price per element of the operand that is reduced along its rows.
-fn reduction(
-	scope: &Scope,
-	operand: &[Dim],
-	tensor: TensorInfo,
-	price: u64,
-) -> Result<Inferred, E> {
+/// The operator's price per element of the operand that is reduced along its rows.
+fn reduction(scope: &Scope, operand: &[Dim], tensor: TensorInfo) -> Result<Inferred, E> {
 	let width = operand.last().map_or(1, |dim| width_of(*dim, scope));
-	let macs = Polynomial::of(operand)?.times(price);
+	let macs = Polynomial::of(operand)?.times(scope.price);
 	let opening_bytes = run(width.min(limits::ROW_BLOCK), 4).saturating_add(run(1, 4));
 	Ok(Inferred { tensor, macs, opening_bytes })
 }
@@ -251,7 +258,7 @@ pub(crate) fn infer(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
 		Operator::L2Normalise { value, norm, fraction } => {
 			l2_normalise(*value, *norm, *fraction, scope)
 		},
-		Operator::Stop => pointwise(fixed([Dim::Fixed(1)].into(), 0), 1, 0),
+		Operator::Stop => pointwise(scope, fixed([Dim::Fixed(1)].into(), 0), 0),
 		Operator::Emit { value, stop } => emit(*value, *stop, scope),
 	}?;
 	inferred.tensor.check()?;
@@ -266,7 +273,7 @@ fn tokens(vocabulary: u32, scope: &Scope) -> Result<Inferred, E> {
 	ensure(scope.tensors.is_empty(), E::Frame)?;
 	ensure((1..=limits::MAX_VOCABULARY).contains(&vocabulary), E::TooLarge)?;
 	let dims = [Dim::Batch, Dim::Sequence].into();
-	pointwise(TensorInfo { kind: Kind::Tokens { vocabulary }, dims }, 0, ONE)
+	pointwise(scope, TensorInfo { kind: Kind::Tokens { vocabulary }, dims }, ONE)
 }
 
 fn embed(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
@@ -284,21 +291,21 @@ fn embed(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
 	check_fraction(*fraction)?;
 	shifts::embed(*fraction).ok_or(E::Fraction)?;
 	let dims = [Dim::Batch, Dim::Sequence, Dim::Fixed(width)].into();
-	pointwise(fixed(dims, *fraction), 4, ONE.saturating_mul(3))
+	pointwise(scope, fixed(dims, *fraction), ONE.saturating_mul(3))
 }
 
 fn add(left: TensorId, right: TensorId, scope: &Scope) -> Result<Inferred, E> {
 	let (left, right) = (scope.fixed(left)?, scope.fixed(right)?);
 	ensure(left.0 == right.0, E::Shape)?;
 	ensure(left.1 == right.1, E::Fraction)?;
-	pointwise(fixed(left.0.to_vec(), left.1), 1, ONE.saturating_mul(2))
+	pointwise(scope, fixed(left.0.to_vec(), left.1), ONE.saturating_mul(2))
 }
 
 fn row_max(value: TensorId, groups: u32, scope: &Scope) -> Result<Inferred, E> {
 	let (dims, fraction) = scope.fixed(value)?;
 	parts(dims, groups)?;
 	let out = fixed(with_width(dims, Dim::Fixed(groups)), fraction);
-	reduction(scope, dims, out, 1)
+	reduction(scope, dims, out)
 }
 
 /// Checks that rows divide into `groups` equal parts.
@@ -326,7 +333,7 @@ fn quantise(value: TensorId, max: TensorId, bits: u8, scope: &Scope) -> Result<I
 	ensure(value.1 == max.1, E::Fraction)?;
 	ensure(bits == 8 || bits == 12, E::Bits)?;
 	let tensor = TensorInfo { kind: Kind::Quantised { bits }, dims: value.0.to_vec() };
-	pointwise(tensor, 8, ONE.saturating_mul(2))
+	pointwise(scope, tensor, ONE.saturating_mul(2))
 }
 
 fn linear(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
@@ -344,10 +351,10 @@ fn linear(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
 	check_fraction(*fraction)?;
 	check_sum(columns.into(), quantised_limit(input.1), 128)?;
 	shifts::linear(input.1, max.1, *shift, *fraction).ok_or(E::Shift)?;
-	let price = u64::from(columns).saturating_mul(limbs(input.1)).saturating_add(8);
+	let products = u64::from(columns).saturating_mul(limbs(input.1));
 	let block = u64::from(columns).min(limits::ROW_BLOCK);
 	let opening = run(block, 2).saturating_add(run(block, 1)).saturating_add(ONE.saturating_mul(3));
-	pointwise(fixed(with_width(input.0, Dim::Fixed(rows)), *fraction), price, opening)
+	with_products(scope, fixed(with_width(input.0, Dim::Fixed(rows)), *fraction), products, opening)
 }
 
 fn scores(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
@@ -364,10 +371,10 @@ fn scores(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
 	check_sum(depth, quantised_limit(query.1), quantised_limit(key.1))?;
 	let fractions = (query_max.1, key_max.1);
 	shifts::scores((query.1, key.1), fractions, *shift, *fraction).ok_or(E::Shift)?;
-	let price = depth.saturating_mul(limbs(query.1)).saturating_mul(limbs(key.1)).saturating_add(8);
+	let products = depth.saturating_mul(limbs(query.1)).saturating_mul(limbs(key.1));
 	let dims = [Dim::Batch, Dim::Fixed(heads), Dim::Sequence, Dim::Sequence].into();
 	let opening = run(depth, 2).saturating_add(ONE).saturating_mul(2);
-	pointwise(fixed(dims, *fraction), price, opening)
+	with_products(scope, fixed(dims, *fraction), products, opening)
 }
 
 fn softmax_max(scores: TensorId, ids: Option<TensorId>, scope: &Scope) -> Result<Inferred, E> {
@@ -378,7 +385,7 @@ fn softmax_max(scores: TensorId, ids: Option<TensorId>, scope: &Scope) -> Result
 		scope.ids(ids)?;
 	}
 	let out = [Dim::Batch, Dim::Fixed(heads), Dim::Sequence].into();
-	let mut inferred = reduction(scope, dims, fixed(out, fraction), 1)?;
+	let mut inferred = reduction(scope, dims, fixed(out, fraction))?;
 	// A block of scores and the ids of the same positions.
 	inferred.opening_bytes = inferred.opening_bytes.saturating_mul(2);
 	Ok(inferred)
@@ -398,14 +405,14 @@ fn softmax_exp(
 	if let Some(ids) = ids {
 		scope.ids(ids)?;
 	}
-	pointwise(fixed(scores.0.to_vec(), scores.1), 8, ONE.saturating_mul(3))
+	pointwise(scope, fixed(scores.0.to_vec(), scores.1), ONE.saturating_mul(3))
 }
 
 fn softmax_sum(exponentials: TensorId, scope: &Scope) -> Result<Inferred, E> {
 	let (dims, fraction) = scope.fixed(exponentials)?;
 	attention(dims)?;
 	ensure(fraction == limits::EXP_FRACTION, E::Fraction)?;
-	reduction(scope, dims, fixed(leading(dims).to_vec(), fraction), 1)
+	reduction(scope, dims, fixed(leading(dims).to_vec(), fraction))
 }
 
 fn softmax_normalise(exponentials: TensorId, sum: TensorId, scope: &Scope) -> Result<Inferred, E> {
@@ -415,7 +422,7 @@ fn softmax_normalise(exponentials: TensorId, sum: TensorId, scope: &Scope) -> Re
 	let fractions = exponentials.1 == limits::EXP_FRACTION && sum.1 == limits::EXP_FRACTION;
 	ensure(fractions, E::Fraction)?;
 	let out = fixed(exponentials.0.to_vec(), limits::PROBABILITY_FRACTION);
-	pointwise(out, 8, ONE.saturating_mul(2))
+	pointwise(scope, out, ONE.saturating_mul(2))
 }
 
 fn context_weight(
@@ -430,7 +437,7 @@ fn context_weight(
 	ensure(probabilities.1 == limits::PROBABILITY_FRACTION, E::Fraction)?;
 	check_fraction(fraction)?;
 	shifts::context_weight(value_max.1, fraction).ok_or(E::Shift)?;
-	pointwise(fixed(probabilities.0.to_vec(), fraction), 4, ONE.saturating_mul(2))
+	pointwise(scope, fixed(probabilities.0.to_vec(), fraction), ONE.saturating_mul(2))
 }
 
 fn context(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
@@ -452,7 +459,7 @@ fn context(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
 	let products = Polynomial::of(&[Dim::Batch, Dim::Sequence, Dim::Sequence])?
 		.times(u64::from(width).saturating_mul(limbs(weight.1)).saturating_mul(limbs(value.1)));
 	let tensor = fixed(value.0.to_vec(), *fraction);
-	let macs = Polynomial::of(&tensor.dims)?.times(8).plus(products);
+	let macs = Polynomial::of(&tensor.dims)?.times(scope.price).plus(products);
 	let block = longest.min(limits::POSITION_BLOCK);
 	let opening_bytes = block.saturating_mul(ONE).saturating_add(run(block, 2)).saturating_add(ONE);
 	Ok(Inferred { tensor, macs, opening_bytes })
@@ -461,7 +468,7 @@ fn context(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
 fn mean(value: TensorId, scope: &Scope) -> Result<Inferred, E> {
 	let (dims, fraction) = scope.fixed(value)?;
 	fixed_width(dims)?;
-	reduction(scope, dims, fixed(with_width(dims, Dim::Fixed(1)), fraction), 1)
+	reduction(scope, dims, fixed(with_width(dims, Dim::Fixed(1)), fraction))
 }
 
 fn fixed_width(dims: &[Dim]) -> Result<u32, E> {
@@ -482,7 +489,7 @@ fn deviation(value: TensorId, mean: TensorId, fraction: u8, scope: &Scope) -> Re
 	ensure(fixed_width(value.0)? <= limits::MAX_SQUARES_WIDTH, E::Overflow)?;
 	ensure(value.1 == mean.1, E::Fraction)?;
 	check_guard(value.1, fraction)?;
-	reduction(scope, value.0, fixed(with_width(value.0, Dim::Fixed(1)), fraction), 2)
+	reduction(scope, value.0, fixed(with_width(value.0, Dim::Fixed(1)), fraction))
 }
 
 /// Checks the fraction bits of a deviation against those of what it is the deviation of.
@@ -506,7 +513,7 @@ fn normalise(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
 	let width = fixed_width(value.0)?;
 	scope.vector(*gain, width)?;
 	scope.vector(*bias, width)?;
-	pointwise(fixed(value.0.to_vec(), *fraction), 12, ONE.saturating_mul(5))
+	pointwise(scope, fixed(value.0.to_vec(), *fraction), ONE.saturating_mul(5))
 }
 
 fn table(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
@@ -523,7 +530,7 @@ fn table(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
 	ensure(even && (2..=limits::MAX_TABLE_INTERVALS).contains(&intervals), E::Table)?;
 	ensure((1..=24).contains(shift), E::Shift)?;
 	ensure(*base == TableBase::Zero || value_fraction == *fraction, E::Fraction)?;
-	pointwise(fixed(dims.to_vec(), *fraction), 8, ONE.saturating_mul(3))
+	pointwise(scope, fixed(dims.to_vec(), *fraction), ONE.saturating_mul(3))
 }
 
 fn mean_pool(value: TensorId, ids: TensorId, scope: &Scope) -> Result<Inferred, E> {
@@ -531,7 +538,7 @@ fn mean_pool(value: TensorId, ids: TensorId, scope: &Scope) -> Result<Inferred, 
 	scope.ids(ids)?;
 	let width = positions(dims)?;
 	let mut inferred =
-		reduction(scope, dims, fixed([Dim::Batch, Dim::Fixed(width)].into(), fraction), 1)?;
+		reduction(scope, dims, fixed([Dim::Batch, Dim::Fixed(width)].into(), fraction))?;
 	inferred.opening_bytes =
 		limits::POSITION_BLOCK.saturating_mul(ONE).saturating_add(run(limits::POSITION_BLOCK, 4));
 	Ok(inferred)
@@ -540,7 +547,7 @@ fn mean_pool(value: TensorId, ids: TensorId, scope: &Scope) -> Result<Inferred, 
 fn l2_norm(value: TensorId, scope: &Scope) -> Result<Inferred, E> {
 	let (dims, fraction) = scope.fixed(value)?;
 	ensure(fixed_width(dims)? <= limits::MAX_SQUARES_WIDTH, E::Overflow)?;
-	reduction(scope, dims, fixed(with_width(dims, Dim::Fixed(1)), fraction), 2)
+	reduction(scope, dims, fixed(with_width(dims, Dim::Fixed(1)), fraction))
 }
 
 fn l2_normalise(
@@ -553,12 +560,12 @@ fn l2_normalise(
 	check_rows(value.0, norm.0)?;
 	ensure(value.1 == norm.1, E::Fraction)?;
 	check_fraction(fraction)?;
-	pointwise(fixed(value.0.to_vec(), fraction), 8, ONE.saturating_mul(2))
+	pointwise(scope, fixed(value.0.to_vec(), fraction), ONE.saturating_mul(2))
 }
 
 fn emit(value: TensorId, stop: TensorId, scope: &Scope) -> Result<Inferred, E> {
 	let (dims, fraction) = scope.fixed(value)?;
 	let stops = scope.program.operators.get(usize::from(stop.0)) == Some(&Operator::Stop);
 	ensure(stops && scope.tensors.len() == usize::from(stop.0).saturating_add(1), E::Frame)?;
-	pointwise(fixed(dims.to_vec(), fraction), 1, ONE.saturating_mul(2))
+	pointwise(scope, fixed(dims.to_vec(), fraction), ONE.saturating_mul(2))
 }

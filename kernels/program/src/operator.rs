@@ -403,6 +403,18 @@ impl Operator {
 		"Emit",
 	];
 
+	/// Prices by index, in multiply-accumulates: per element of the operand for the operators that
+	/// reduce along a row (`RowMax`, `SoftmaxMax`, `SoftmaxSum`, `Mean`, `Deviation`, `MeanPool`,
+	/// `L2Norm`), per element of the output for all others. `Linear`, `Scores` and `Context` cost
+	/// their products besides: one for each byte of an operand's bits, bytes of both multiplied.
+	pub const PRICES: [u64; 22] =
+		[0, 4, 1, 1, 8, 8, 8, 1, 8, 1, 8, 4, 8, 1, 2, 12, 8, 1, 2, 8, 1, 1];
+
+	/// Its price, see [`Self::PRICES`].
+	pub fn price(&self) -> u64 {
+		Self::PRICES.get(usize::from(self.index())).copied().unwrap_or(0)
+	}
+
 	/// Its index in the encoding.
 	pub fn index(&self) -> u8 {
 		match self {

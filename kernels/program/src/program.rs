@@ -229,7 +229,7 @@ impl Program {
 			if closing && number < last {
 				return Err(refused(OperatorError::Frame));
 			}
-			let scope = Scope { program: self, tensors: &tensors };
+			let scope = Scope { program: self, tensors: &tensors, price: operator.price() };
 			let inferred = infer(operator, &scope).map_err(refused)?;
 			macs = macs.plus(inferred.macs);
 			tensors.push(inferred.tensor);
