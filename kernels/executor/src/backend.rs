@@ -1,8 +1,9 @@
 //! Which backend computes, and what this machine has.
 
 use crate::{config::BackendChoice, error::StartError};
+use assay_cpu::CpuBackend;
 use assay_program::Backend;
-use assay_reference::ReferenceBackend;
+use assay_reference::{golden, ReferenceBackend};
 use serde::Serialize;
 use std::{fmt, fs, sync::Arc, thread};
 
@@ -103,14 +104,18 @@ impl fmt::Debug for Chosen {
 }
 
 /// Chooses a backend and holds it against the golden vectors. Computes: not for async threads.
-pub(crate) fn choose(choice: BackendChoice, _threads: Option<usize>) -> Result<Chosen, StartError> {
+pub(crate) fn choose(choice: BackendChoice, threads: Option<usize>) -> Result<Chosen, StartError> {
 	let probe = probe();
 	let backend: Arc<dyn Backend> = match choice {
-		BackendChoice::Auto | BackendChoice::Cpu | BackendChoice::Reference => {
-			Arc::new(ReferenceBackend)
-		},
+		BackendChoice::Auto | BackendChoice::Cpu => Arc::new(CpuBackend::new(threads)),
+		BackendChoice::Reference => Arc::new(ReferenceBackend),
 		BackendChoice::Custom(backend) => backend,
 	};
 	tracing::info!(backend = backend.name(), gpu = %probe.gpu.message, "backend chosen");
+	golden::self_test(backend.as_ref()).map_err(|error| StartError::SelfTest {
+		backend: backend.name(),
+		reason: error.to_string(),
+	})?;
+	tracing::info!(backend = backend.name(), "self-test against the golden vectors passed");
 	Ok(Chosen { backend, probe })
 }
