@@ -1,0 +1,293 @@
+//! Bodies of the calls.
+
+use crate::{
+	ledger::Ledger, BalanceOf, Bucket, Config, Counts, Error, Event, Lease, LeaseOf, LeaseState,
+	Leases, NextLeaseId, NextOfferId, Offer, OfferOf, OfferTermsOf, Offers, Pallet, ProviderLeases,
+	ProviderOffers, TenantLeases,
+};
+use assay_primitives::{CloseReason, LeaseId, ModelId, Models, OfferId, Providers};
+use frame_support::{
+	defensive, ensure,
+	traits::{DefensiveSaturating, Get},
+};
+use frame_system::pallet_prelude::BlockNumberFor;
+use sp_runtime::{
+	traits::{CheckedAdd, Zero},
+	DispatchResult,
+};
+
+impl<T: Config> Pallet<T> {
+	pub(crate) fn now() -> BlockNumberFor<T> {
+		frame_system::Pallet::<T>::block_number()
+	}
+
+	pub(crate) fn do_create_offer(
+		provider: T::AccountId,
+		model: ModelId,
+		terms: OfferTermsOf<T>,
+	) -> DispatchResult {
+		Self::ensure_terms(model, &terms)?;
+		ensure!(T::Providers::may_take_work(&provider), Error::<T>::ProviderNotReady);
+		let counts = Counts::<T>::get(&provider);
+		ensure!(counts.offers < T::MaxOffersPerProvider::get(), Error::<T>::TooManyOffers);
+		let id = NextOfferId::<T>::get();
+		let next_id = id.next().ok_or(Error::<T>::IdsExhausted)?;
+
+		let deposit = Ledger::<T>::hold_deposit(&provider)?;
+		NextOfferId::<T>::put(next_id);
+		ProviderOffers::<T>::insert(&provider, id, ());
+		Counts::<T>::mutate(&provider, |counts| {
+			counts.offers = counts.offers.defensive_saturating_add(1)
+		});
+		Self::deposit_event(Event::OfferCreated {
+			offer: id,
+			provider: provider.clone(),
+			model,
+			price_per_unit: terms.price_per_unit,
+			rate_units_per_block: terms.rate_units_per_block,
+			duration_blocks_max: terms.duration_blocks_max,
+			min_escrow: terms.min_escrow,
+		});
+		Offers::<T>::insert(id, Self::offer_on(provider, model, deposit, terms));
+		Ok(())
+	}
+
+	pub(crate) fn do_update_offer(
+		who: T::AccountId,
+		id: OfferId,
+		terms: OfferTermsOf<T>,
+	) -> DispatchResult {
+		let offer = Self::offer_by(&who, id)?;
+		Self::ensure_terms(offer.model, &terms)?;
+
+		let offer = Self::offer_on(offer.provider, offer.model, offer.deposit, terms);
+		Self::deposit_event(Event::OfferUpdated {
+			offer: id,
+			price_per_unit: offer.price_per_unit,
+			rate_units_per_block: offer.rate_units_per_block,
+			duration_blocks_max: offer.duration_blocks_max,
+			min_escrow: offer.min_escrow,
+		});
+		Offers::<T>::insert(id, offer);
+		Ok(())
+	}
+
+	pub(crate) fn do_close_offer(who: T::AccountId, id: OfferId) -> DispatchResult {
+		let offer = Self::offer_by(&who, id)?;
+
+		Ledger::<T>::release_deposit(&offer.provider, offer.deposit)?;
+		Offers::<T>::remove(id);
+		ProviderOffers::<T>::remove(&offer.provider, id);
+		Self::uncount(&offer.provider, |counts| {
+			counts.offers = counts.offers.defensive_saturating_sub(1)
+		});
+		Self::deposit_event(Event::OfferClosed { offer: id, provider: offer.provider });
+		Ok(())
+	}
+
+	pub(crate) fn do_open_lease(
+		tenant: T::AccountId,
+		offer_id: OfferId,
+		amount: BalanceOf<T>,
+		duration_blocks: u32,
+		price_limit: BalanceOf<T>,
+	) -> DispatchResult {
+		let offer = Offers::<T>::get(offer_id).ok_or(Error::<T>::OfferNotFound)?;
+		ensure!(duration_blocks > 0, Error::<T>::DurationZero);
+		ensure!(duration_blocks <= offer.duration_blocks_max, Error::<T>::DurationTooLong);
+		let opened_at = Self::now();
+		let expires_at =
+			opened_at.checked_add(&duration_blocks.into()).ok_or(Error::<T>::DurationTooLong)?;
+		ensure!(offer.price_per_unit <= price_limit, Error::<T>::PriceAboveLimit);
+		let min_escrow = offer.min_escrow.max(T::MinEscrow::get());
+		ensure!(amount >= min_escrow, Error::<T>::EscrowTooLow);
+		ensure!(T::Providers::may_take_work(&offer.provider), Error::<T>::ProviderNotReady);
+		Self::ensure_price_covers_royalty(offer.model, offer.price_per_unit)?;
+		let counts = Counts::<T>::get(&offer.provider);
+		ensure!(counts.leases < T::MaxLeasesPerProvider::get(), Error::<T>::TooManyLeases);
+		let id = NextLeaseId::<T>::get();
+		let next_id = id.next().ok_or(Error::<T>::IdsExhausted)?;
+
+		let escrow = Ledger::<T>::hold_escrow(&tenant, amount)?;
+		T::Providers::engage(&offer.provider)?;
+		NextLeaseId::<T>::put(next_id);
+		let rate_units_per_block = offer.rate_units_per_block;
+		let lease = Lease {
+			tenant,
+			provider: offer.provider,
+			model: offer.model,
+			price_per_unit: offer.price_per_unit,
+			rate_units_per_block,
+			bucket: Bucket::full(rate_units_per_block, T::RateBurstBlocks::get(), opened_at),
+			opened_at,
+			expires_at,
+			escrow,
+			open_jobs: 0,
+			state: LeaseState::Open,
+		};
+		Self::open_lease_write(id, offer_id, lease);
+		Ok(())
+	}
+
+	/// Record, indexes, count and event of a new lease.
+	fn open_lease_write(id: LeaseId, offer: OfferId, lease: LeaseOf<T>) {
+		ProviderLeases::<T>::insert(&lease.provider, id, &lease.tenant);
+		TenantLeases::<T>::insert(&lease.tenant, id, ());
+		Counts::<T>::mutate(&lease.provider, |counts| {
+			counts.leases = counts.leases.defensive_saturating_add(1)
+		});
+		Self::deposit_event(Event::LeaseOpened {
+			lease: id,
+			offer,
+			tenant: lease.tenant.clone(),
+			provider: lease.provider.clone(),
+			model: lease.model,
+			price_per_unit: lease.price_per_unit,
+			rate_units_per_block: lease.rate_units_per_block,
+			escrow: lease.escrow.total(),
+			expires_at: lease.expires_at,
+		});
+		Leases::<T>::insert(id, lease);
+	}
+
+	pub(crate) fn do_top_up(
+		who: T::AccountId,
+		id: LeaseId,
+		amount: BalanceOf<T>,
+	) -> DispatchResult {
+		let mut lease = Leases::<T>::get(id).ok_or(Error::<T>::LeaseNotFound)?;
+		ensure!(lease.tenant == who, Error::<T>::NotTenant);
+		ensure!(!amount.is_zero(), Error::<T>::AmountZero);
+		Self::ensure_takes_jobs(&lease)?;
+
+		Ledger::<T>::top_up(&mut lease, amount)?;
+		let free = lease.escrow.free();
+		Leases::<T>::insert(id, lease);
+		Self::deposit_event(Event::LeaseToppedUp { lease: id, amount, free });
+		Ok(())
+	}
+
+	pub(crate) fn do_close_lease(who: T::AccountId, id: LeaseId) -> DispatchResult {
+		let lease = Leases::<T>::get(id).ok_or(Error::<T>::LeaseNotFound)?;
+		// Where one account is both, it acts as the tenant.
+		let reason = if lease.tenant == who {
+			CloseReason::Tenant
+		} else if lease.provider == who {
+			CloseReason::Provider
+		} else {
+			return Err(Error::<T>::NotParty.into());
+		};
+		Self::close(id, lease, reason)
+	}
+
+	pub(crate) fn do_expire_lease(id: LeaseId) -> DispatchResult {
+		let lease = Leases::<T>::get(id).ok_or(Error::<T>::LeaseNotFound)?;
+		ensure!(lease.is_expired(Self::now()), Error::<T>::LeaseNotExpired);
+		Self::close(id, lease, CloseReason::Expired)
+	}
+
+	/// End a lease, or have its last open job end it.
+	fn close(id: LeaseId, mut lease: LeaseOf<T>, reason: CloseReason) -> DispatchResult {
+		let open_jobs = lease.open_jobs;
+		if open_jobs == 0 {
+			return Self::finish(id, lease, reason);
+		}
+		ensure!(lease.state == LeaseState::Open, Error::<T>::LeaseClosing);
+		lease.state = LeaseState::Closing(reason);
+		Leases::<T>::insert(id, lease);
+		Self::deposit_event(Event::LeaseClosing { lease: id, reason, open_jobs });
+		Ok(())
+	}
+
+	/// Refund and remove a lease without open jobs, and let its provider go.
+	fn finish(id: LeaseId, mut lease: LeaseOf<T>, reason: CloseReason) -> DispatchResult {
+		let refunded = Ledger::<T>::refund(&mut lease)?;
+		Leases::<T>::remove(id);
+		ProviderLeases::<T>::remove(&lease.provider, id);
+		TenantLeases::<T>::remove(&lease.tenant, id);
+		Self::uncount(&lease.provider, |counts| {
+			counts.leases = counts.leases.defensive_saturating_sub(1)
+		});
+		T::Providers::disengage(&lease.provider);
+		Self::deposit_event(Event::LeaseClosed {
+			lease: id,
+			tenant: lease.tenant,
+			provider: lease.provider,
+			reason,
+			refunded,
+		});
+		Ok(())
+	}
+
+	/// Write a lease back after one of its jobs ended, or end it too if that was the last.
+	pub(crate) fn settle_write(id: LeaseId, mut lease: LeaseOf<T>) {
+		if let (0, Some(reason)) = (lease.open_jobs, lease.ends(Self::now())) {
+			lease.state = LeaseState::Closing(reason);
+			if Self::finish(id, lease.clone(), reason).is_ok() {
+				return;
+			}
+			// A release to an account that has funds on hold cannot fail. If it does, the lease stays
+			// as it is and `close_lease` may try again.
+			defensive!("a lease could not be refunded");
+		}
+		Leases::<T>::insert(id, lease);
+	}
+
+	/// An offer of `who`.
+	fn offer_by(who: &T::AccountId, id: OfferId) -> Result<OfferOf<T>, Error<T>> {
+		let offer = Offers::<T>::get(id).ok_or(Error::<T>::OfferNotFound)?;
+		ensure!(offer.provider == *who, Error::<T>::NotProvider);
+		Ok(offer)
+	}
+
+	/// An offer with these terms.
+	fn offer_on(
+		provider: T::AccountId,
+		model: ModelId,
+		deposit: BalanceOf<T>,
+		terms: OfferTermsOf<T>,
+	) -> OfferOf<T> {
+		Offer {
+			provider,
+			model,
+			price_per_unit: terms.price_per_unit,
+			rate_units_per_block: terms.rate_units_per_block,
+			duration_blocks_max: terms.duration_blocks_max,
+			min_escrow: terms.min_escrow,
+			deposit,
+		}
+	}
+
+	fn ensure_terms(model: ModelId, terms: &OfferTermsOf<T>) -> Result<(), Error<T>> {
+		ensure!(terms.rate_units_per_block > 0, Error::<T>::RateZero);
+		ensure!(terms.duration_blocks_max > 0, Error::<T>::DurationZero);
+		Self::ensure_price_covers_royalty(model, terms.price_per_unit)
+	}
+
+	fn ensure_price_covers_royalty(
+		model: ModelId,
+		price_per_unit: BalanceOf<T>,
+	) -> Result<(), Error<T>> {
+		let model = T::Models::model(model).ok_or(Error::<T>::ModelNotFound)?;
+		ensure!(!model.retired, Error::<T>::ModelRetired);
+		ensure!(price_per_unit >= model.royalty_per_unit, Error::<T>::PriceBelowRoyalty);
+		Ok(())
+	}
+
+	pub(crate) fn ensure_takes_jobs(lease: &LeaseOf<T>) -> Result<(), Error<T>> {
+		ensure!(lease.state == LeaseState::Open, Error::<T>::LeaseClosing);
+		ensure!(!lease.is_expired(Self::now()), Error::<T>::LeaseExpired);
+		Ok(())
+	}
+
+	/// Lower a count of a provider, and forget the provider with its last one.
+	fn uncount(provider: &T::AccountId, lower: impl FnOnce(&mut crate::ProviderCounts)) {
+		let mut counts = Counts::<T>::get(provider);
+		lower(&mut counts);
+		if counts == Default::default() {
+			Counts::<T>::remove(provider);
+		} else {
+			Counts::<T>::insert(provider, counts);
+		}
+	}
+}

@@ -1,0 +1,74 @@
+//! What other pallets ask of this one.
+
+use crate::{
+	ledger::Ledger, BalanceOf, BucketError, Config, Error, Leases, Pallet, ProviderLeases,
+	Reservations,
+};
+use alloc::{collections::BTreeSet, vec::Vec};
+use assay_primitives::{JobDigest, LeaseId, LeaseInfo, Payment};
+use frame_support::{
+	defensive, ensure,
+	traits::{DefensiveSaturating, Get},
+};
+use sp_runtime::{traits::Zero, DispatchError, DispatchResult};
+
+impl<T: Config> assay_primitives::Leases<T::AccountId, BalanceOf<T>> for Pallet<T> {
+	fn open_lease(id: LeaseId) -> Result<LeaseInfo<T::AccountId, BalanceOf<T>>, DispatchError> {
+		let lease = Leases::<T>::get(id).ok_or(Error::<T>::LeaseNotFound)?;
+		Self::ensure_takes_jobs(&lease)?;
+		Ok(LeaseInfo {
+			free: lease.escrow.free(),
+			tenant: lease.tenant,
+			provider: lease.provider,
+			model: lease.model,
+			price_per_unit: lease.price_per_unit,
+		})
+	}
+
+	fn reserve(id: LeaseId, job: JobDigest, amount: BalanceOf<T>, units: u64) -> DispatchResult {
+		let mut lease = Leases::<T>::get(id).ok_or(Error::<T>::LeaseNotFound)?;
+		Self::ensure_takes_jobs(&lease)?;
+		ensure!(lease.open_jobs < T::MaxOpenJobsPerLease::get(), Error::<T>::TooManyOpenJobs);
+		ensure!(!Reservations::<T>::contains_key(id, job), Error::<T>::JobReserved);
+		let burst_blocks = T::RateBurstBlocks::get();
+		lease.bucket = lease
+			.bucket
+			.take(lease.rate_units_per_block, burst_blocks, Self::now(), units)
+			.map_err(|error| match error {
+				BucketError::Later => Error::<T>::RateExceeded,
+				BucketError::Never => Error::<T>::UnitsAboveBurst,
+			})?;
+
+		Ledger::<T>::reserve(id, &mut lease, job, amount)?;
+		lease.open_jobs = lease.open_jobs.defensive_saturating_add(1);
+		Leases::<T>::insert(id, lease);
+		Ok(())
+	}
+
+	fn settle(
+		id: LeaseId,
+		job: JobDigest,
+		reserved: BalanceOf<T>,
+		payments: Vec<Payment<T::AccountId, BalanceOf<T>>>,
+	) -> BalanceOf<T> {
+		// A reservation keeps its lease, and a job its reservation.
+		let Some(mut lease) = Leases::<T>::get(id) else {
+			defensive!("a job outlived its lease");
+			return Zero::zero();
+		};
+		let Some(paid) = Ledger::<T>::settle(id, &mut lease, job, reserved, payments) else {
+			defensive!("a job without a reservation was settled");
+			return Zero::zero();
+		};
+		lease.open_jobs = lease.open_jobs.defensive_saturating_sub(1);
+		Self::settle_write(id, lease);
+		paid
+	}
+
+	fn tenants_of(provider: &T::AccountId) -> Vec<T::AccountId> {
+		// Bounded by `MaxLeasesPerProvider`. A lease that is closing counts: its tenant has outputs
+		// to fetch.
+		let tenants: BTreeSet<_> = ProviderLeases::<T>::iter_prefix_values(provider).collect();
+		tenants.into_iter().collect()
+	}
+}

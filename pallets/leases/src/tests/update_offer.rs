@@ -1,0 +1,75 @@
+//! `update_offer`.
+
+use super::*;
+use frame_support::assert_noop;
+use sp_runtime::DispatchError;
+
+fn update(
+	who: AccountId,
+	price: Balance,
+	rate: u64,
+	duration: u32,
+	min_escrow: Balance,
+) -> sp_runtime::DispatchResult {
+	Leases::update_offer(RuntimeOrigin::signed(who), OFFER, price, rate, duration, min_escrow)
+}
+
+#[test]
+fn changes_the_terms_of_later_leases_only() {
+	with_lease(|| {
+		let before = lease();
+		assert_ok!(update(PROVIDER, 9, 30, 200, 80));
+		assert_eq!(
+			last_event(),
+			Event::OfferUpdated {
+				offer: OFFER,
+				price_per_unit: 9,
+				rate_units_per_block: 30,
+				duration_blocks_max: 200,
+				min_escrow: 80,
+			}
+		);
+		assert_eq!(lease(), before, "an open lease keeps its terms");
+
+		assert_ok!(Leases::open_lease(RuntimeOrigin::signed(OTHER_TENANT), OFFER, 80, 200, 9));
+		let later = crate::Leases::<Test>::get(LeaseId(1)).unwrap();
+		assert_eq!((later.price_per_unit, later.rate_units_per_block), (9, 30));
+		assert_eq!(later.expires_at, 201);
+	});
+}
+
+#[test]
+fn the_deposit_stays_what_was_held() {
+	build_and_execute(|| {
+		assert_ok!(create_offer(PROVIDER));
+		assert_ok!(update(PROVIDER, 9, 30, 200, 80));
+		assert_eq!(Offers::<Test>::get(OFFER).unwrap().deposit, OFFER_DEPOSIT);
+	});
+}
+
+#[test]
+fn fails_for_anyone_but_its_provider() {
+	build_and_execute(|| {
+		assert_noop!(update(PROVIDER, 9, 30, 200, 80), Error::<Test>::OfferNotFound);
+		assert_ok!(create_offer(PROVIDER));
+		assert_noop!(update(OTHER_PROVIDER, 9, 30, 200, 80), Error::<Test>::NotProvider);
+		assert_noop!(
+			Leases::update_offer(RuntimeOrigin::root(), OFFER, 9, 30, 200, 80),
+			DispatchError::BadOrigin
+		);
+	});
+}
+
+#[test]
+fn fails_with_terms_that_do_not_hold() {
+	build_and_execute(|| {
+		assert_ok!(create_offer(PROVIDER));
+		assert_noop!(update(PROVIDER, 9, 0, 200, 80), Error::<Test>::RateZero);
+		assert_noop!(update(PROVIDER, 9, 30, 0, 80), Error::<Test>::DurationZero);
+		assert_noop!(update(PROVIDER, 1, 30, 200, 80), Error::<Test>::PriceBelowRoyalty);
+		Neighbours::set_model(MODEL, ROYALTY, true);
+		assert_noop!(update(PROVIDER, 9, 30, 200, 80), Error::<Test>::ModelRetired);
+		Neighbours::remove_model(MODEL);
+		assert_noop!(update(PROVIDER, 9, 30, 200, 80), Error::<Test>::ModelNotFound);
+	});
+}
