@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-3.0-or-later WITH Classpath-exception-2.0
+
+//! Which executor the off-chain workers of this node use.
+
+use std::{fs, io, net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+
+use assay_primitives::offchain::ExecutorSettings;
+use serde_json::{json, Value};
+use sp_core::H256;
+
+use crate::cli::{ExecutorKind, ExecutorParams};
+
+/// Longest wait for the executor when somebody asks for its status.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(2);
+/// Answers to that question are short.
+const STATUS_BYTES_MAX: usize = 256 * 1024;
+
+/// Which executor to use, as decided from the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExecutorChoice {
+	/// None: this node computes nothing.
+	None,
+	/// One inside this process.
+	Embedded {
+		/// Address of its data listener; none is a free port on loopback.
+		data: Option<SocketAddr>,
+		/// Threads; none is one per core.
+		threads: Option<NonZeroUsize>,
+	},
+	/// One that runs by itself.
+	External(ExecutorSettings),
+}
+
+/// Why the flags name no usable executor.
+#[derive(Debug)]
+pub enum ExecutorChoiceError {
+	/// The address is not one of plain HTTP.
+	NotHttp(String),
+	/// The token file cannot be read.
+	TokenFile(PathBuf, io::Error),
+	/// The token file holds no token.
+	EmptyToken(PathBuf),
+	/// A flag concerns an executor that is not started.
+	NotEmbedded,
+}
+
+impl std::fmt::Display for ExecutorChoiceError {
+	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+		match self {
+			Self::NotHttp(url) => write!(
+				f,
+				"--executor-url {url}: give the control listener as http://<address>:<port>"
+			),
+			Self::TokenFile(path, error) =>
+				write!(f, "--executor-token-file {}: {error}", path.display()),
+			Self::EmptyToken(path) =>
+				write!(f, "--executor-token-file {}: the file holds no token", path.display()),
+			Self::NotEmbedded => write!(
+				f,
+				"--executor-data-listen and --executor-threads concern the embedded executor, and \
+				none is started: add --executor embedded"
+			),
+		}
+	}
+}
+
+impl std::error::Error for ExecutorChoiceError {}
+
+impl ExecutorChoice {
+	/// Decide from the command line.
+	pub fn from_params(params: &ExecutorParams, is_dev: bool) -> Result<Self, ExecutorChoiceError> {
+		let default = if is_dev { ExecutorKind::Embedded } else { ExecutorKind::None };
+		let choice = match (&params.executor_url, &params.executor_token_file) {
+			(Some(url), Some(file)) => Self::External(external(url, file)?),
+			_ => match params.executor.unwrap_or(default) {
+				ExecutorKind::Embedded => Self::Embedded {
+					data: params.executor_data_listen,
+					threads: params.executor_threads,
+				},
+				ExecutorKind::None => Self::None,
+			},
+		};
+		let for_embedded =
+			params.executor_data_listen.is_some() || params.executor_threads.is_some();
+		if for_embedded && !matches!(choice, Self::Embedded { .. }) {
+			return Err(ExecutorChoiceError::NotEmbedded);
+		}
+		Ok(choice)
+	}
+}
+
+fn external(url: &str, file: &PathBuf) -> Result<ExecutorSettings, ExecutorChoiceError> {
+	// The token travels in the clear, so the control listener stays on this machine or in a tunnel.
+	if !url.starts_with("http://") {
+		return Err(ExecutorChoiceError::NotHttp(url.into()));
+	}
+	let token = fs::read_to_string(file)
+		.map_err(|error| ExecutorChoiceError::TokenFile(file.clone(), error))?;
+	let token = token.trim();
+	if token.is_empty() {
+		return Err(ExecutorChoiceError::EmptyToken(file.clone()));
+	}
+	Ok(ExecutorSettings { url: url.trim_end_matches('/').into(), token: token.into() })
+}
+
+/// Start an executor inside this process. It stops when the handle is dropped or shut down.
+pub async fn start_embedded(
+	folder: PathBuf,
+	genesis: H256,
+	data: Option<SocketAddr>,
+	threads: Option<NonZeroUsize>,
+) -> Result<assay_executor::Handle, assay_executor::StartError> {
+	let mut config = assay_executor::Config::dev(folder);
+	config.genesis = Some(genesis.0);
+	config.threads = threads.map(NonZeroUsize::get);
+	if data.is_some() {
+		config.data = data;
+	}
+	assay_executor::start(config).await
+}
+
+/// What the node knows of the executor it uses.
+#[derive(Debug, Clone)]
+pub struct ExecutorLink {
+	/// Where it is; none, there is no executor.
+	pub settings: Option<ExecutorSettings>,
+	/// Where tenants reach it, if the node knows.
+	pub data_url: Option<String>,
+	/// Whether it runs inside this process.
+	pub is_embedded: bool,
+}
+
+impl ExecutorLink {
+	/// No executor.
+	pub fn none() -> Arc<Self> {
+		Arc::new(Self { settings: None, data_url: None, is_embedded: false })
+	}
+
+	/// Ask the executor how it is.
+	pub async fn status(&self) -> Value {
+		let Some(settings) = &self.settings else {
+			return json!({ "kind": "none", "reachable": false });
+		};
+		let health = get(settings, "/v1/health").await;
+		let capabilities = get(settings, "/v1/capabilities").await;
+		let error = health.as_ref().err().or(capabilities.as_ref().err()).cloned();
+		json!({
+			"kind": if self.is_embedded { "embedded" } else { "external" },
+			"url": String::from_utf8_lossy(&settings.url),
+			"dataUrl": self.data_url,
+			"reachable": error.is_none(),
+			"error": error,
+			"health": health.ok(),
+			"capabilities": capabilities.ok(),
+		})
+	}
+}
+
+/// One JSON document of the control listener.
+async fn get(settings: &ExecutorSettings, path: &str) -> Result<Value, String> {
+	let url = format!("{}{path}", String::from_utf8_lossy(&settings.url));
+	let client = reqwest::Client::builder()
+		.timeout(STATUS_TIMEOUT)
+		.build()
+		.map_err(|error| error.to_string())?;
+	let mut response = client
+		.get(&url)
+		.bearer_auth(String::from_utf8_lossy(&settings.token))
+		.send()
+		.await
+		.map_err(|error| format!("{url}: {error}"))?;
+	let status = response.status();
+	let mut body = Vec::new();
+	while let Some(chunk) = response.chunk().await.map_err(|error| format!("{url}: {error}"))? {
+		if body.len().saturating_add(chunk.len()) > STATUS_BYTES_MAX {
+			return Err(format!("{url}: the answer is longer than {STATUS_BYTES_MAX} bytes"));
+		}
+		body.extend_from_slice(&chunk);
+	}
+	if !status.is_success() {
+		return Err(format!("{url}: {status}: {}", String::from_utf8_lossy(&body)));
+	}
+	serde_json::from_slice(&body).map_err(|error| format!("{url}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use std::io::Write;
+
+	fn params() -> ExecutorParams {
+		ExecutorParams::default()
+	}
+
+	#[test]
+	fn development_embeds_and_everything_else_computes_nothing() {
+		assert!(matches!(
+			ExecutorChoice::from_params(&params(), true),
+			Ok(ExecutorChoice::Embedded { data: None, threads: None })
+		));
+		assert!(matches!(ExecutorChoice::from_params(&params(), false), Ok(ExecutorChoice::None)));
+		let none = ExecutorParams { executor: Some(ExecutorKind::None), ..params() };
+		assert!(matches!(ExecutorChoice::from_params(&none, true), Ok(ExecutorChoice::None)));
+	}
+
+	#[test]
+	fn an_external_executor_needs_http_and_a_token() {
+		let mut file = tempfile::NamedTempFile::new().unwrap();
+		let external = |url: &str, path: &std::path::Path| {
+			let params = ExecutorParams {
+				executor_url: Some(url.into()),
+				executor_token_file: Some(path.into()),
+				..params()
+			};
+			ExecutorChoice::from_params(&params, true)
+		};
+		assert!(matches!(
+			external("http://127.0.0.1:1", file.path()),
+			Err(ExecutorChoiceError::EmptyToken(_))
+		));
+		file.write_all(b"secret\n").unwrap();
+		let settings =
+			ExecutorSettings { url: b"http://127.0.0.1:1".to_vec(), token: b"secret".to_vec() };
+		assert_eq!(
+			external("http://127.0.0.1:1/", file.path()).unwrap(),
+			ExecutorChoice::External(settings)
+		);
+		assert!(matches!(
+			external("https://127.0.0.1:1", file.path()),
+			Err(ExecutorChoiceError::NotHttp(_))
+		));
+		assert!(matches!(
+			external("http://127.0.0.1:1", &file.path().join("absent")),
+			Err(ExecutorChoiceError::TokenFile(..))
+		));
+	}
+
+	#[test]
+	fn flags_of_the_embedded_executor_need_one() {
+		let params =
+			ExecutorParams { executor_threads: std::num::NonZeroUsize::new(1), ..params() };
+		assert!(matches!(
+			ExecutorChoice::from_params(&params, false),
+			Err(ExecutorChoiceError::NotEmbedded)
+		));
+		assert!(ExecutorChoice::from_params(&params, true).is_ok());
+	}
+}
