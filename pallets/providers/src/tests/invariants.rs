@@ -1,0 +1,179 @@
+//! Random sequences of everything that can happen to providers, every invariant checked after each
+//! step.
+
+use super::*;
+use assay_primitives::heartbeat_statement;
+use frame_support::traits::Authorize;
+use proptest::prelude::*;
+use sp_runtime::{traits::Dispatchable, transaction_validity::TransactionSource};
+
+#[derive(Clone, Debug)]
+enum Op {
+	Register {
+		owner: AccountId,
+		worker: u8,
+		proof_for: AccountId,
+		devices: usize,
+		url: &'static str,
+	},
+	Update {
+		owner: AccountId,
+		devices: Option<usize>,
+		url: Option<&'static str>,
+	},
+	Rotate {
+		owner: AccountId,
+		worker: u8,
+		proof_for: AccountId,
+	},
+	Drain(AccountId),
+	Resume(AccountId),
+	Leave(AccountId),
+	Heartbeat {
+		owner: AccountId,
+		worker: u8,
+		late: u32,
+	},
+	Engage(AccountId),
+	Disengage(AccountId),
+	Unbond(AccountId),
+	Rebond(AccountId),
+	Advance(u32),
+}
+
+fn owner() -> impl Strategy<Value = AccountId> + Clone {
+	// Charlie has no bond at first.
+	prop_oneof![4 => Just(ALICE), 4 => Just(BOB), 1 => Just(CHARLIE)]
+}
+
+fn worker() -> impl Strategy<Value = u8> {
+	1u8..4
+}
+
+fn url() -> impl Strategy<Value = &'static str> {
+	prop_oneof![
+		4 => Just("http://127.0.0.1:9955"),
+		4 => Just("https://gpu.example.org/a/longer/path"),
+		1 => Just("gopher://host"),
+	]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+	let proof = (owner(), prop_oneof![6 => Just(true), 1 => Just(false)])
+		.prop_map(|(who, good)| (who, if good { who } else { CHARLIE + ALICE + BOB - who }));
+	let count = 0usize..=MAX_DEVICES as usize;
+	prop_oneof![
+		4 => (proof.clone(), worker(), count.clone(), url()).prop_map(
+			|((owner, proof_for), worker, devices, url)| {
+				Op::Register { owner, worker, proof_for, devices, url }
+			}
+		),
+		2 => (owner(), proptest::option::of(count), proptest::option::of(url()))
+			.prop_map(|(owner, devices, url)| Op::Update { owner, devices, url }),
+		2 => (proof, worker())
+			.prop_map(|((owner, proof_for), worker)| Op::Rotate { owner, worker, proof_for }),
+		1 => owner().prop_map(Op::Drain),
+		1 => owner().prop_map(Op::Resume),
+		2 => owner().prop_map(Op::Leave),
+		4 => (owner(), worker(), 0u32..2)
+			.prop_map(|(owner, worker, late)| Op::Heartbeat { owner, worker, late }),
+		1 => owner().prop_map(Op::Engage),
+		2 => owner().prop_map(Op::Disengage),
+		1 => owner().prop_map(Op::Unbond),
+		1 => owner().prop_map(Op::Rebond),
+		3 => (1..=PERIOD * 2).prop_map(Op::Advance),
+	]
+}
+
+fn apply(op: Op) {
+	let signed = RuntimeOrigin::signed;
+	match op {
+		Op::Register { owner, worker, proof_for, devices: count, url } => {
+			let pair = pair(worker);
+			let done = Providers::register(
+				signed(owner),
+				devices(count),
+				endpoint(url),
+				pair.public(),
+				proof(&pair, proof_for),
+			);
+			if done.is_ok() {
+				assert!(Providers::may_take_work(&owner), "a registration is a heartbeat");
+				assert_eq!(owner, proof_for, "INV-2: the key agreed to act for its owner");
+			}
+		},
+		Op::Update { owner, devices: maybe_count, url } => {
+			let _ = Providers::update(signed(owner), maybe_count.map(devices), url.map(endpoint));
+		},
+		Op::Rotate { owner, worker, proof_for } => {
+			let pair = pair(worker);
+			let _ = Providers::rotate_worker(signed(owner), pair.public(), proof(&pair, proof_for));
+		},
+		Op::Drain(owner) => {
+			let _ = Providers::drain(signed(owner));
+			assert!(!Providers::may_take_work(&owner), "whoever drains takes no work");
+		},
+		Op::Resume(owner) => {
+			let _ = Providers::resume(signed(owner));
+		},
+		Op::Leave(owner) => {
+			let engaged = Providers::provider(owner).map_or(0, |view| view.engagements);
+			let done = Providers::leave(signed(owner));
+			assert!(done.is_err() || engaged == 0, "an engaged provider left");
+		},
+		Op::Heartbeat { owner, worker, late } => heartbeat(owner, worker, late),
+		Op::Engage(owner) => {
+			let _ = Providers::engage(&owner);
+		},
+		Op::Disengage(owner) => {
+			// Others end only what they began.
+			if Providers::provider(owner).is_some_and(|view| view.engagements > 0) {
+				Providers::disengage(&owner);
+			}
+		},
+		Op::Unbond(owner) => {
+			let _ = Stake::unbond(signed(owner), MIN_PROVIDER_BOND);
+		},
+		Op::Rebond(owner) => {
+			let _ = Stake::rebond(signed(owner), MIN_PROVIDER_BOND);
+		},
+		Op::Advance(blocks) => roll_to(System::block_number() + blocks),
+	}
+}
+
+fn heartbeat(owner: AccountId, worker: u8, late: u32) {
+	let Some(period) = Providers::duty_period().checked_sub(late) else { return };
+	let signature = pair(worker).sign(&heartbeat_statement(&genesis(), &owner, period));
+	let call: RuntimeCall = crate::Call::heartbeat { owner, period, signature }.into();
+	let authorized = call.authorize(TransactionSource::InBlock).expect("a heartbeat");
+	if authorized.is_ok() {
+		assert_eq!(Providers::worker_of(owner), Some(pair(worker).public()), "INV-2");
+		// What was authorised in this state is dispatched in it without an error.
+		assert_ok!(call.dispatch(frame_system::RawOrigin::Authorized.into()));
+		assert!(Providers::is_alive(owner));
+	}
+}
+
+proptest! {
+	#![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+	#[test]
+	fn every_sequence_keeps_the_invariants(ops in prop::collection::vec(op(), 1..60)) {
+		build_and_execute(|| {
+			for op in ops {
+				let told = format!("{op:?}");
+				apply(op);
+				if let Err(broken) = Providers::do_try_state() {
+					panic!("{broken:?} after {told}");
+				}
+				for who in [ALICE, BOB, CHARLIE] {
+					assert_eq!(
+						deposit(who) > 0,
+						Providers::provider(who).is_some(),
+						"INV-1: a deposit is held of providers only, after {told}"
+					);
+				}
+			}
+		});
+	}
+}
