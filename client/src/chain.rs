@@ -1,0 +1,467 @@
+//! The connection to a node: calls sent and seen in a block, events, runtime APIs, storage.
+//!
+//! Everything goes by names from the chain's own metadata, so the client needs no rebuild when a
+//! runtime adds fields, and says which name is missing when one removes them.
+
+use crate::{
+	account::Account,
+	error::{mismatch, Error, Kind, Result},
+};
+use assay_program::Hash;
+use std::{
+	collections::{HashSet, VecDeque},
+	sync::Arc,
+	time::Duration,
+};
+use subxt::{
+	backend::LegacyBackend,
+	client::{ClientAtBlock, OnlineClientAtBlockImpl},
+	config::{DefaultExtrinsicParamsBuilder, RpcConfigFor},
+	dynamic::{self, Value},
+	error::{DispatchError, TransactionEventsError},
+	ext::scale_value::Composite,
+	rpcs::{client::RpcSubscription, methods::legacy::LegacyRpcMethods, rpc_params, RpcClient},
+	tx::TransactionStatus,
+	utils::{AccountId32, H256},
+	OnlineClient, PolkadotConfig,
+};
+
+type At = ClientAtBlock<PolkadotConfig, OnlineClientAtBlockImpl<PolkadotConfig>>;
+type Header = <PolkadotConfig as subxt::Config>::Header;
+
+/// Blocks for which a sent call stays valid.
+const MORTALITY_BLOCKS: u64 = 64;
+/// Most blocks that a follower walks back over to close a gap.
+const GAP_BLOCKS_MAX: usize = 1_024;
+
+/// Without a block for this long the chain has stopped.
+const STALL: Duration = Duration::from_secs(90);
+
+/// A connection to a node.
+#[derive(Clone)]
+pub struct Chain {
+	client: OnlineClient<PolkadotConfig>,
+	rpc: RpcClient,
+	legacy: LegacyRpcMethods<RpcConfigFor<PolkadotConfig>>,
+	url: String,
+}
+
+impl std::fmt::Debug for Chain {
+	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+		f.debug_struct("Chain").field("url", &self.url).finish_non_exhaustive()
+	}
+}
+
+/// Arguments of a call, by name.
+pub type Arguments = Vec<(&'static str, Value)>;
+
+/// An event, taken apart.
+#[derive(Clone, Debug)]
+pub struct Event {
+	/// Pallet that emitted it.
+	pub pallet: String,
+	/// Its name.
+	pub name: String,
+	/// Its fields.
+	pub fields: Value,
+	/// Index of the extrinsic that caused it, if one did.
+	pub extrinsic: Option<u32>,
+}
+
+impl Event {
+	/// Whether it is this event of this pallet.
+	pub fn is(&self, pallet: &str, name: &str) -> bool {
+		self.pallet == pallet && self.name == name
+	}
+}
+
+/// A block and what happened in it.
+#[derive(Clone, Debug)]
+pub struct BlockEvents {
+	/// Its height.
+	pub number: u32,
+	/// Its hash.
+	pub hash: Hash,
+	/// All its events.
+	pub events: Vec<Event>,
+}
+
+/// A call that is in a block and succeeded.
+#[derive(Clone, Debug)]
+pub struct Included {
+	/// Height of the block.
+	pub block: u32,
+	/// Hash of the block.
+	pub block_hash: Hash,
+	/// Events of the call alone.
+	pub events: Vec<Event>,
+}
+
+impl Included {
+	/// The event that the call must have emitted.
+	pub fn event(&self, pallet: &str, name: &str) -> Result<&Event> {
+		self.events.iter().find(|event| event.is(pallet, name)).ok_or_else(|| {
+			mismatch(format!("the call succeeded without the event {pallet}::{name}"))
+				.next("the chain's runtime and this client do not fit; use a client of its version")
+		})
+	}
+}
+
+impl Chain {
+	/// Connects to a node's WebSocket address.
+	pub async fn connect(url: &str) -> Result<Self> {
+		let unreachable = |e: &dyn std::fmt::Display| {
+			Error::new(Kind::Unreachable, format!("no node answers at {url}: {e}"))
+				.next("start one with `assay-node --dev`, or name another with --url")
+		};
+		let rpc = RpcClient::from_insecure_url(url).await.map_err(|e| unreachable(&e))?;
+		let legacy = LegacyRpcMethods::new(rpc.clone());
+		let backend = LegacyBackend::builder().build(rpc.clone());
+		// Types of times before metadata described them are of no use here.
+		let config = PolkadotConfig::builder().use_historic_types(false).build();
+		let client = OnlineClient::from_backend_with_config(config, Arc::new(backend))
+			.await
+			.map_err(|e| unreachable(&e))?;
+		Ok(Self { client, rpc, legacy, url: url.into() })
+	}
+
+	/// Where the node is.
+	pub fn url(&self) -> &str {
+		&self.url
+	}
+
+	/// Genesis hash of the chain.
+	pub fn genesis(&self) -> Hash {
+		self.client.genesis_hash().0
+	}
+
+	/// The best block.
+	pub async fn best(&self) -> Result<At> {
+		let hash = self
+			.legacy
+			.chain_get_block_hash(None)
+			.await
+			.map_err(|e| self.broken(&e))?
+			.ok_or_else(|| mismatch("the node has no best block"))?;
+		self.at(hash).await
+	}
+
+	/// Height of the best block.
+	pub async fn best_number(&self) -> Result<u32> {
+		let header = self
+			.legacy
+			.chain_get_header(None)
+			.await
+			.map_err(|e| self.broken(&e))?
+			.ok_or_else(|| mismatch("the node has no best block"))?;
+		height(&header)
+	}
+
+	async fn at(&self, hash: H256) -> Result<At> {
+		self.client.at_block(hash).await.map_err(|e| self.broken(&e))
+	}
+
+	/// A JSON-RPC method of the node, for what is no part of the chain.
+	pub async fn request(
+		&self,
+		method: &str,
+		params: &[serde_json::Value],
+	) -> Result<serde_json::Value> {
+		let mut packed = rpc_params![];
+		for param in params {
+			packed.push(param).map_err(|e| mismatch(e.to_string()))?;
+		}
+		self.rpc.request(method, packed).await.map_err(|e| match e {
+			subxt::rpcs::Error::User(user) => {
+				Error::new(Kind::Refused, format!("{method}: {}", user.message))
+			},
+			other => self.broken(&other).during(method),
+		})
+	}
+
+	/// Answer of a runtime API at the best block.
+	pub async fn api(&self, name: &str, method: &str, arguments: Vec<Value>) -> Result<Value> {
+		let call = dynamic::runtime_api_call::<_, Value>(name, method, arguments);
+		let at = self.best().await?;
+		at.runtime_apis()
+			.call(call)
+			.await
+			.map_err(|e| Error::new(Kind::Refused, format!("{name}::{method}: {e}")))
+	}
+
+	/// Answer of a pallet's view function at the best block.
+	pub async fn view(&self, pallet: &str, function: &str, arguments: Vec<Value>) -> Result<Value> {
+		let call = dynamic::view_function_call::<_, Value>(pallet, function, arguments);
+		let at = self.best().await?;
+		at.view_functions()
+			.call(call)
+			.await
+			.map_err(|e| Error::new(Kind::Refused, format!("{pallet}.{function}: {e}")))
+	}
+
+	/// A storage entry at the best block, if there is one.
+	pub async fn storage(
+		&self,
+		pallet: &str,
+		entry: &str,
+		keys: Vec<Value>,
+	) -> Result<Option<Value>> {
+		let at = self.best().await?;
+		let failed = |e: &dyn std::fmt::Display| mismatch(format!("storage {pallet}.{entry}: {e}"));
+		let address = dynamic::storage::<Vec<Value>, Value>(pallet, entry);
+		match at.storage().try_fetch(address, keys).await.map_err(|e| failed(&e))? {
+			Some(value) => Ok(Some(value.decode().map_err(|e| failed(&e))?)),
+			None => Ok(None),
+		}
+	}
+
+	/// A constant of a pallet.
+	pub async fn constant(&self, pallet: &str, name: &str) -> Result<Value> {
+		let at = self.best().await?;
+		at.constants()
+			.entry(dynamic::constant::<Value>(pallet, name))
+			.map_err(|e| mismatch(format!("constant {pallet}.{name}: {e}")))
+	}
+
+	/// Signs a call, sends it, and waits until it is in a best block. A call that the chain
+	/// executed and failed is an error.
+	pub async fn submit(
+		&self,
+		account: &Account,
+		pallet: &str,
+		call: &str,
+		arguments: Arguments,
+	) -> Result<Included> {
+		let sent = self.send(account, pallet, call, arguments).await?;
+		sent.included().await
+	}
+
+	/// Signs a call and hands it to the node's pool; several can be on the way at once.
+	pub async fn send(
+		&self,
+		account: &Account,
+		pallet: &str,
+		call: &str,
+		arguments: Arguments,
+	) -> Result<Sent> {
+		let what = format!("{pallet}.{call}");
+		let data: Composite<()> = Composite::named(arguments);
+		let payload = dynamic::tx(pallet, call, data);
+		// The call is bound to a final block, which no re-organisation takes away; the nonce
+		// counts what waits in the pool.
+		let at = self.client.at_current_block().await.map_err(|e| self.broken(&e))?;
+		let nonce = self
+			.legacy
+			.system_account_next_index(&AccountId32(account.id()))
+			.await
+			.map_err(|e| self.broken(&e))?;
+		let params = DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new()
+			.nonce(nonce)
+			.mortal(MORTALITY_BLOCKS)
+			.build();
+		let mut transactions = at.transactions();
+		let signed = transactions
+			.create_signed(&payload, account.pair(), params)
+			.await
+			.map_err(|e| mismatch(format!("{what} cannot be encoded: {e}")))?;
+		let progress =
+			signed.submit_and_watch().await.map_err(|e| not_taken(&what, &e, account))?;
+		Ok(Sent { chain: self.clone(), what, progress })
+	}
+
+	/// Follows best blocks from the next one on, leaving none out.
+	pub async fn follow(&self) -> Result<Follower> {
+		let heads = self.legacy.chain_subscribe_new_heads().await.map_err(|e| self.broken(&e))?;
+		let start = self.best_number().await?;
+		Ok(Follower {
+			chain: self.clone(),
+			heads,
+			start,
+			seen: HashSet::new(),
+			ready: VecDeque::new(),
+		})
+	}
+
+	async fn events_at(&self, number: u32, hash: H256) -> Result<BlockEvents> {
+		let at = self.at(hash).await?;
+		let events = at.events().fetch().await.map_err(|e| self.broken(&e))?;
+		let mut list = Vec::new();
+		for event in events.iter() {
+			list.push(decode_event(event.map_err(|e| mismatch(e.to_string()))?)?);
+		}
+		Ok(BlockEvents { number, hash: hash.0, events: list })
+	}
+
+	fn broken(&self, error: &dyn std::fmt::Display) -> Error {
+		Error::new(Kind::Unreachable, format!("the node at {} failed: {error}", self.url))
+			.next("look at the node's log; is it still running?")
+	}
+}
+
+fn decode_event(event: subxt::events::Event<'_, PolkadotConfig>) -> Result<Event> {
+	let fields = event
+		.decode_fields_unchecked_as::<Composite<()>>()
+		.map_err(|e| mismatch(format!("{}::{}: {e}", event.pallet_name(), event.event_name())))?;
+	let extrinsic = match event.phase() {
+		subxt::events::Phase::ApplyExtrinsic(index) => Some(index),
+		_ => None,
+	};
+	Ok(Event {
+		pallet: event.pallet_name().into(),
+		name: event.event_name().into(),
+		fields: Value { value: subxt::ext::scale_value::ValueDef::Composite(fields), context: () },
+		extrinsic,
+	})
+}
+
+fn not_taken(what: &str, error: &dyn std::fmt::Display, account: &Account) -> Error {
+	let text = error.to_string();
+	let refused = Error::new(Kind::Refused, format!("the node did not take {what}: {text}"));
+	if text.contains("pay some fees") || text.contains("Payment") {
+		refused.next(format!("send some ASY to {}", account.address()))
+	} else if text.contains("outdated") || text.contains("Stale") {
+		refused.next("another call of this account was faster; try again")
+	} else {
+		refused
+	}
+}
+
+/// A call on its way.
+#[derive(Debug)]
+pub struct Sent {
+	chain: Chain,
+	what: String,
+	progress:
+		subxt::tx::TransactionProgress<PolkadotConfig, OnlineClientAtBlockImpl<PolkadotConfig>>,
+}
+
+impl Sent {
+	/// Waits until the call is in a best block and says how it went there.
+	pub async fn included(mut self) -> Result<Included> {
+		let what = self.what.clone();
+		while let Some(status) = self.progress.next().await {
+			let status = status.map_err(|e| self.chain.broken(&e).during(&what))?;
+			let message = match status {
+				TransactionStatus::InBestBlock(block)
+				| TransactionStatus::InFinalizedBlock(block) => {
+					return self.read(&block).await;
+				},
+				TransactionStatus::Invalid { message }
+				| TransactionStatus::Dropped { message }
+				| TransactionStatus::Error { message } => message,
+				_ => continue,
+			};
+			return Err(Error::new(Kind::Refused, format!("{what} was dropped: {message}"))
+				.next("try again; the pool was full or another call took its place"));
+		}
+		Err(self.chain.broken(&"the subscription ended").during(&what))
+	}
+
+	async fn read(
+		&self,
+		block: &subxt::tx::TransactionInBlock<
+			PolkadotConfig,
+			OnlineClientAtBlockImpl<PolkadotConfig>,
+		>,
+	) -> Result<Included> {
+		let events = block.wait_for_success().await.map_err(|e| match e {
+			TransactionEventsError::ExtrinsicFailed(error) => dispatch_error(&self.what, &error),
+			other => self.chain.broken(&other).during(&self.what),
+		})?;
+		let mut list = Vec::new();
+		for event in events.iter() {
+			list.push(decode_event(event.map_err(|e| mismatch(e.to_string()))?)?);
+		}
+		let at = block.at().await.map_err(|e| self.chain.broken(&e))?;
+		let number = u32::try_from(at.block_number())
+			.map_err(|_| mismatch("a block number does not fit 32 bits"))?;
+		Ok(Included { block: number, block_hash: block.block_hash().0, events: list })
+	}
+}
+
+/// A pallet's error, with the sentence that its documentation gives as the next step.
+fn dispatch_error(what: &str, error: &DispatchError) -> Error {
+	if let DispatchError::Module(module) = error {
+		if let Ok(details) = module.details() {
+			let name = format!("{}::{}", details.pallet.name(), details.variant.name);
+			let refused = Error::new(Kind::Refused, format!("the chain refused {what}: {name}"));
+			let docs = details.variant.docs.iter().map(|line| line.trim()).collect::<Vec<_>>();
+			let docs = docs.join(" ").trim().to_string();
+			return if docs.is_empty() { refused } else { refused.next(docs) };
+		}
+	}
+	Error::new(Kind::Refused, format!("the chain refused {what}: {error}"))
+}
+
+/// Best blocks, one after the other. Blocks between two notifications are fetched; after a
+/// re-organisation the new branch's blocks come too.
+pub struct Follower {
+	chain: Chain,
+	heads: RpcSubscription<Header>,
+	start: u32,
+	seen: HashSet<H256>,
+	ready: VecDeque<(u32, H256)>,
+}
+
+impl std::fmt::Debug for Follower {
+	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+		f.debug_struct("Follower").field("start", &self.start).finish_non_exhaustive()
+	}
+}
+
+impl Follower {
+	/// The next block.
+	pub async fn next(&mut self) -> Result<BlockEvents> {
+		loop {
+			if let Some((number, hash)) = self.ready.pop_front() {
+				return self.chain.events_at(number, hash).await;
+			}
+			let head = tokio::time::timeout(STALL, self.heads.next()).await.map_err(|_| {
+				Error::new(Kind::Late, format!("no new block for {} seconds", STALL.as_secs()))
+					.next("look at the nodes' logs: the chain has stopped")
+			})?;
+			let head = head
+				.ok_or_else(|| self.chain.broken(&"the subscription to blocks ended"))?
+				.map_err(|e| self.chain.broken(&e))?;
+			self.extend(head).await?;
+		}
+	}
+
+	/// Queues the branch of `head` from the first block that was not handed out yet.
+	async fn extend(&mut self, head: Header) -> Result<()> {
+		let mut next = Some(head);
+		let mut branch = VecDeque::new();
+		while let Some(header) = next {
+			let hash = header_hash(&header);
+			// The subscription begins with the present best block, which is the past.
+			let number = height(&header)?;
+			if number <= self.start || self.seen.contains(&hash) {
+				break;
+			}
+			if branch.len() == GAP_BLOCKS_MAX {
+				return Err(mismatch("the chain ran away: too many blocks were missed")
+					.next("run the command again"));
+			}
+			branch.push_front((number, hash));
+			self.seen.insert(hash);
+			let parent = header.parent_hash;
+			next = if number == self.start + 1 || self.seen.contains(&parent) {
+				None
+			} else {
+				let found = self.chain.legacy.chain_get_header(Some(parent)).await;
+				found.map_err(|e| self.chain.broken(&e))?
+			};
+		}
+		self.ready.extend(branch);
+		Ok(())
+	}
+}
+
+fn height(header: &Header) -> Result<u32> {
+	u32::try_from(header.number).map_err(|_| mismatch("a block number does not fit 32 bits"))
+}
+
+fn header_hash(header: &Header) -> H256 {
+	use codec::Encode;
+	H256(assay_program::merkle::blake2_256(&header.encode()))
+}

@@ -1,0 +1,110 @@
+//! One error type: what went wrong, and what the person can do next.
+
+use std::fmt;
+
+/// What an error is about; decides the exit code of the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+	/// The command or its arguments make no sense.
+	Usage,
+	/// A node or an executor cannot be reached, or the connection broke.
+	Unreachable,
+	/// The chain, the executor or a provider said no.
+	Refused,
+	/// Something arrived that is not what was promised: a wrong digest, bytes that do not decode.
+	Mismatch,
+	/// It did not happen in time.
+	Late,
+	/// Anything else: files, local set-up.
+	Local,
+}
+
+impl Kind {
+	/// Exit code of the command. Zero is success; clap itself uses 2 for bad usage.
+	pub fn exit_code(self) -> u8 {
+		match self {
+			Self::Local => 1,
+			Self::Usage => 2,
+			Self::Unreachable => 3,
+			Self::Refused => 4,
+			Self::Mismatch => 5,
+			Self::Late => 6,
+		}
+	}
+
+	/// Short name, for JSON output.
+	pub fn name(self) -> &'static str {
+		match self {
+			Self::Local => "local",
+			Self::Usage => "usage",
+			Self::Unreachable => "unreachable",
+			Self::Refused => "refused",
+			Self::Mismatch => "mismatch",
+			Self::Late => "late",
+		}
+	}
+}
+
+/// An error with its cause and, where there is one, the next step.
+#[derive(Debug, Clone)]
+pub struct Error {
+	kind: Kind,
+	message: String,
+	next_step: Option<String>,
+}
+
+/// Result of everything here.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+	/// An error of `kind`, said in one sentence.
+	pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+		Self { kind, message: message.into(), next_step: None }
+	}
+
+	/// Adds what the person can do next.
+	#[must_use]
+	pub fn next(mut self, step: impl Into<String>) -> Self {
+		self.next_step = Some(step.into());
+		self
+	}
+
+	/// Says during what it happened.
+	#[must_use]
+	pub fn during(mut self, what: &str) -> Self {
+		self.message = format!("{what}: {}", self.message);
+		self
+	}
+
+	/// What it is about.
+	pub fn kind(&self) -> Kind {
+		self.kind
+	}
+
+	/// What went wrong.
+	pub fn message(&self) -> &str {
+		&self.message
+	}
+
+	/// What to do next, where that is known.
+	pub fn next_step(&self) -> Option<&str> {
+		self.next_step.as_deref()
+	}
+}
+
+impl fmt::Display for Error {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.write_str(&self.message)?;
+		match &self.next_step {
+			Some(step) => write!(f, "\n  next: {step}"),
+			None => Ok(()),
+		}
+	}
+}
+
+impl std::error::Error for Error {}
+
+/// Shorthand for errors of things that do not have the shape they should have.
+pub(crate) fn mismatch(message: impl Into<String>) -> Error {
+	Error::new(Kind::Mismatch, message)
+}

@@ -1,0 +1,31 @@
+//! Client library for Assay.
+//!
+//! - [`Chain`]: a connection to a node; [`Follower`]: its blocks, one after the other.
+//! - [`stake`], [`provider`], [`model`], [`lease`], [`job`]: one noun each, the calls and reads of
+//!   its pallet.
+//! - [`Executor`]: a provider's own daemon (control listener); [`DataClient`]: what a tenant may
+//!   ask of a provider's endpoint.
+//! - [`embed`]: sentences in, vectors out, with receipts.
+
+pub mod account;
+pub mod amount;
+pub mod chain;
+pub mod data;
+pub mod embed;
+pub mod encode;
+pub mod error;
+pub mod executor;
+mod http;
+pub mod job;
+pub mod lease;
+pub mod model;
+pub mod provider;
+pub mod stake;
+pub mod transfer;
+pub mod value;
+
+pub use account::Account;
+pub use chain::{Chain, Follower};
+pub use data::DataClient;
+pub use error::{Error, Kind, Result};
+pub use executor::Executor;

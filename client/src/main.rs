@@ -1,0 +1,19 @@
+//! `assay`: the command of tenants, providers and model owners.
+
+mod cli;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+	let command = cli::Command::parse();
+	let json = command.global.json;
+	match cli::run(command).await {
+		Ok(()) => ExitCode::SUCCESS,
+		Err(error) => {
+			cli::output::failure(&error, json);
+			ExitCode::from(error.kind().exit_code())
+		},
+	}
+}

@@ -1,0 +1,225 @@
+//! `cargo xtask e2e`: a real node, spoken to by our library, by the `assay` command and by the
+//! stock JavaScript client.
+
+use crate::{
+	compare,
+	node::Node,
+	paths, python,
+	stage::{self, Cast},
+};
+use anyhow::{ensure, Context, Result};
+use assay_client::{
+	account::hex32,
+	job::{self, Job},
+	lease, model, provider, Chain, DataClient, Kind,
+};
+use assay_models::{input_blob, minilm, Tokenizer};
+use assay_program::Parameters;
+use serde_json::Value;
+use std::{path::Path, process::Stdio};
+use tokio::process::Command;
+
+/// Cosine to the float model below which an embedding is wrong.
+const COSINE_MIN: f64 = 0.998;
+
+/// Checks, counted.
+#[derive(Default)]
+struct Checks {
+	passed: u32,
+	failed: u32,
+}
+
+impl Checks {
+	fn check(&mut self, holds: bool, what: &str) {
+		if holds {
+			self.passed += 1;
+			println!("ok      {what}");
+		} else {
+			self.failed += 1;
+			println!("FAILED  {what}");
+		}
+	}
+}
+
+/// Runs it.
+pub(crate) async fn run() -> Result<()> {
+	let root = paths::root()?;
+	let folder = tempfile::Builder::new().prefix("assay-e2e-").tempdir()?;
+	let node = Node::start(folder.path()).await?;
+	let mut checks = Checks::default();
+	let outcome = all(&root, &node, &mut checks).await;
+	println!("{} passed, {} failed", checks.passed, checks.failed);
+	outcome.with_context(|| node.failure())?;
+	ensure!(checks.failed == 0, "{} checks failed", checks.failed);
+	ensure!(checks.passed > 0, "no check ran");
+	Ok(())
+}
+
+async fn all(root: &Path, node: &Node, checks: &mut Checks) -> Result<()> {
+	let chain = Chain::connect(node.url()).await?;
+	let cast = Cast::new()?;
+	let say = |line: String| println!("        {line}");
+	let imported = stage::import(root)?;
+	let offered = stage::provide(&chain, &node.executor_token()?, &cast, &imported, &say).await?;
+	let lease = stage::lease(&chain, &cast, &offered, &say).await?;
+	let assay = Assay { url: node.url().into(), program: paths::sibling("assay")? };
+	reads(&assay, lease, checks).await?;
+	embeds(root, &assay, checks).await?;
+	refusals(&assay, checks).await?;
+	library(root, &chain, &cast, lease, checks).await?;
+	javascript(root, &chain, node, lease, checks).await
+}
+
+/// The `assay` command.
+struct Assay {
+	url: String,
+	program: std::path::PathBuf,
+}
+
+impl Assay {
+	/// Runs it with `--json`; returns its exit code and what it printed.
+	async fn run(&self, arguments: &[&str]) -> Result<(i32, Value)> {
+		self.run_at(&self.url, arguments).await
+	}
+
+	async fn run_at(&self, url: &str, arguments: &[&str]) -> Result<(i32, Value)> {
+		let output = Command::new(&self.program)
+			.args(["--json", "--url", url])
+			.args(arguments)
+			.stdin(Stdio::null())
+			.kill_on_drop(true)
+			.output()
+			.await
+			.context("cannot run assay")?;
+		let code = output.status.code().unwrap_or(-1);
+		let printed = if code == 0 { &output.stdout } else { &output.stderr };
+		let value = serde_json::from_slice(printed).with_context(|| {
+			format!("`assay {}` printed {}", arguments.join(" "), String::from_utf8_lossy(printed))
+		})?;
+		Ok((code, value))
+	}
+}
+
+async fn reads(assay: &Assay, lease: u64, checks: &mut Checks) -> Result<()> {
+	let (code, account) = assay.run(&["account", "show", "//Charlie"]).await?;
+	let held: u128 = account["held"].as_str().unwrap_or_default().parse().unwrap_or(0);
+	checks.check(code == 0 && held >= stage::ESCROW, "account show: the escrow is held");
+	let (_, stake) = assay.run(&["stake", "show", "//Bob"]).await?;
+	checks.check(stake["bond"]["active"].is_number(), "stake show: Bob has a bond");
+	let (_, shown) = assay.run(&["provider", "show", "//Bob"]).await?;
+	checks.check(shown["provider"]["alive"] == true, "provider show: Bob is alive");
+	let (_, leases) = assay.run(&["lease", "list"]).await?;
+	checks.check(leases["as_tenant"][0]["id"] == lease, "lease list: Charlie's lease");
+	let (_, model) = assay.run(&["model", "show", "0"]).await?;
+	checks.check(model["program"].is_string(), "model show: the program's digest");
+	let (_, offers) = assay.run(&["lease", "offers", "--provider", "//Bob"]).await?;
+	checks.check(offers["offers"].as_array().map(Vec::len) == Some(1), "lease offers: one");
+	Ok(())
+}
+
+async fn embeds(root: &Path, assay: &Assay, checks: &mut Checks) -> Result<()> {
+	let texts = ["The harbour was quiet at dawn.", "At daybreak nothing moved in the port."];
+	let folder = paths::minilm(root);
+	let folder = folder.to_str().context("the model's path is not UTF-8")?;
+	let arguments = ["embed", "--model-folder", folder, "--text", texts[0], "--text", texts[1]];
+	let (code, done) = assay.run(&arguments).await?;
+	checks.check(code == 0, "embed ends well");
+	let vectors: Vec<Vec<f32>> = serde_json::from_value(done["embeddings"].clone())?;
+	let float = python::float_reference(root, &texts.map(str::to_string)).await?;
+	let (_, min) = compare::agreement(&vectors, &float);
+	checks.check(min >= COSINE_MIN, &format!("embed: cosine to the float model is {min:.5}"));
+	let jobs = done["jobs"].as_array().map_or(0, Vec::len);
+	checks.check(jobs == 2, "embed: two jobs");
+	let receipts = done["receipts"].as_array().cloned().unwrap_or_default();
+	let named = receipts.iter().zip(done["jobs"].as_array().into_iter().flatten());
+	let matching = named.filter(|(receipt, job)| receipt["job"] == **job).count();
+	checks.check(matching == 2, "embed: two receipts, each of its job");
+	Ok(())
+}
+
+/// Every way to go wrong has its exit code, its cause and its next step.
+async fn refusals(assay: &Assay, checks: &mut Checks) -> Result<()> {
+	let long = "word ".repeat(600);
+	let cases: [(&str, &[&str], i32); 6] = [
+		("a lease that is not there", &["lease", "show", "4000000000"], 4),
+		("an amount that is none", &["account", "transfer", "//Bob", "1.2.3"], 2),
+		("an address that is none", &["account", "show", "5Grw"], 2),
+		("a text over the model's length", &["embed", "--text", &long], 2),
+		("a withdrawal of nothing", &["stake", "withdraw"], 4),
+		("money that is not there", &["account", "transfer", "//Bob", "99999999999"], 4),
+	];
+	for (what, arguments, expected) in cases {
+		let (code, error) = assay.run(arguments).await?;
+		let said = error["error"].as_str().unwrap_or_default().to_string();
+		checks.check(code == expected, &format!("{what}: exit code {code}, \"{said}\""));
+	}
+	let (code, error) = assay.run_at("ws://127.0.0.1:1", &["account", "show"]).await?;
+	checks.check(code == 3 && error["next"].is_string(), "no node: exit code 3, and a next step");
+	Ok(())
+}
+
+/// What only the library can do wrong: replays, foreign requests, inputs of a wrong shape.
+async fn library(
+	root: &Path,
+	chain: &Chain,
+	cast: &Cast,
+	lease: u64,
+	checks: &mut Checks,
+) -> Result<()> {
+	let lease = lease::of(chain, lease).await?;
+	let model = model::of(chain, lease.model).await?;
+	let tenant = &cast.tenant;
+	let tokenizer = Tokenizer::from_file(&paths::minilm(root).join(minilm::TOKENIZER_FILE))?;
+	let (input, parameters) = input_blob(&[tokenizer.encode("Replay me.")?]);
+	let nonce = job::next_nonce(chain, &tenant.id()).await?;
+	let old =
+		Job::new(&chain.genesis(), &lease, &model, input.clone(), parameters.clone(), nonce - 1);
+	let error = old.send(chain, tenant).await?.included().await.err();
+	let said = error.as_ref().map(ToString::to_string).unwrap_or_default();
+	checks.check(
+		error.is_some_and(|e| e.kind() == Kind::Refused && e.message().contains("Jobs::")),
+		&format!("a settled job's nonce is refused: {said}"),
+	);
+	let mut short = input.clone();
+	short.truncate(input.len() - 4);
+	let wrong = Job::new(&chain.genesis(), &lease, &model, short, parameters, nonce);
+	let error = wrong.send(chain, tenant).await?.included().await.err();
+	checks.check(error.is_some(), "an input of another length than its shape is refused");
+	let huge = Parameters::encoder(1_000_000, 1);
+	let wrong = Job::new(&chain.genesis(), &lease, &model, input, huge, nonce);
+	let error = wrong.send(chain, tenant).await?.included().await.err();
+	checks.check(error.is_some(), "a shape over the program's limits is refused");
+	let endpoint = provider::of(chain, &lease.provider).await?.context("no provider")?.endpoint;
+	let stranger = DataClient::new(chain, &cast.owner, &endpoint)?;
+	let digest = old.digest;
+	let foreign = tokio::time::timeout(std::time::Duration::from_secs(1), stranger.output(&digest));
+	checks.check(
+		foreign.await.map_or(true, |answer| answer.is_err()),
+		&format!("a stranger does not get the output of {}", hex32(&digest)),
+	);
+	Ok(())
+}
+
+async fn javascript(
+	root: &Path,
+	chain: &Chain,
+	node: &Node,
+	lease: u64,
+	checks: &mut Checks,
+) -> Result<()> {
+	let tokenizer = Tokenizer::from_file(&paths::minilm(root).join(minilm::TOKENIZER_FILE))?;
+	let (input, parameters) = input_blob(&[tokenizer.encode("JavaScript was here.")?]);
+	let before = chain.best_number().await?;
+	let status = Command::new("node")
+		.arg(root.join("scripts/js/e2e.mjs"))
+		.args(["--url", node.url(), "--lease", &lease.to_string()])
+		.args(["--input", &format!("0x{}", hex::encode(&input))])
+		.args(["--sequence", &parameters.sequence.to_string()])
+		.stdin(Stdio::null())
+		.kill_on_drop(true)
+		.status()
+		.await
+		.context("cannot run node")?;
+	checks.check(status.success(), &format!("the JavaScript client, from block {before} on"));
+	Ok(())
+}

@@ -1,0 +1,86 @@
+//! `cargo xtask`: tools of the repository.
+
+mod bench;
+mod compare;
+mod demo;
+mod e2e;
+mod net;
+mod node;
+mod paths;
+mod python;
+mod stage;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use tokio::signal::unix::{signal, SignalKind};
+
+/// Tools of the repository.
+#[derive(Debug, Parser)]
+#[command(name = "xtask")]
+enum Command {
+	/// The main job on a chain of its own, compared with the float model.
+	Demo {
+		/// Print one JSON object as the last line.
+		#[arg(long)]
+		json: bool,
+	},
+	/// A real node, spoken to by the `assay` command and by the stock JavaScript client.
+	E2e,
+	/// A network of four nodes: a job submitted at one is computed at another.
+	Net,
+	/// What the network test runs once its nodes are up.
+	#[command(hide = true)]
+	NetJob(net::NetJob),
+	/// Measure.
+	#[command(subcommand)]
+	Bench(Bench),
+	/// Check the house style of every file.
+	Tidy,
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+	/// Embeddings a second, against onnxruntime in the same run.
+	Embed(bench::Embed),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+	let command = Command::parse();
+	// Dropping the work stops every process that it started.
+	let outcome = tokio::select! {
+		outcome = run(command) => outcome,
+		signal = interrupted() => Err(anyhow::anyhow!("stopped by {signal}")),
+	};
+	match outcome {
+		Ok(()) => ExitCode::SUCCESS,
+		Err(error) => {
+			eprintln!("xtask: {error:#}");
+			ExitCode::FAILURE
+		},
+	}
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+	match command {
+		Command::Demo { json } => demo::run(json).await,
+		Command::E2e => e2e::run().await,
+		Command::Net => net::run().await,
+		Command::NetJob(job) => job.run().await,
+		Command::Bench(Bench::Embed(embed)) => embed.run().await,
+		Command::Tidy => tidy::run(),
+	}
+}
+
+async fn interrupted() -> &'static str {
+	let (Ok(mut interrupt), Ok(mut terminate)) =
+		(signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+	else {
+		return std::future::pending().await;
+	};
+	tokio::select! {
+		_ = interrupt.recv() => "an interrupt",
+		_ = terminate.recv() => "a request to terminate",
+	}
+}

@@ -1,0 +1,132 @@
+//! The stage of demo and tests: a provider with stake, a model, an offer, a lease.
+
+use crate::paths;
+use anyhow::{Context, Result};
+use assay_client::{
+	account::hex32,
+	amount::{self, ASY},
+	executor,
+	lease::{self, Terms},
+	model, provider, stake, Account, Chain, Executor,
+};
+use assay_models::{minilm, Imported};
+use std::path::Path;
+
+/// What the provider bonds.
+const BOND: u128 = 1_000 * ASY;
+/// What the tenant puts into its lease.
+pub(crate) const ESCROW: u128 = 100 * ASY;
+/// Price of a compute unit.
+const PRICE_PER_UNIT: u128 = ASY / 1_000;
+/// The model owner's part of it.
+const ROYALTY_PER_UNIT: u128 = ASY / 10_000;
+/// Units per block: far more than one machine computes, so that the lease is never what waits.
+const RATE_UNITS_PER_BLOCK: u64 = 1_000_000;
+/// Longest lease.
+const DURATION_BLOCKS: u32 = 1_200;
+
+/// Who takes part: the accounts that the genesis of a development chain endows.
+pub(crate) struct Cast {
+	/// Owns the model.
+	pub(crate) owner: Account,
+	/// Computes.
+	pub(crate) provider: Account,
+	/// Pays.
+	pub(crate) tenant: Account,
+}
+
+impl Cast {
+	pub(crate) fn new() -> Result<Self> {
+		Ok(Self {
+			owner: Account::from_suri("//Alice")?,
+			provider: Account::from_suri("//Bob")?,
+			tenant: Account::from_suri("//Charlie")?,
+		})
+	}
+}
+
+/// What the provider offers.
+pub(crate) struct Offered {
+	/// The model.
+	pub(crate) model: u32,
+	/// The offer.
+	pub(crate) offer: u64,
+	/// What computes.
+	pub(crate) backend: String,
+}
+
+/// Imports the published model, once per call: it takes a second.
+pub(crate) fn import(root: &Path) -> Result<Imported> {
+	minilm::import(&paths::minilm(root)).context("cannot import the model")
+}
+
+/// Makes the cast's provider one, at its own node: stake, program and weights at the executor,
+/// worker key, registration, model, offer.
+pub(crate) async fn provide(
+	chain: &Chain,
+	token_file: &Path,
+	cast: &Cast,
+	imported: &Imported,
+	say: &dyn Fn(String),
+) -> Result<Offered> {
+	let bonded = stake::bond(chain, &cast.provider, BOND).await?;
+	say(format!("block {}: the provider (Bob) bonds {}", bonded.block, amount::format(BOND)));
+	let status = provider::executor_status(chain).await?;
+	let backend = status.capabilities["backend"].as_str().unwrap_or("unknown").to_string();
+	let executor = Executor::new(&status.url, token_file)?;
+	executor.put_program(imported.program_bytes.clone()).await?;
+	let weights = executor.put_weights(imported.weights.clone()).await?;
+	say(format!(
+		"the executor (backend {backend}) holds the model: program {} bytes, weights {} MB",
+		imported.program_bytes.len(),
+		imported.weights.len() / 1_000_000
+	));
+	let key = provider::rotate_worker_key(chain, &cast.provider).await?;
+	let endpoint = status.data_url.context("the node does not say where its executor listens")?;
+	let devices = executor::devices(&status.capabilities)?;
+	let done = provider::register(chain, &cast.provider, &devices, &endpoint, &key).await?;
+	say(format!(
+		"block {}: Bob registers as a provider at {endpoint}, worker key {}",
+		done.block,
+		hex32(&key.key)
+	));
+	let (model, done) =
+		model::register(chain, &cast.owner, &imported.program_bytes, &weights, ROYALTY_PER_UNIT)
+			.await?;
+	say(format!(
+		"block {}: Alice registers model {model}, royalty {} a unit",
+		done.block,
+		amount::format(ROYALTY_PER_UNIT)
+	));
+	let terms = Terms {
+		price_per_unit: PRICE_PER_UNIT,
+		rate_units_per_block: RATE_UNITS_PER_BLOCK,
+		duration_blocks_max: DURATION_BLOCKS,
+		min_escrow: ASY,
+	};
+	let (offer, done) = lease::create_offer(chain, &cast.provider, model, &terms).await?;
+	say(format!(
+		"block {}: Bob offers it for {} a unit (offer {offer})",
+		done.block,
+		amount::format(PRICE_PER_UNIT)
+	));
+	Ok(Offered { model, offer, backend })
+}
+
+/// Opens the tenant's lease.
+pub(crate) async fn lease(
+	chain: &Chain,
+	cast: &Cast,
+	offered: &Offered,
+	say: &dyn Fn(String),
+) -> Result<u64> {
+	let opened =
+		lease::open(chain, &cast.tenant, offered.offer, ESCROW, DURATION_BLOCKS, PRICE_PER_UNIT);
+	let (id, done) = opened.await?;
+	say(format!(
+		"block {}: the tenant (Charlie) opens lease {id} with {} in escrow",
+		done.block,
+		amount::format(ESCROW)
+	));
+	Ok(id)
+}
