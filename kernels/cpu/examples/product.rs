@@ -3,7 +3,7 @@
 
 use assay_cpu::{
 	product::{product_into, PackedColumns, PackedWeights, Rows},
-	InstructionSet,
+	Processor,
 };
 use std::time::Instant;
 
@@ -14,15 +14,16 @@ fn main() {
 		let packed = PackedWeights::new(&weights, columns, depth);
 		let mut sums = vec![0; rows * columns];
 		let mut scratch = PackedColumns::default();
-		for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {
+		for processor in Processor::all() {
 			let left = Rows::new(&values, depth, rows);
 			let mut best = f64::INFINITY;
 			for _ in 0..20 {
 				let start = Instant::now();
-				product_into(set, left, &packed, &mut scratch, &mut sums);
+				product_into(processor, left, &packed, &mut scratch, &mut sums);
 				best = best.min(start.elapsed().as_secs_f64());
 			}
 			let rate = (rows * depth * columns) as f64 / best / 1e9;
+			let set = processor.set();
 			println!("{rows} x {depth} x {columns} {set}: {rate:.1} GMAC/s");
 		}
 	}

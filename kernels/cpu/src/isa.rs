@@ -23,14 +23,8 @@ pub enum InstructionSet {
 
 impl InstructionSet {
 	/// All of them, slowest first.
-	pub const ALL: [Self; 6] = [
-		Self::Portable,
-		Self::Neon,
-		Self::Avx2,
-		Self::AvxVnni,
-		Self::Avx512,
-		Self::Avx512Vnni,
-	];
+	pub const ALL: [Self; 6] =
+		[Self::Portable, Self::Neon, Self::Avx2, Self::AvxVnni, Self::Avx512, Self::Avx512Vnni];
 
 	/// Whether this processor has it.
 	pub fn is_available(self) -> bool {
@@ -41,9 +35,7 @@ impl InstructionSet {
 			#[cfg(target_arch = "x86_64")]
 			Self::Avx2 => std::arch::is_x86_feature_detected!("avx2"),
 			#[cfg(target_arch = "x86_64")]
-			Self::AvxVnni => {
-				Self::Avx2.is_available() && std::arch::is_x86_feature_detected!("avxvnni")
-			},
+			Self::AvxVnni => Self::Avx2.is_available() && std::arch::is_x86_feature_detected!("avxvnni"),
 			#[cfg(target_arch = "x86_64")]
 			Self::Avx512 => {
 				Self::Avx2.is_available()
@@ -82,5 +74,31 @@ impl InstructionSet {
 impl fmt::Display for InstructionSet {
 	fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
 		formatter.write_str(self.name())
+	}
+}
+
+/// Proof that this processor has an instruction set: there is no other way to get one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Processor(InstructionSet);
+
+impl Processor {
+	/// This processor, with the fastest instruction set it has.
+	pub fn detect() -> Self {
+		Self(InstructionSet::detect())
+	}
+
+	/// This processor, held to `set`; `None` where it lacks it.
+	pub fn with(set: InstructionSet) -> Option<Self> {
+		set.is_available().then_some(Self(set))
+	}
+
+	/// One for every instruction set that it has.
+	pub fn all() -> impl Iterator<Item = Self> {
+		InstructionSet::ALL.into_iter().filter_map(Self::with)
+	}
+
+	/// The instruction set in use.
+	pub fn set(self) -> InstructionSet {
+		self.0
 	}
 }

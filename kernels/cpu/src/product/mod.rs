@@ -14,7 +14,8 @@ mod neon;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use crate::isa::InstructionSet;
+use crate::isa::{InstructionSet, Processor};
+use core::ops::Range;
 
 /// Columns of a panel.
 pub const PANEL: usize = 16;
@@ -82,13 +83,7 @@ impl PackedColumns {
 	/// Packs `count` columns of `depth` values; column `c` lies at `c * stride` of `source`.
 	///
 	/// This is the layout of keys: the product of queries by these columns gives scores.
-	pub(crate) fn pack_rows(
-		&mut self,
-		source: &[i16],
-		stride: usize,
-		count: usize,
-		depth: usize,
-	) {
+	pub(crate) fn pack_rows(&mut self, source: &[i16], stride: usize, count: usize, depth: usize) {
 		self.reset(count, depth);
 		let pairs = self.pairs;
 		for column in 0..count {
@@ -155,31 +150,29 @@ impl PackedColumns {
 	}
 
 	/// Widens panels `first..first + count` of `weights`.
-	fn widen(&mut self, set: InstructionSet, weights: &PackedWeights, first: usize, count: usize) {
+	fn widen(&mut self, processor: Processor, weights: &PackedWeights, first: usize, count: usize) {
 		let pairs = pairs_of(weights.depth);
 		let panel = pairs * PANEL * 2;
 		self.columns = count * PANEL;
 		self.pairs = pairs;
 		self.values.resize(count * panel, 0);
 		let source = &weights.bytes[first * panel..(first + count) * panel];
-		widen_bytes(set, source, &mut self.values);
+		widen_bytes(processor, source, &mut self.values);
 	}
 }
 
 /// Sign-extends bytes.
-fn widen_bytes(set: InstructionSet, source: &[i8], target: &mut [i16]) {
+fn widen_bytes(processor: Processor, source: &[i8], target: &mut [i16]) {
 	assert_eq!(source.len(), target.len(), "as many words as bytes");
-	match set {
+	match processor.set() {
 		#[cfg(target_arch = "x86_64")]
 		InstructionSet::Avx512 | InstructionSet::Avx512Vnni => {
-			assert!(set.is_available());
-			// SAFETY: the processor has AVX-512 F and BW, asserted above.
+			// SAFETY: the processor has AVX-512 F and BW.
 			unsafe { x86::widen_avx512(source, target) }
 		},
 		#[cfg(target_arch = "x86_64")]
 		InstructionSet::Avx2 | InstructionSet::AvxVnni => {
-			assert!(set.is_available());
-			// SAFETY: the processor has AVX2, asserted above.
+			// SAFETY: the processor has AVX2.
 			unsafe { x86::widen_avx2(source, target) }
 		},
 		_ => {
@@ -190,8 +183,8 @@ fn widen_bytes(set: InstructionSet, source: &[i8], target: &mut [i16]) {
 	}
 }
 
-/// Rows of int16 activations, row-major. A stride of even length leaves room for an odd last step,
-/// which must then be followed by a zero.
+/// Rows of int16 activations. For an odd depth a value follows each row, whatever it is: the
+/// columns hold zeros there.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
 	values: &'a [i16],
@@ -201,12 +194,15 @@ pub struct Rows<'a> {
 
 impl<'a> Rows<'a> {
 	/// `rows` rows, `stride` values apart.
-	///
-	/// # Panics
-	/// When `values` is too short for the rows.
 	pub fn new(values: &'a [i16], stride: usize, rows: usize) -> Self {
-		assert!(rows.checked_mul(stride).is_some_and(|length| length <= values.len()));
 		Self { values, stride, rows }
+	}
+
+	/// Whether all `width` values of each row are there.
+	fn hold(&self, width: usize) -> bool {
+		let Some(last) = self.rows.checked_sub(1) else { return true };
+		let end = last.checked_mul(self.stride).and_then(|start| start.checked_add(width));
+		end.is_some_and(|end| end <= self.values.len())
 	}
 }
 
@@ -249,36 +245,36 @@ fn tile_loop(set: InstructionSet, rows: usize, panels: usize) -> TileLoop {
 	}
 }
 
-/// Calls `sink` with the sums of every tile of `rows` by `columns`; `columns` starts at column
-/// `first_column` of the whole product.
+/// Calls `sink` with the sums of every tile of `rows` by `columns`. The first of the columns is
+/// number `span.start` of the whole product, which ends at `span.end`.
 fn product_of_panels(
-	set: InstructionSet,
+	processor: Processor,
 	rows: Rows<'_>,
 	columns: &PackedColumns,
-	first_column: usize,
-	last_column: usize,
+	span: Range<usize>,
 	sink: &mut impl FnMut(Place, &TileSums),
 ) {
-	assert!(set.is_available(), "the processor lacks {set}");
-	assert!(rows.rows == 0 || rows.stride >= columns.pairs * 2, "rows shorter than the depth");
+	let set = processor.set();
 	let (tile_rows, tile_panels) = tile_shape(set);
 	let panel = columns.pairs * PANEL * 2;
 	let panels = columns.columns.div_ceil(PANEL);
-	assert!(columns.values.len() >= panels * panel);
+	assert!(columns.values.len() >= panels * panel, "panels shorter than the depth");
+	assert!(rows.hold(columns.pairs * 2), "rows shorter than the depth");
 	let mut sums: TileSums = [0; TILE_ROWS * TILE_COLUMNS];
 	for first_panel in (0..panels).step_by(tile_panels) {
 		let count = tile_panels.min(panels - first_panel);
-		let column = first_column + first_panel * PANEL;
-		let width = (count * PANEL).min(last_column - column);
+		let column = span.start + first_panel * PANEL;
+		let width = (count * PANEL).min(span.end - column);
 		let right = &columns.values[first_panel * panel..(first_panel + count) * panel];
 		for row in (0..rows.rows).step_by(tile_rows) {
 			let height = tile_rows.min(rows.rows - row);
-			let left = &rows.values[row * rows.stride..(row + height) * rows.stride];
+			let left = &rows.values[row * rows.stride..];
 			let inner = tile_loop(set, height, count);
-			// SAFETY: the processor has the instruction set (asserted above). `left` holds
-			// `height` rows of `stride >= 2 * pairs` values, `right` holds `count` panels of
-			// `pairs * PANEL * 2` values, and the loop reads no more than that; it writes
-			// `height` rows of `TILE_COLUMNS` sums, at most `TILE_ROWS` of them.
+			// SAFETY: the processor has the instruction set. `left` holds `height` rows of
+			// `2 * pairs` values, `stride` apart, because all of `rows` do (asserted above); `right`
+			// holds `count` panels of `pairs * PANEL * 2` values; the loop reads no more than that.
+			// It writes `height` rows of `count * PANEL` sums, at most `TILE_ROWS` rows, each
+			// `TILE_COLUMNS` after the one before.
 			unsafe {
 				inner(left.as_ptr(), rows.stride, right.as_ptr(), panel, columns.pairs, &mut sums);
 			}
@@ -289,38 +285,39 @@ fn product_of_panels(
 
 /// The product of `rows` by `columns`, tile by tile into `sink`.
 pub(crate) fn product_of_columns(
-	set: InstructionSet,
+	processor: Processor,
 	rows: Rows<'_>,
 	columns: &PackedColumns,
 	mut sink: impl FnMut(Place, &TileSums),
 ) {
-	product_of_panels(set, rows, columns, 0, columns.columns, &mut sink);
+	product_of_panels(processor, rows, columns, 0..columns.columns, &mut sink);
 }
 
 /// The product of `rows` by `weights`, tile by tile into `sink`; `scratch` holds widened panels.
 pub(crate) fn product_of_weights(
-	set: InstructionSet,
+	processor: Processor,
 	rows: Rows<'_>,
 	weights: &PackedWeights,
 	scratch: &mut PackedColumns,
 	mut sink: impl FnMut(Place, &TileSums),
 ) {
 	let panels = weights.columns.div_ceil(PANEL);
-	let (_, tile_panels) = tile_shape(set);
+	let (_, tile_panels) = tile_shape(processor.set());
 	for first in (0..panels).step_by(tile_panels) {
 		let count = tile_panels.min(panels - first);
-		scratch.widen(set, weights, first, count);
-		product_of_panels(set, rows, scratch, first * PANEL, weights.columns, &mut sink);
+		scratch.widen(processor, weights, first, count);
+		let span = first * PANEL..weights.columns;
+		product_of_panels(processor, rows, scratch, span, &mut sink);
 	}
 }
 
 /// The whole product as a matrix of sums, for tests and for the product's benchmark.
 ///
 /// # Panics
-/// When the processor lacks `set`, when a row is shorter than the depth rounded up to even, or when
-/// `sums` is not `rows * columns` long.
+/// When a row is shorter than the depth rounded up to even, or when `sums` is not `rows * columns`
+/// long.
 pub fn product_into(
-	set: InstructionSet,
+	processor: Processor,
 	rows: Rows<'_>,
 	weights: &PackedWeights,
 	scratch: &mut PackedColumns,
@@ -328,7 +325,7 @@ pub fn product_into(
 ) {
 	let columns = weights.columns;
 	assert_eq!(sums.len(), rows.rows * columns);
-	product_of_weights(set, rows, weights, scratch, |place, tile| {
+	product_of_weights(processor, rows, weights, scratch, |place, tile| {
 		for row in 0..place.rows {
 			let at = (place.row + row) * columns + place.column;
 			sums[at..at + place.columns]

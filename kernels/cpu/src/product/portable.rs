@@ -35,7 +35,9 @@ unsafe fn tile<const R: usize>(
 			for (total, lane) in totals.iter_mut().zip(lanes.chunks_exact(2)) {
 				// Operands are at most 2^15 in size, so a pair's sum is at most 2^31; the sums over
 				// the depth are bounded when a program is validated.
-				let pair = a.wrapping_mul(i32::from(lane[0])).wrapping_add(b.wrapping_mul(i32::from(lane[1])));
+				let pair = a
+					.wrapping_mul(i32::from(lane[0]))
+					.wrapping_add(b.wrapping_mul(i32::from(lane[1])));
 				*total = total.wrapping_add(pair);
 			}
 		}

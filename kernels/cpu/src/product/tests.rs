@@ -3,10 +3,6 @@
 use super::*;
 use proptest::prelude::*;
 
-fn available() -> impl Iterator<Item = InstructionSet> {
-	InstructionSet::ALL.into_iter().filter(|set| set.is_available())
-}
-
 fn plain(rows: &[Vec<i16>], weights: &[Vec<i8>]) -> Vec<i32> {
 	rows.iter()
 		.flat_map(|row| {
@@ -46,11 +42,11 @@ proptest! {
 		let stride = pairs_of(depth) * 2;
 		let bytes: Vec<u8> = weights.iter().flatten().map(|w| w.to_ne_bytes()[0]).collect();
 		let packed = PackedWeights::new(&bytes, weights.len(), depth);
-		for set in available() {
+		for processor in Processor::all() {
 			let mut sums = vec![0; expected.len()];
 			let left = Rows::new(&values, stride, rows.len());
-			product_into(set, left, &packed, &mut PackedColumns::default(), &mut sums);
-			prop_assert_eq!(&sums, &expected, "{}", set);
+			product_into(processor, left, &packed, &mut PackedColumns::default(), &mut sums);
+			prop_assert_eq!(&sums, &expected, "{}", processor.set());
 		}
 	}
 
@@ -74,10 +70,10 @@ proptest! {
 			} else {
 				columns.pack_rows(&by_row, depth, count, depth);
 			}
-			for set in available() {
+			for processor in Processor::all() {
 				let mut sums = vec![0; expected.len()];
 				let left = Rows::new(&values, stride, rows.len());
-				product_of_columns(set, left, &columns, |place, tile| {
+				product_of_columns(processor, left, &columns, |place, tile| {
 					for row in 0..place.rows {
 						for column in 0..place.columns {
 							sums[(place.row + row) * count + place.column + column] =
@@ -85,7 +81,7 @@ proptest! {
 						}
 					}
 				});
-				prop_assert_eq!(&sums, &expected, "{} {}", set, transposed);
+				prop_assert_eq!(&sums, &expected, "{} {}", processor.set(), transposed);
 			}
 		}
 	}
@@ -100,10 +96,10 @@ fn the_longest_admitted_depth_does_not_overflow() {
 	let packed = PackedWeights::new(&bytes, weights.len(), depth);
 	let values = padded(&rows, depth);
 	let expected = plain(&rows, &weights);
-	for set in available() {
+	for processor in Processor::all() {
 		let mut sums = vec![0; expected.len()];
 		let left = Rows::new(&values, depth, rows.len());
-		product_into(set, left, &packed, &mut PackedColumns::default(), &mut sums);
-		assert_eq!(sums, expected, "{set}");
+		product_into(processor, left, &packed, &mut PackedColumns::default(), &mut sums);
+		assert_eq!(sums, expected, "{}", processor.set());
 	}
 }
