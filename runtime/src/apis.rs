@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use assay_primitives::{apis::JobView, JobDigest, LeaseId, ModelId, OfferId, SlotId, WorkerKey};
 use codec::Encode;
 use frame_support::{
 	genesis_builder_helper::{build_state, get_preset},
@@ -10,6 +11,7 @@ use frame_support::{
 	weights::Weight,
 };
 use pallet_grandpa::AuthorityId as GrandpaId;
+use pallet_providers::ProviderView;
 use sp_api::impl_runtime_apis;
 use sp_core::{crypto::KeyTypeId, OpaqueMetadata};
 use sp_inherents::{CheckInherentsResult, InherentData};
@@ -22,9 +24,10 @@ use sp_session::OpaqueGeneratedSessionKeys;
 use sp_version::RuntimeVersion;
 
 use crate::{
-	AccountId, Babe, Balance, Block, Executive, Grandpa, Historical, InherentDataExt, Nonce,
-	Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys, System, TransactionPayment,
-	EPOCH_DURATION_IN_SLOTS, VERSION,
+	reads, AccountId, Babe, Balance, Block, BlockNumber, Executive, Grandpa, Historical,
+	InherentDataExt, Jobs, Leases, Models, Nonce, ProviderStake, Providers, Runtime, RuntimeCall,
+	RuntimeGenesisConfig, SessionKeys, System, TransactionPayment, EPOCH_DURATION_IN_SLOTS,
+	VERSION,
 };
 
 impl_runtime_apis! {
@@ -248,6 +251,70 @@ impl_runtime_apis! {
 
 		fn query_length_to_fee(length: u32) -> Balance {
 			TransactionPayment::length_to_fee(length)
+		}
+	}
+
+	impl assay_primitives::apis::JobsApi<Block> for Runtime {
+		fn job(digest: JobDigest) -> Option<JobView> {
+			Jobs::job(digest)
+		}
+
+		fn duties(provider: AccountId) -> Vec<SlotId> {
+			Jobs::duties(provider)
+		}
+
+		fn next_nonce(tenant: AccountId) -> u64 {
+			Jobs::next_nonce(tenant)
+		}
+
+		fn clock() -> (bool, BlockNumber) {
+			Jobs::clock_view()
+		}
+	}
+
+	impl reads::ProvidersApi<Block> for Runtime {
+		fn provider(owner: AccountId) -> Option<ProviderView> {
+			Providers::provider(owner)
+		}
+
+		fn owner_of(worker: WorkerKey) -> Option<AccountId> {
+			Providers::owner_of(worker)
+		}
+
+		fn bond(owner: AccountId) -> Option<reads::Bond> {
+			ProviderStake::bond_of(owner)
+		}
+	}
+
+	impl reads::ModelsApi<Block> for Runtime {
+		fn model(model: ModelId) -> Option<reads::Model> {
+			Models::model(model)
+		}
+
+		fn models_from(first: ModelId) -> Vec<(ModelId, reads::Model)> {
+			Models::models_from(first)
+		}
+	}
+
+	impl reads::LeasesApi<Block> for Runtime {
+		fn offer(offer: OfferId) -> Option<reads::Offer> {
+			Leases::offer(offer)
+		}
+
+		fn offers_of_provider(provider: AccountId) -> Vec<(OfferId, reads::Offer)> {
+			Leases::offers_of_provider(provider)
+		}
+
+		fn lease(lease: LeaseId) -> Option<reads::Lease> {
+			Leases::lease(lease)
+		}
+
+		fn leases_of_provider(provider: AccountId) -> Vec<(LeaseId, reads::Lease)> {
+			Leases::leases_of_provider(provider)
+		}
+
+		fn leases_of_tenant(tenant: AccountId) -> Vec<(LeaseId, reads::Lease)> {
+			Leases::leases_of_tenant(tenant)
 		}
 	}
 

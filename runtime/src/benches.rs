@@ -1,26 +1,117 @@
-//! The benchmarks that the bencher runs on this runtime.
+//! The benchmarks that the bencher runs on this runtime, and what they need of it. Only pallets of
+//! ours: the SDK's come with measured weights.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, vec, vec::Vec};
 
-use frame_benchmarking::{
-	define_benchmarks, BenchmarkBatch, BenchmarkConfig, BenchmarkError, BenchmarkList,
-	Benchmarking, *,
+use assay_primitives::{worker_statement, ModelId, WeightsRoot, WorkerKey};
+use assay_program::{
+	EmbedBy, Limits, Operator, Program, TensorId, WeightId, WeightKind, WeightShape,
+	SEMANTICS_DRAFT,
 };
-use frame_support::traits::{StorageInfo, StorageInfoTrait, WhitelistedStorageKeys};
+use codec::Encode;
+use frame_benchmarking::{
+	add_benchmark, define_benchmarks, list_benchmark, BenchmarkBatch, BenchmarkConfig,
+	BenchmarkList, Benchmarking,
+};
+use frame_support::{
+	assert_ok,
+	traits::{fungible::Mutate, StorageInfo, StorageInfoTrait, WhitelistedStorageKeys},
+};
+use frame_system::RawOrigin;
+use sp_application_crypto::RuntimeAppPublic;
+use sp_core::H256;
 
-use crate::*;
+use crate::{
+	AccountId, AllPalletsWithSystem, Authorities, Balances, Jobs, Leases, Models, ProviderStake,
+	Providers, Runtime, System, ASY,
+};
 
 define_benchmarks!(
 	[crate::authorities, Authorities]
-	[frame_benchmarking::baseline, Baseline::<Runtime>]
-	[frame_system, SystemBench::<Runtime>]
-	[frame_system_extensions, ExtensionBench::<Runtime>]
-	[pallet_balances, Balances]
-	[pallet_multisig, Multisig]
-	[pallet_preimage, Preimage]
-	[pallet_proxy, Proxy]
-	[pallet_scheduler, Scheduler]
-	[pallet_sudo, Sudo]
-	[pallet_timestamp, Timestamp]
-	[pallet_utility, Utility]
+	[pallet_stake, ProviderStake]
+	[pallet_providers, Providers]
+	[pallet_models, Models]
+	[pallet_leases, Leases]
+	[pallet_jobs, Jobs]
 );
+
+/// Which benchmarks there are.
+pub fn metadata(extra: bool) -> (Vec<BenchmarkList>, Vec<StorageInfo>) {
+	let mut list = Vec::new();
+	list_benchmarks!(list, extra);
+	(list, AllPalletsWithSystem::storage_info())
+}
+
+/// Run one of them.
+pub fn dispatch(config: BenchmarkConfig) -> Result<Vec<BenchmarkBatch>, String> {
+	let whitelist = AllPalletsWithSystem::whitelisted_storage_keys();
+	let mut batches = Vec::new();
+	let params = (&config, &whitelist);
+	add_benchmarks!(params, batches);
+	Ok(batches)
+}
+
+/// What benchmarks of one pallet need of the others.
+#[derive(Debug)]
+pub struct Helper;
+
+impl pallet_providers::BenchmarkHelper<AccountId> for Helper {
+	fn bond(who: &AccountId) {
+		Balances::set_balance(who, 10_000 * ASY);
+		assert_ok!(ProviderStake::bond(RawOrigin::Signed(who.clone()).into(), 1_000 * ASY));
+	}
+}
+
+impl pallet_leases::BenchmarkHelper<AccountId> for Helper {
+	fn provider() -> AccountId {
+		let who = AccountId::new([0xbe; 32]);
+		if Providers::provider(who.clone()).is_none() {
+			<Self as pallet_providers::BenchmarkHelper<_>>::bond(&who);
+			let worker = WorkerKey::generate_pair(None);
+			let genesis: H256 = System::block_hash(0);
+			let proof = worker
+				.sign(&worker_statement(&genesis, &who))
+				.expect("the key was just made in this keystore; qed");
+			assert_ok!(Providers::register(
+				RawOrigin::Signed(who.clone()).into(),
+				Default::default(),
+				Default::default(),
+				worker,
+				proof,
+			));
+		}
+		who
+	}
+
+	fn model() -> ModelId {
+		let id = pallet_models::NextModelId::<Runtime>::get();
+		let owner = AccountId::new([0x0d; 32]);
+		Balances::set_balance(&owner, 10_000 * ASY);
+		let program = smallest_program().try_into().expect("it is a few bytes long; qed");
+		let weights = WeightsRoot::from([7; 32]);
+		assert_ok!(Models::register(RawOrigin::Signed(owner).into(), program, weights, 1));
+		id
+	}
+}
+
+/// A program that looks its input up in a table and returns what it found.
+fn smallest_program() -> Vec<u8> {
+	let weights = vec![
+		WeightShape { kind: WeightKind::Int8, dims: vec![8, 8] },
+		WeightShape { kind: WeightKind::Int32, dims: vec![8] },
+	];
+	let operators = vec![
+		Operator::Tokens { vocabulary: 8 },
+		Operator::Embed {
+			ids: TensorId(0),
+			table: WeightId(0),
+			scales: WeightId(1),
+			by: EmbedBy::Token,
+			fraction: 12,
+		},
+		Operator::Stop,
+		Operator::Emit { value: TensorId(1), stop: TensorId(2) },
+	];
+	let limits = Limits { max_batch: 1, max_sequence: 8 };
+	Program { semantics: SEMANTICS_DRAFT, limits, weights, operators }.encode()
+}

@@ -6,12 +6,13 @@
 use alloc::{vec, vec::Vec};
 
 use frame_support::build_struct_json_patch;
+use pallet_jobs::Timing;
 use serde_json::Value;
 use sp_genesis_builder::{PresetId, DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRESET};
 use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
 
 use crate::{
-	configs::TreasuryAccount, AccountId, Balance, BalancesConfig, RuntimeGenesisConfig,
+	configs::TreasuryAccount, AccountId, Balance, BalancesConfig, JobsConfig, RuntimeGenesisConfig,
 	SessionConfig, SessionKeys, SudoConfig, ASY,
 };
 
@@ -31,7 +32,7 @@ fn authority(
 
 /// Alice is root and an authority; Bob means to provide, Charlie to rent. All of them, and the
 /// treasury, have funds.
-fn test_network(authorities: Vec<(AccountId, AccountId, SessionKeys)>) -> Value {
+fn test_network(timing: Timing, authorities: Vec<(AccountId, AccountId, SessionKeys)>) -> Value {
 	let endowed = [
 		Sr25519Keyring::Alice,
 		Sr25519Keyring::Bob,
@@ -47,6 +48,7 @@ fn test_network(authorities: Vec<(AccountId, AccountId, SessionKeys)>) -> Value 
 
 	build_struct_json_patch!(RuntimeGenesisConfig {
 		balances: BalancesConfig { balances: endowed },
+		jobs: JobsConfig { timing },
 		session: SessionConfig { keys: authorities },
 		sudo: SudoConfig { key: Some(Sr25519Keyring::Alice.to_account_id()) },
 	})
@@ -54,15 +56,32 @@ fn test_network(authorities: Vec<(AccountId, AccountId, SessionKeys)>) -> Value 
 
 /// One authority and short periods: for a developer's machine.
 fn development() -> Value {
-	test_network(vec![authority(Sr25519Keyring::Alice, Ed25519Keyring::Alice)])
+	let timing = Timing {
+		duty_period: 20,
+		accept: 10,
+		commit_base: 20,
+		window_base: 10,
+		reveal_grace: 20,
+		min_rate: 100,
+	};
+	test_network(timing, vec![authority(Sr25519Keyring::Alice, Ed25519Keyring::Alice)])
 }
 
 /// Two authorities and periods of the length that a real network has.
 fn local_testnet() -> Value {
-	test_network(vec![
+	let timing = Timing {
+		duty_period: 100,
+		accept: 20,
+		commit_base: 40,
+		window_base: 100,
+		reveal_grace: 100,
+		min_rate: 100,
+	};
+	let authorities = vec![
 		authority(Sr25519Keyring::Alice, Ed25519Keyring::Alice),
 		authority(Sr25519Keyring::Bob, Ed25519Keyring::Bob),
-	])
+	];
+	test_network(timing, authorities)
 }
 
 /// The preset of this name, as a JSON patch of the default genesis.

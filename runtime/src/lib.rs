@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`configs`] | one file per concern with the pallets' `Config` implementations |
 //! | [`apis`] | the runtime API that nodes and clients call |
+//! | [`reads`] | APIs of ours that only read |
 //! | [`genesis`] | the presets `development` and `local_testnet` |
 //! | [`weights`] | what block space costs, and the weights of our own calls |
 
@@ -27,6 +28,7 @@ pub mod authorities;
 mod benches;
 pub mod configs;
 pub mod genesis;
+pub mod reads;
 pub mod transaction;
 pub mod weights;
 
@@ -184,4 +186,15 @@ mod runtime {
 	pub type Scheduler = pallet_scheduler;
 	#[runtime::pallet_index(29)]
 	pub type Sudo = pallet_sudo;
+
+	#[runtime::pallet_index(40)]
+	pub type ProviderStake = pallet_stake<Instance1>;
+	#[runtime::pallet_index(41)]
+	pub type Providers = pallet_providers;
+	#[runtime::pallet_index(42)]
+	pub type Models = pallet_models;
+	#[runtime::pallet_index(43)]
+	pub type Leases = pallet_leases;
+	#[runtime::pallet_index(44)]
+	pub type Jobs = pallet_jobs;
 }

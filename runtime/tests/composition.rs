@@ -47,6 +47,11 @@ fn pallet_indices_are_stable() {
 		(23, "Preimage"),
 		(24, "Scheduler"),
 		(29, "Sudo"),
+		(40, "ProviderStake"),
+		(41, "Providers"),
+		(42, "Models"),
+		(43, "Leases"),
+		(44, "Jobs"),
 	];
 	assert_eq!(pallets, expected);
 }

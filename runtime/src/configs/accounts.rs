@@ -34,6 +34,9 @@ pub enum ProxyType {
 	/// Veto announced calls.
 	#[codec(index = 2)]
 	CancelProxy,
+	/// Compute: bonds, providers, models, leases and jobs.
+	#[codec(index = 3)]
+	Compute,
 }
 
 impl InstanceFilter<RuntimeCall> for ProxyType {
@@ -50,6 +53,15 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
 					| RuntimeCall::Utility(..)
 					| RuntimeCall::Proxy(..)
 					| RuntimeCall::Multisig(..)
+			),
+			Self::Compute => matches!(
+				call,
+				RuntimeCall::ProviderStake(..)
+					| RuntimeCall::Providers(..)
+					| RuntimeCall::Models(..)
+					| RuntimeCall::Leases(..)
+					| RuntimeCall::Jobs(..)
+					| RuntimeCall::Utility(..)
 			),
 			Self::CancelProxy => {
 				matches!(call, RuntimeCall::Proxy(pallet_proxy::Call::reject_announcement { .. }))

@@ -1,0 +1,126 @@
+//! The pallets of compute: bonds, providers, models, leases and jobs. How long things take on a
+//! chain is in the jobs pallet's genesis ([`pallet_jobs::Timing`]), so chains of one runtime can
+//! differ.
+
+use frame_support::{
+	parameter_types,
+	traits::{
+		fungible::HoldConsideration, tokens::imbalance::ResolveTo, ConstU128, ConstU32, ConstU64,
+		Contains, Get, LinearStoragePrice,
+	},
+};
+use frame_system::EnsureRoot;
+use sp_runtime::Permill;
+
+use crate::{
+	configs::TreasuryAccount, deposit, AccountId, Balance, Balances, BlockNumber, Jobs, Leases,
+	Models, ProviderStake, Providers, Runtime, RuntimeHoldReason, ASY, DAYS, MILLI_ASY,
+};
+
+parameter_types! {
+	/// Longer than anything that a bond can still have to answer for: a job of the highest price, its
+	/// window, its grace, and the longest game over it.
+	pub const UnbondingBlocks: BlockNumber = DAYS;
+	/// Why deposits for providers' records are held.
+	pub const ProviderRecordHoldReason: RuntimeHoldReason =
+		RuntimeHoldReason::Providers(pallet_providers::HoldReason::Record);
+	/// What a provider's record costs to keep.
+	pub const ProviderRecordBase: Balance = deposit(3, 0);
+	/// And each of its bytes.
+	pub const ProviderRecordByte: Balance = deposit(0, 1);
+	/// The protocol's share of every job's price.
+	pub const ProtocolFee: Permill = Permill::from_percent(1);
+}
+
+impl pallet_stake::Config<pallet_stake::Instance1> for Runtime {
+	type Currency = Balances;
+	type ForceOrigin = EnsureRoot<AccountId>;
+	type MaxUnbondingChunks = ConstU32<32>;
+	type MinBond = ConstU128<ASY>;
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type Slash = ResolveTo<TreasuryAccount, Balances>;
+	type UnbondingBlocks = UnbondingBlocks;
+	type WeightInfo = pallet_stake::weights::SubstrateWeight<Runtime>;
+}
+
+/// Blocks of a duty period, as the chain's genesis says.
+#[derive(Debug)]
+pub struct DutyPeriod;
+
+impl Get<u32> for DutyPeriod {
+	fn get() -> u32 {
+		Jobs::timing().duty_period
+	}
+}
+
+impl pallet_providers::Config for Runtime {
+	type Balance = Balance;
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = crate::benches::Helper;
+	type Consideration = HoldConsideration<
+		AccountId,
+		Balances,
+		ProviderRecordHoldReason,
+		LinearStoragePrice<ProviderRecordBase, ProviderRecordByte, Balance>,
+	>;
+	type DutyPeriod = DutyPeriod;
+	type HeartbeatPriority = ConstU64<{ 1 << 20 }>;
+	type MaxDevices = ConstU32<64>;
+	type MinProviderBond = ConstU128<{ 100 * ASY }>;
+	type Stake = ProviderStake;
+	type WeightInfo = pallet_providers::weights::SubstrateWeight<Runtime>;
+}
+
+/// The semantics that a new model may name.
+///
+/// The draft's golden vectors may still change, so only test networks may accept it; every preset of
+/// this runtime is one. A network that keeps its results for good starts with a released number.
+#[derive(Debug)]
+pub struct AcceptedSemantics;
+
+impl Contains<u32> for AcceptedSemantics {
+	fn contains(semantics: &u32) -> bool {
+		*semantics == assay_program::SEMANTICS_DRAFT
+	}
+}
+
+impl pallet_models::Config for Runtime {
+	type AcceptedSemantics = AcceptedSemantics;
+	type Currency = Balances;
+	type ModelDeposit = ConstU128<{ deposit(1, 160) }>;
+	type ProgramDepositBase = ConstU128<{ deposit(2, 256) }>;
+	type ProgramDepositPerByte = ConstU128<{ deposit(0, 1) }>;
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type WeightInfo = pallet_models::weights::SubstrateWeight<Runtime>;
+}
+
+impl pallet_leases::Config for Runtime {
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = crate::benches::Helper;
+	type Currency = Balances;
+	type MaxLeasesPerProvider = ConstU32<1_024>;
+	type MaxOffersPerProvider = ConstU32<64>;
+	type MaxOpenJobsPerLease = ConstU32<256>;
+	type MinEscrow = ConstU128<{ 10 * MILLI_ASY }>;
+	type Models = Models;
+	type OfferDeposit = ConstU128<{ deposit(2, 128) }>;
+	type Providers = Providers;
+	// Ten minutes: a tenant that paused may catch up, not flood.
+	type RateBurstBlocks = ConstU32<200>;
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type Treasury = TreasuryAccount;
+	type WeightInfo = pallet_leases::weights::SubstrateWeight<Runtime>;
+}
+
+impl pallet_jobs::Config for Runtime {
+	type Currency = Balances;
+	type Leases = Leases;
+	type MaxOpenSlots = ConstU32<256>;
+	type Models = Models;
+	type NonceFee = ConstU128<{ 10 * MILLI_ASY }>;
+	type ProtocolFee = ProtocolFee;
+	type Providers = Providers;
+	type Stake = ProviderStake;
+	type Treasury = TreasuryAccount;
+	type WeightInfo = ();
+}
