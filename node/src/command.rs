@@ -82,10 +82,12 @@ fn run_node(cli: &Cli) -> sc_cli::Result<()> {
 		.map_err(|error| sc_cli::Error::Input(error.to_string()))?;
 	runner.run_node_until_exit(|config| async move {
 		let node = match config.network.network_backend {
-			NetworkBackendType::Libp2p =>
-				service::new_full::<sc_network::NetworkWorker<_, _>>(config, executor).await,
-			NetworkBackendType::Litep2p =>
-				service::new_full::<sc_network::Litep2pNetworkBackend>(config, executor).await,
+			NetworkBackendType::Libp2p => {
+				service::new_full::<sc_network::NetworkWorker<_, _>>(config, executor).await
+			},
+			NetworkBackendType::Litep2p => {
+				service::new_full::<sc_network::Litep2pNetworkBackend>(config, executor).await
+			},
 		};
 		node.map_err(sc_cli::Error::Service)
 	})

@@ -51,10 +51,12 @@ impl std::fmt::Display for ExecutorChoiceError {
 				f,
 				"--executor-url {url}: give the control listener as http://<address>:<port>"
 			),
-			Self::TokenFile(path, error) =>
-				write!(f, "--executor-token-file {}: {error}", path.display()),
-			Self::EmptyToken(path) =>
-				write!(f, "--executor-token-file {}: the file holds no token", path.display()),
+			Self::TokenFile(path, error) => {
+				write!(f, "--executor-token-file {}: {error}", path.display())
+			},
+			Self::EmptyToken(path) => {
+				write!(f, "--executor-token-file {}: the file holds no token", path.display())
+			},
 			Self::NotEmbedded => write!(
 				f,
 				"--executor-data-listen and --executor-threads concern the embedded executor, and \

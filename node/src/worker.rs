@@ -98,11 +98,9 @@ async fn link_executor(
 			let handle = start_embedded(folder, genesis, data, threads)
 				.await
 				.map_err(|error| ServiceError::Application(Box::new(error)))?;
-			let settings = ExecutorSettings {
-				url: handle.control_url().into(),
-				token: handle.token().into(),
-			};
-			let data_url = handle.data_url().map(Into::into);
+			let settings =
+				ExecutorSettings { url: handle.control_url().into(), token: handle.token().into() };
+			let data_url = handle.data_url();
 			log::info!(
 				"🖥️  Embedded executor: control {}, data {}",
 				handle.control_url(),
@@ -119,9 +117,9 @@ async fn link_executor(
 fn node_secret(folder: &Path) -> Result<[u8; 32], ServiceError> {
 	let path = folder.join(SECRET_FILE);
 	match fs::read(&path) {
-		Ok(bytes) => bytes.try_into().map_err(|_| {
-			ServiceError::Other(format!("{}: not 32 bytes long", path.display()))
-		}),
+		Ok(bytes) => bytes
+			.try_into()
+			.map_err(|_| ServiceError::Other(format!("{}: not 32 bytes long", path.display()))),
 		Err(error) if error.kind() == io::ErrorKind::NotFound => {
 			fs::create_dir_all(folder)?;
 			let (_, secret) = sr25519::Pair::generate();

@@ -33,9 +33,7 @@ const SLOTS_PER_BLOCK: u64 = 60;
 fn read(clock: Arc<SlotTimestampProvider>) -> BabeCreateInherentDataProviders<Block> {
 	Arc::new(move |_, ()| {
 		let now = (clock.slot(), clock.timestamp());
-		async move {
-			Ok((SlotInherent::new(now.0), sp_timestamp::InherentDataProvider::new(now.1)))
-		}
+		async move { Ok((SlotInherent::new(now.0), sp_timestamp::InherentDataProvider::new(now.1))) }
 	})
 }
 
@@ -47,15 +45,22 @@ async fn two_epochs_pass_and_every_block_imports() {
 	let config = cli.create_configuration(&cli.run, tokio::runtime::Handle::current()).unwrap();
 
 	let mut clock = None;
-	let PartialComponents { client, task_manager, keystore_container, select_chain, transaction_pool, other, .. } =
-		service::new_partial_with_clock(&config, |client| {
-			let provider = SlotTimestampProvider::new_babe::<Block, _>(Arc::clone(client))
-				.map(Arc::new)
-				.map_err(|error| sc_service::Error::Other(error.to_string()))?;
-			clock = Some(Arc::clone(&provider));
-			Ok(read(provider))
-		})
-		.unwrap();
+	let PartialComponents {
+		client,
+		task_manager,
+		keystore_container,
+		select_chain,
+		transaction_pool,
+		other,
+		..
+	} = service::new_partial_with_clock(&config, |client| {
+		let provider = SlotTimestampProvider::new_babe::<Block, _>(Arc::clone(client))
+			.map(Arc::new)
+			.map_err(|error| sc_service::Error::Other(error.to_string()))?;
+		clock = Some(Arc::clone(&provider));
+		Ok(read(provider))
+	})
+	.unwrap();
 	let clock = clock.expect("the clock was made with the client");
 	let keystore = keystore_container.keystore();
 	let genesis = client.info().genesis_hash;

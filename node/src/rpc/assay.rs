@@ -4,23 +4,27 @@
 
 use std::sync::Arc;
 
-use assay_primitives::AccountId;
+use assay_primitives::{AccountId, JobDigest};
 use jsonrpsee::{
 	core::{async_trait, RpcResult},
 	proc_macros::rpc,
 	types::ErrorObjectOwned,
-	Extensions,
+	Extensions, PendingSubscriptionSink,
 };
+use sc_client_api::HeaderBackend;
+use sc_rpc::utils::{spawn_subscription_task, BoundedVecDeque, PendingSubscription};
 use sc_rpc_api::check_if_safe;
 use serde::{Deserialize, Serialize};
-use sc_client_api::HeaderBackend;
 use sp_core::{sr25519, Bytes};
 use sp_keystore::KeystorePtr;
 
+use super::job::{self, JobUpdate};
 use crate::{executor::ExecutorLink, service::FullClient, worker};
 
 /// The keystore refused.
 const KEYSTORE_ERROR: i32 = 7_001;
+/// Updates of a job that wait for a slow client.
+const UPDATES_WAITING_MAX: usize = 64;
 
 /// A new worker key, with what its provider needs to register it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +46,15 @@ pub trait AssayApi {
 	/// slots that they accepted are still theirs to finish.
 	#[method(name = "assay_rotateWorkerKey", with_extensions)]
 	fn rotate_worker_key(&self, owner: AccountId) -> RpcResult<NewWorkerKey>;
+
+	/// Push each state of a job as it reaches the best and the finalised chain, the present one first.
+	/// Ends when the job is over on the finalised chain.
+	#[subscription(
+		name = "assay_subscribeJob" => "assay_job",
+		unsubscribe = "assay_unsubscribeJob",
+		item = JobUpdate,
+	)]
+	fn subscribe_job(&self, digest: JobDigest);
 }
 
 /// Serves [`AssayApi`].
@@ -77,6 +90,14 @@ impl AssayApiServer for Assay {
 				.map_err(keystore_error)?
 				.ok_or_else(|| keystore_error("the key that was just made is not there"))?;
 		Ok(NewWorkerKey { public: public.to_vec().into(), proof: proof.to_vec().into() })
+	}
+
+	fn subscribe_job(&self, pending: PendingSubscriptionSink, digest: JobDigest) {
+		let updates = Box::pin(job::updates(Arc::clone(&self.client), digest));
+		// A client that does not read loses its subscription, not the node its memory.
+		let push = PendingSubscription::from(pending)
+			.pipe_from_stream(updates, BoundedVecDeque::new(UPDATES_WAITING_MAX));
+		spawn_subscription_task(&self.tasks, push);
 	}
 }
 

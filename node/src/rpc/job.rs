@@ -52,12 +52,11 @@ struct Seen {
 /// one. Ends when the job is over on the finalised chain.
 pub fn updates(client: Arc<FullClient>, digest: JobDigest) -> impl Stream<Item = JobUpdate> {
 	// Listen first, then ask for the present: nothing falls between.
-	let best = client.import_notification_stream().filter(|block| ready(block.is_new_best)).map(
-		|block| {
+	let best =
+		client.import_notification_stream().filter(|block| ready(block.is_new_best)).map(|block| {
 			let (number, hash) = (*block.header.number(), block.hash);
 			vec![Seen { chain: Chain::Best, number, hash }]
-		},
-	);
+		});
 	// One notification may finalise several blocks: each may have changed the job.
 	let finalized = client.finality_notification_stream().map(|block| {
 		let last = *block.header.number();

@@ -20,6 +20,7 @@ use crate::{
 };
 
 pub mod assay;
+pub mod job;
 
 /// What the methods work with.
 struct Deps {

@@ -154,12 +154,11 @@ fn network_config<N: NetworkBackend<Block, Hash>>(
 	let metrics = N::register_notification_metrics(registry);
 	let genesis = client.info().genesis_hash;
 	let protocol = sc_consensus_grandpa::protocol_standard_name(&genesis, &config.chain_spec);
-	let (protocol_config, notifications) =
-		sc_consensus_grandpa::grandpa_peers_set_config::<_, N>(
-			protocol.clone(),
-			metrics.clone(),
-			net_config.peer_store_handle(),
-		);
+	let (protocol_config, notifications) = sc_consensus_grandpa::grandpa_peers_set_config::<_, N>(
+		protocol.clone(),
+		metrics.clone(),
+		net_config.peer_store_handle(),
+	);
 	net_config.add_notification_protocol(protocol_config);
 	Ok((net_config, metrics, Voting { protocol, notifications }))
 }

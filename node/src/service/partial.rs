@@ -91,9 +91,7 @@ pub fn new_partial(config: &Configuration) -> Result<Partial, ServiceError> {
 /// As [`new_partial`], with another clock: tests let time run faster than it does.
 pub fn new_partial_with_clock(
 	config: &Configuration,
-	clock: impl FnOnce(
-		&Arc<FullClient>,
-	) -> Result<BabeCreateInherentDataProviders<Block>, ServiceError>,
+	clock: impl FnOnce(&Arc<FullClient>) -> Result<BabeCreateInherentDataProviders<Block>, ServiceError>,
 ) -> Result<Partial, ServiceError> {
 	let telemetry = start_telemetry(config)?;
 	let executor = sc_service::new_wasm_executor(&config.executor);
@@ -174,4 +172,3 @@ fn start_telemetry(
 	let telemetry = worker.handle().new_telemetry(endpoints);
 	Ok(Some((worker, telemetry)))
 }
-
