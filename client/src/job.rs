@@ -218,3 +218,111 @@ pub fn expired(job: &Hash, reason: &serde_json::Value) -> Error {
 	Error::new(Kind::Refused, format!("job {} ended without a result: {reason}", hex32(job)))
 		.next("its money is back in the lease; submit again, or lease from another provider")
 }
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use serde_json::json;
+
+	fn lease() -> Lease {
+		Lease {
+			id: 3,
+			tenant: [1; 32],
+			provider: [2; 32],
+			model: 0,
+			price_per_unit: 10,
+			open: true,
+			free: 100,
+			reserved: 0,
+			expires_at: 50,
+			details: json!({}),
+		}
+	}
+
+	fn model() -> Model {
+		Model {
+			id: 0,
+			program: [3; 32],
+			weights: [4; 32],
+			owner: [5; 32],
+			royalty_per_unit: 1,
+			details: json!({}),
+		}
+	}
+
+	fn job(input: Vec<u8>, nonce: u64) -> Job {
+		Job::new(&[9; 32], &lease(), &model(), input, Parameters::encoder(1, 2), nonce)
+	}
+
+	#[test]
+	fn the_digest_covers_input_nonce_and_chain() {
+		let one = job(vec![1, 2, 3, 4], 7);
+		assert_eq!(one.digest, job(vec![1, 2, 3, 4], 7).digest);
+		assert_eq!(one.request.input, merkle::blob(&[1, 2, 3, 4]));
+		assert_eq!(one.request.tenant, lease().tenant);
+		assert_ne!(one.digest, job(vec![1, 2, 3, 5], 7).digest);
+		assert_ne!(one.digest, job(vec![1, 2, 3, 4], 8).digest);
+		let elsewhere =
+			Job::new(&[8; 32], &lease(), &model(), vec![1, 2, 3, 4], Parameters::encoder(1, 2), 7);
+		assert_ne!(one.digest, elsewhere.digest);
+	}
+
+	#[test]
+	fn inputs_over_the_inline_limit_are_stored() {
+		assert!(!job(vec![0; INLINE_BYTES_MAX], 1).is_stored());
+		assert!(job(vec![0; INLINE_BYTES_MAX + 1], 1).is_stored());
+	}
+
+	fn event(pallet: &str, name: &str, fields: Vec<(&str, Value)>) -> Event {
+		Event {
+			pallet: pallet.into(),
+			name: name.into(),
+			fields: Value::named_composite(fields),
+			extrinsic: None,
+		}
+	}
+
+	#[test]
+	fn a_history_grows_with_its_events() {
+		let mut history = History::default();
+		let paid = |kind: &str, amount: u128| {
+			let kind = Value::unnamed_variant(kind, Vec::new());
+			event("Leases", "Paid", vec![("amount", Value::u128(amount)), ("kind", kind)])
+		};
+		let receipt = Value::named_composite([("price", Value::u128(12))]);
+		let steps = [
+			(5, event("Jobs", "JobSubmitted", vec![])),
+			(7, event("Jobs", "SlotCommitted", vec![])),
+			(9, event("Jobs", "SlotRevealed", vec![("output", Value::from_bytes([6; 32]))])),
+			(20, paid("Provider", 10)),
+			(20, paid("Royalty", 2)),
+		];
+		for (block, event) in steps {
+			history.add(block, &event).unwrap();
+			assert!(!history.is_over());
+		}
+		history.add(20, &event("Jobs", "JobSettled", vec![("receipt", receipt)])).unwrap();
+		assert!(history.is_over());
+		assert_eq!((history.submitted_at, history.revealed_at), (Some(5), Some(9)));
+		assert_eq!(history.output, Some([6; 32]));
+		assert_eq!(history.price(), 12);
+		assert_eq!(history.receipt, Some(json!({"price": 12})));
+	}
+
+	#[test]
+	fn an_expired_job_is_over_and_says_why() {
+		let mut history = History::default();
+		let reason = Value::unnamed_variant("NotAccepted", Vec::new());
+		history.add(9, &event("Jobs", "JobExpired", vec![("reason", reason)])).unwrap();
+		assert!(history.is_over());
+		let error = expired(&[1; 32], history.expired.as_ref().unwrap());
+		assert!(error.message().contains("NotAccepted") && error.next_step().is_some());
+	}
+
+	#[test]
+	fn a_reveal_without_its_output_is_an_error() {
+		let event = event("Jobs", "SlotRevealed", vec![]);
+		let error = History::default().add(9, &event).unwrap_err();
+		assert_eq!(error.kind(), Kind::Mismatch);
+	}
+}

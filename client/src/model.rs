@@ -43,6 +43,22 @@ pub async fn of(chain: &Chain, id: u32) -> Result<Model> {
 	decode(id, model)
 }
 
+/// Models with the 256 ids from `first` on.
+pub async fn list_from(chain: &Chain, first: u32) -> Result<Vec<Model>> {
+	let answer = chain.view(PALLET, "models_from", vec![encode::number(first)]).await?;
+	value::tuples(&answer)
+		.into_iter()
+		.map(|items| match items.as_slice() {
+			[id, model] => {
+				let id = u32::try_from(value::number(id)?)
+					.map_err(|_| mismatch("a model's id does not fit 32 bits"))?;
+				decode(id, model)
+			},
+			_ => Err(mismatch("expected a list of pairs")),
+		})
+		.collect()
+}
+
 fn decode(id: u32, model: &Value) -> Result<Model> {
 	Ok(Model {
 		id,

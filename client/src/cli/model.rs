@@ -25,6 +25,12 @@ pub(crate) enum Model {
 		/// Its id.
 		model: u32,
 	},
+	/// List models, 256 at a time.
+	List {
+		/// The first id.
+		#[arg(long, default_value_t = 0)]
+		from: u32,
+	},
 	/// Change the royalty.
 	SetTerms {
 		/// The model.
@@ -126,6 +132,7 @@ impl Model {
 			Self::Upload(upload) => return upload.run(context).await,
 			Self::Register(register) => return register.run(context).await,
 			Self::Show { model } => return show(context, model).await,
+			Self::List { from } => return list(context, from).await,
 			Self::SetTerms { model, royalty } => {
 				let royalty = amount::parse(&royalty)?;
 				let done = model::set_terms(chain, account, model, royalty).await?;
@@ -191,13 +198,27 @@ impl Register {
 
 async fn show(context: &Context, id: u32) -> Result<()> {
 	let model = model::of(&context.chain, id).await?;
-	let text = format!(
-		"model {id}\n  owner    {}\n  program  {}\n  weights  {}\n  royalty  {} a unit",
+	context.output.result(describe(&model), &json!(model));
+	Ok(())
+}
+
+async fn list(context: &Context, from: u32) -> Result<()> {
+	let models = model::list_from(&context.chain, from).await?;
+	let text = match models.as_slice() {
+		[] => format!("no model from id {from} on"),
+		models => models.iter().map(describe).collect::<Vec<_>>().join("\n"),
+	};
+	context.output.result(text, &json!({ "models": models }));
+	Ok(())
+}
+
+fn describe(model: &model::Model) -> String {
+	format!(
+		"model {}\n  owner    {}\n  program  {}\n  weights  {}\n  royalty  {} a unit",
+		model.id,
 		address(&model.owner),
 		hex32(&model.program),
 		hex32(&model.weights),
 		asy(model.royalty_per_unit)
-	);
-	context.output.result(text, &json!(model));
-	Ok(())
+	)
 }

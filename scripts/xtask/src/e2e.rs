@@ -63,7 +63,7 @@ async fn all(root: &Path, node: &Node, checks: &mut Checks) -> Result<()> {
 	let offered = stage::provide(&chain, &node.executor_token()?, &cast, &imported, &say).await?;
 	let lease = stage::lease(&chain, &cast, &offered, &say).await?;
 	let assay = Assay { url: node.url().into(), program: paths::sibling("assay")? };
-	reads(&assay, lease, checks).await?;
+	reads(&assay, lease, offered.model, checks).await?;
 	embeds(root, &assay, checks).await?;
 	refusals(&assay, checks).await?;
 	library(root, &chain, &cast, lease, checks).await?;
@@ -100,7 +100,7 @@ impl Assay {
 	}
 }
 
-async fn reads(assay: &Assay, lease: u64, checks: &mut Checks) -> Result<()> {
+async fn reads(assay: &Assay, lease: u64, model: u32, checks: &mut Checks) -> Result<()> {
 	let (code, account) = assay.run(&["account", "show", "//Charlie"]).await?;
 	let held: u128 = account["held"].as_str().unwrap_or_default().parse().unwrap_or(0);
 	checks.check(code == 0 && held >= stage::ESCROW, "account show: the escrow is held");
@@ -110,8 +110,10 @@ async fn reads(assay: &Assay, lease: u64, checks: &mut Checks) -> Result<()> {
 	checks.check(shown["provider"]["alive"] == true, "provider show: Bob is alive");
 	let (_, leases) = assay.run(&["lease", "list"]).await?;
 	checks.check(leases["as_tenant"][0]["id"] == lease, "lease list: Charlie's lease");
-	let (_, model) = assay.run(&["model", "show", "0"]).await?;
-	checks.check(model["program"].is_string(), "model show: the program's digest");
+	let (_, shown) = assay.run(&["model", "show", &model.to_string()]).await?;
+	checks.check(shown["program"].is_string(), "model show: the program's digest");
+	let (_, listed) = assay.run(&["model", "list"]).await?;
+	checks.check(listed["models"][0]["id"] == model, "model list: the model");
 	let (_, offers) = assay.run(&["lease", "offers", "--provider", "//Bob"]).await?;
 	checks.check(offers["offers"].as_array().map(Vec::len) == Some(1), "lease offers: one");
 	Ok(())
