@@ -117,6 +117,8 @@ pub type BalanceOf<T, I = ()> =
 	>>::Balance;
 
 /// The pallet.
+// What the macros expand to has `expect` in places that we cannot reach.
+#[allow(clippy::expect_used)]
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;

@@ -71,7 +71,8 @@ impl pallet_balances::Config for Test {
 }
 
 /// Pays what slashes leave into one account.
-pub(crate) struct ToSink;
+#[derive(Debug)]
+pub struct ToSink;
 
 impl OnUnbalanced<pallet_balances::CreditOf<Test, ()>> for ToSink {
 	fn on_nonzero_unbalanced(credit: pallet_balances::CreditOf<Test, ()>) {
