@@ -35,7 +35,16 @@ pub fn commit_statement(
 /// A finalised block that a reveal rests on. Signed with the claim: a reveal copied from the pool
 /// cannot be moved to another fork.
 #[derive(
-	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen,
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	TypeInfo,
+	MaxEncodedLen,
 )]
 pub struct Anchor {
 	/// Height of the block that closed the commit phase.

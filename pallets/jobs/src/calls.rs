@@ -1,0 +1,590 @@
+//! Bodies of the calls. What a call needs is checked by a `check_*` function that the authorisation
+//! of the call shares, then everything is written.
+
+use crate::{
+	types::{lapse_penalty, late_penalty, unaudited_pledge, Assurance, SlotState},
+	*,
+};
+use alloc::vec::Vec;
+use assay_primitives::{
+	AccountId, Anchor, Balance, Commitment, InputDigest, JobDigest, LapseReason, LeaseId, Leases,
+	ModelInfo, Models, OutputDigest, Parameters, Payment, PaymentKind, Providers, SlashReason,
+	SlotId, Stake, WorkerKey,
+};
+use assay_program::{merkle, wire::JobRequest};
+use frame_support::{
+	pallet_prelude::*,
+	traits::{
+		fungible::Mutate,
+		tokens::{Fortitude, Precision, Preservation},
+	},
+};
+use frame_system::pallet_prelude::*;
+use sp_core::H256;
+use sp_runtime::SaturatedConversion;
+
+/// A slot and its job, as loaded and checked.
+pub(crate) type Checked = (Slot<AccountId>, Job<AccountId>);
+
+impl<T: Config> Pallet<T> {
+	/// The spans of protocol time of this chain.
+	pub fn timing() -> Timing {
+		TimingParameters::<T>::get()
+	}
+
+	/// What the clock of jobs shows now.
+	pub fn now() -> u32 {
+		JobClock::<T>::get().at(Self::block())
+	}
+
+	/// The genesis hash, part of every statement.
+	pub fn genesis() -> H256 {
+		frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::from(0u32))
+	}
+
+	pub(crate) fn block() -> u32 {
+		frame_system::Pallet::<T>::block_number().saturated_into()
+	}
+
+	pub(crate) fn ensure_signed_or_authorized(origin: OriginFor<T>) -> DispatchResult {
+		match frame_system::ensure_signed(origin.clone()) {
+			Ok(_) => Ok(()),
+			Err(_) => frame_system::ensure_authorized(origin).map_err(Into::into),
+		}
+	}
+
+	fn ensure_running() -> Result<(), Error<T>> {
+		ensure!(JobClock::<T>::get().paused_since.is_none(), Error::<T>::Paused);
+		Ok(())
+	}
+
+	// --- submit ---
+
+	pub(crate) fn do_submit_job(
+		tenant: AccountId,
+		lease_id: LeaseId,
+		nonce: u64,
+		input: JobInput,
+		parameters: Parameters,
+		value_declared: Balance,
+	) -> DispatchResult {
+		Self::ensure_running()?;
+		let lease = T::Leases::open_lease(lease_id)?;
+		ensure!(lease.tenant == tenant, Error::<T>::NotTheTenant);
+		let nonce_last = TenantNonces::<T>::get(&tenant);
+		ensure!(nonce_last.is_none_or(|last| nonce > last), Error::<T>::NonceTooLow);
+		let model = T::Models::model(lease.model).ok_or(Error::<T>::ModelUnknown)?;
+		ensure!(!model.retired, Error::<T>::ModelRetired);
+		let (input_digest, inline) = Self::submit_job_input(&model, input, &parameters)?;
+		ensure!(T::Providers::may_take_work(&lease.provider), Error::<T>::ProviderUnavailable);
+		let open = OpenSlots::<T>::get(&lease.provider);
+		ensure!(open < T::MaxOpenSlots::get(), Error::<T>::TooManyOpenSlots);
+		ensure!(model.royalty_per_unit <= lease.price_per_unit, Error::<T>::RoyaltyAbovePrice);
+
+		let units_max = model.cost.units(&parameters, parameters.max_steps);
+		let price_max = lease
+			.price_per_unit
+			.checked_mul(Balance::from(units_max))
+			.ok_or(Error::<T>::PriceOverflow)?;
+		let value_at_risk = value_declared.max(price_max);
+		let pledge = unaudited_pledge(value_at_risk, price_max).ok_or(Error::<T>::PriceOverflow)?;
+		ensure!(T::Stake::free(&lease.provider) >= pledge, Error::<T>::BondTooLow);
+		let slot_id = NextSlot::<T>::get();
+		let slot_next = slot_id.next().ok_or(Error::<T>::SlotIdsSpent)?;
+		let digest: JobDigest = JobRequest {
+			genesis: Self::genesis().0,
+			program: model.program.into(),
+			weights: model.weights.into(),
+			input: input_digest.into(),
+			parameters: parameters.clone(),
+			tenant: tenant.clone().into(),
+			nonce,
+		}
+		.digest()
+		.into();
+		ensure!(!Jobs::<T>::contains_key(digest), Error::<T>::JobExists);
+
+		if nonce_last.is_none() {
+			T::Currency::burn_from(
+				&tenant,
+				T::NonceFee::get(),
+				Preservation::Preserve,
+				Precision::Exact,
+				Fortitude::Polite,
+			)?;
+		}
+		T::Leases::reserve(lease_id, digest, price_max, units_max)?;
+		T::Models::job_opened(lease.model)?;
+		TenantNonces::<T>::insert(&tenant, nonce);
+		NextSlot::<T>::put(slot_next);
+		if let Some(bytes) = inline {
+			InlineInputs::<T>::insert(digest, bytes);
+		}
+		let due = Self::now().saturating_add(Self::timing().accept);
+		Self::open_slot(
+			slot_id,
+			Slot {
+				job: digest,
+				party: lease.provider.clone(),
+				worker: None,
+				state: SlotState::Assigned { accepted: false, due },
+			},
+		)?;
+		let job = Job {
+			tenant: tenant.clone(),
+			lease: lease_id,
+			model: lease.model,
+			program: model.program,
+			weights: model.weights,
+			input: input_digest,
+			parameters,
+			nonce,
+			units_max,
+			price_per_unit: lease.price_per_unit,
+			royalty_per_unit: model.royalty_per_unit,
+			price_max,
+			value_at_risk,
+			pledge,
+			phase: Phase::Claiming,
+			slots: BoundedVec::truncate_from(alloc::vec![slot_id]),
+			submitted_at: Self::block(),
+		};
+		Jobs::<T>::insert(digest, job);
+		Self::deposit_event(Event::JobSubmitted {
+			job: digest,
+			lease: lease_id,
+			tenant,
+			provider: lease.provider,
+			slot: slot_id,
+			price_max,
+			value_at_risk,
+			accept_by: JobClock::<T>::get().block_of(due),
+		});
+		Ok(())
+	}
+
+	/// The digest of the input and, where it travels with the job, its bytes.
+	fn submit_job_input(
+		model: &ModelInfo<AccountId, Balance>,
+		input: JobInput,
+		parameters: &Parameters,
+	) -> Result<(InputDigest, Option<InlineInput>), Error<T>> {
+		model.cost.check(parameters).map_err(|_| Error::<T>::ShapeRefused)?;
+		match input {
+			JobInput::Stored(digest) => Ok((digest, None)),
+			JobInput::Inline(bytes) => {
+				ensure!(
+					bytes.len() as u64 == model.cost.input_length(parameters),
+					Error::<T>::InputLengthWrong
+				);
+				Ok((merkle::blob(&bytes).into(), Some(bytes)))
+			},
+		}
+	}
+
+	// --- accept ---
+
+	pub(crate) fn check_accept(slot_id: SlotId) -> Result<(Checked, WorkerKey), Error<T>> {
+		let (slot, job) = Self::load(slot_id)?;
+		match slot.state {
+			SlotState::Assigned { accepted: true, .. } => return Err(Error::<T>::AlreadyAccepted),
+			SlotState::Assigned { accepted: false, due } => {
+				ensure!(Self::now() <= due, Error::<T>::DeadlinePassed)
+			},
+			SlotState::Committed { .. } | SlotState::Revealed { .. } => {
+				return Err(Error::<T>::AlreadyAccepted)
+			},
+			SlotState::Lapsed { .. } | SlotState::Guilty => return Err(Error::<T>::SlotClosed),
+		}
+		ensure!(T::Stake::free(&slot.party) >= job.pledge, Error::<T>::BondTooLow);
+		let worker = T::Providers::worker_key(&slot.party).ok_or(Error::<T>::WorkerKeyMissing)?;
+		Ok(((slot, job), worker))
+	}
+
+	pub(crate) fn do_accept(slot_id: SlotId) -> DispatchResult {
+		let ((mut slot, job), worker) = Self::check_accept(slot_id)?;
+		Self::accept_slot(slot_id, &mut slot, &job, worker)?;
+		Slots::<T>::insert(slot_id, slot);
+		Ok(())
+	}
+
+	/// Pledge, bind the worker key, start the time for the commitment.
+	fn accept_slot(
+		slot_id: SlotId,
+		slot: &mut Slot<AccountId>,
+		job: &Job<AccountId>,
+		worker: WorkerKey,
+	) -> DispatchResult {
+		T::Stake::pledge(&slot.party, slot_id, job.pledge)?;
+		let timing = Self::timing();
+		let due = Self::now().saturating_add(timing.span(timing.commit_base, job.units_max));
+		slot.worker = Some(worker.clone());
+		slot.state = SlotState::Assigned { accepted: true, due };
+		Self::deposit_event(Event::SlotAccepted {
+			slot: slot_id,
+			job: slot.job,
+			worker,
+			pledge: job.pledge,
+			commit_by: JobClock::<T>::get().block_of(due),
+		});
+		Ok(())
+	}
+
+	// --- commit ---
+
+	pub(crate) fn check_commit(slot_id: SlotId) -> Result<(Checked, WorkerKey), Error<T>> {
+		let (slot, job) = Self::load(slot_id)?;
+		let worker = match (&slot.state, &slot.worker) {
+			(SlotState::Assigned { accepted: true, due }, Some(worker)) => {
+				ensure!(Self::now() <= *due, Error::<T>::DeadlinePassed);
+				worker.clone()
+			},
+			(SlotState::Assigned { .. }, _) => return Self::check_accept(slot_id),
+			(SlotState::Committed { .. } | SlotState::Revealed { .. }, _) => {
+				return Err(Error::<T>::AlreadyCommitted)
+			},
+			(SlotState::Lapsed { .. } | SlotState::Guilty, _) => {
+				return Err(Error::<T>::SlotClosed)
+			},
+		};
+		Ok(((slot, job), worker))
+	}
+
+	pub(crate) fn do_commit(slot_id: SlotId, commitment: Commitment) -> DispatchResult {
+		let ((mut slot, job), worker) = Self::check_commit(slot_id)?;
+		if slot.worker.is_none() {
+			Self::accept_slot(slot_id, &mut slot, &job, worker)?;
+		}
+		slot.state = SlotState::Committed { commitment };
+		let digest = slot.job;
+		Slots::<T>::insert(slot_id, slot);
+		Self::deposit_event(Event::SlotCommitted { slot: slot_id, job: digest, commitment });
+		Self::advance(digest, job, LapseReason::NotAccepted)
+	}
+
+	// --- reveal ---
+
+	/// Whether a reveal may land now, and what it costs in penalty.
+	pub(crate) fn check_reveal(
+		slot_id: SlotId,
+		claim: &Claim,
+		salt: &H256,
+		anchor: &Anchor,
+	) -> Result<(Checked, WorkerKey, bool), Error<T>> {
+		let (slot, job) = Self::load(slot_id)?;
+		let commitment = match slot.state {
+			SlotState::Committed { commitment } => commitment,
+			SlotState::Assigned { .. } => return Err(Error::<T>::NotCommitted),
+			SlotState::Revealed { .. } => return Err(Error::<T>::AlreadyRevealed),
+			SlotState::Lapsed { .. } | SlotState::Guilty => return Err(Error::<T>::SlotClosed),
+		};
+		let Phase::Revealing { closed_at, reveal_by } = job.phase else {
+			return Err(Error::<T>::CommitPhaseOpen);
+		};
+		let now = Self::now();
+		let late = now > reveal_by;
+		let last = reveal_by.saturating_add(Self::timing().reveal_grace);
+		ensure!(now <= last, Error::<T>::DeadlinePassed);
+		ensure!(anchor.number == closed_at, Error::<T>::AnchorWrong);
+		let known = frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::from(closed_at));
+		// A hash that is no longer known lies deeper than any fork: after a long pause.
+		ensure!(known == anchor.hash || known == H256::zero(), Error::<T>::AnchorWrong);
+		let counted = match claim {
+			Claim::Output { count, .. } => (1..=job.parameters.max_steps).contains(count),
+			Claim::Invalid { .. } => true,
+		};
+		ensure!(counted, Error::<T>::CountOutOfRange);
+		let worker = slot.worker.clone().ok_or(Error::<T>::WorkerKeyMissing)?;
+		let output: OutputDigest = claim.output().into();
+		let expected = assay_primitives::commitment(
+			&Self::genesis(),
+			&slot.job,
+			slot_id,
+			&worker,
+			salt,
+			&output,
+		);
+		ensure!(expected == commitment, Error::<T>::CommitmentMismatch);
+		Ok(((slot, job), worker, late))
+	}
+
+	pub(crate) fn do_reveal(
+		slot_id: SlotId,
+		claim: Claim,
+		salt: H256,
+		anchor: Anchor,
+	) -> DispatchResult {
+		let ((mut slot, job), _, late) = Self::check_reveal(slot_id, &claim, &salt, &anchor)?;
+		let model = T::Models::model(job.model).ok_or(Error::<T>::ModelUnknown)?;
+		let penalty = if late {
+			T::Stake::slash(
+				&slot.party,
+				slot_id,
+				late_penalty(job.pledge),
+				None,
+				SlashReason::RevealedLate,
+			)
+		} else {
+			0
+		};
+		let (output, count) = (claim.output().into(), claim.count());
+		let units = model.cost.units(&job.parameters, count).min(job.units_max);
+		slot.state = SlotState::Revealed { output, count, units };
+		let digest = slot.job;
+		Slots::<T>::insert(slot_id, slot);
+		Self::deposit_event(Event::SlotRevealed {
+			slot: slot_id,
+			job: digest,
+			output,
+			count,
+			penalty,
+		});
+		Self::advance(digest, job, LapseReason::NotRevealed)
+	}
+
+	// --- lapse ---
+
+	/// Why a slot lapses now.
+	pub(crate) fn check_lapse(slot_id: SlotId) -> Result<(Checked, LapseReason), Error<T>> {
+		Self::ensure_running()?;
+		let (slot, job) = Self::load(slot_id)?;
+		let now = Self::now();
+		let (due, reason) = match (slot.state, job.phase) {
+			(SlotState::Assigned { accepted: false, due }, _) => (due, LapseReason::NotAccepted),
+			(SlotState::Assigned { accepted: true, due }, _) => (due, LapseReason::NotCommitted),
+			(SlotState::Committed { .. }, Phase::Revealing { reveal_by, .. }) => {
+				let last = reveal_by.saturating_add(Self::timing().reveal_grace);
+				(last, LapseReason::NotRevealed)
+			},
+			(SlotState::Committed { .. }, _) => return Err(Error::<T>::NotDue),
+			_ => return Err(Error::<T>::SlotClosed),
+		};
+		ensure!(now > due, Error::<T>::NotDue);
+		Ok(((slot, job), reason))
+	}
+
+	pub(crate) fn do_lapse(slot_id: SlotId) -> DispatchResult {
+		let ((mut slot, job), reason) = Self::check_lapse(slot_id)?;
+		let penalty = match reason {
+			LapseReason::NotAccepted => 0,
+			LapseReason::NotCommitted | LapseReason::NotRevealed => {
+				let others = job.slots.len() > 1;
+				let amount = lapse_penalty(reason, job.pledge, others);
+				let why = match reason {
+					LapseReason::NotRevealed => SlashReason::NotRevealed,
+					_ => SlashReason::NotCommitted,
+				};
+				T::Stake::slash(&slot.party, slot_id, amount, None, why)
+			},
+		};
+		T::Stake::release(&slot.party, slot_id);
+		slot.state = SlotState::Lapsed { reason };
+		let digest = slot.job;
+		Slots::<T>::insert(slot_id, slot);
+		Self::deposit_event(Event::SlotLapsed { slot: slot_id, job: digest, reason, penalty });
+		Self::advance(digest, job, reason)
+	}
+
+	/// Move a job on as far as the states of its slots allow, and store it.
+	fn advance(digest: JobDigest, mut job: Job<AccountId>, reason: LapseReason) -> DispatchResult {
+		let states: Vec<SlotState> =
+			job.slots.iter().filter_map(Slots::<T>::get).map(|slot| slot.state).collect();
+		if states.iter().all(|state| matches!(state, SlotState::Lapsed { .. })) {
+			return Self::expire(digest, job, reason);
+		}
+		let (now, timing, clock) = (Self::now(), Self::timing(), JobClock::<T>::get());
+		if job.phase == Phase::Claiming && !states.iter().any(SlotState::awaits_commitment) {
+			let reveal_by = now.saturating_add(timing.commit_base);
+			job.phase = Phase::Revealing { closed_at: Self::block(), reveal_by };
+			Self::deposit_event(Event::CommitPhaseClosed {
+				job: digest,
+				reveal_by: clock.block_of(reveal_by),
+			});
+		}
+		let revealing = matches!(job.phase, Phase::Revealing { .. });
+		if revealing && !states.iter().any(SlotState::awaits_reveal) {
+			let length = timing.span(timing.window_base, job.units_max);
+			let closes = now.saturating_add(length);
+			job.phase = Phase::Window { closes, length };
+			Self::deposit_event(Event::WindowOpened {
+				job: digest,
+				closes_at: clock.block_of(closes),
+			});
+		}
+		Jobs::<T>::insert(digest, job);
+		Ok(())
+	}
+
+	/// End a job without a claim: everything goes back to the lease.
+	fn expire(digest: JobDigest, job: Job<AccountId>, reason: LapseReason) -> DispatchResult {
+		let paid = T::Leases::settle(job.lease, digest, job.price_max, Vec::new());
+		let refund = job.price_max.saturating_sub(paid);
+		Self::remove(digest, &job);
+		Self::deposit_event(Event::JobExpired { job: digest, reason, refund });
+		Ok(())
+	}
+
+	// --- settle ---
+
+	/// The job, the slot that is paid and what it claims.
+	pub(crate) fn check_settle(
+		digest: JobDigest,
+	) -> Result<(Job<AccountId>, SlotId, Slot<AccountId>), Error<T>> {
+		Self::ensure_running()?;
+		let job = Jobs::<T>::get(digest).ok_or(Error::<T>::JobUnknown)?;
+		let Phase::Window { closes, .. } = job.phase else {
+			return Err(Error::<T>::NotSettleable);
+		};
+		ensure!(Self::now() > closes, Error::<T>::NotSettleable);
+		ensure!(
+			BlockReceipts::<T>::decode_len().unwrap_or(0) < types::RECEIPTS_MAX as usize,
+			Error::<T>::ReceiptsFull
+		);
+		let paid = job
+			.slots
+			.iter()
+			.filter_map(|id| Slots::<T>::get(id).map(|slot| (*id, slot)))
+			.find(|(_, slot)| matches!(slot.state, SlotState::Revealed { .. }));
+		let (slot_id, slot) = paid.ok_or(Error::<T>::NotSettleable)?;
+		Ok((job, slot_id, slot))
+	}
+
+	pub(crate) fn do_settle(digest: JobDigest) -> DispatchResult {
+		let (job, slot_id, slot) = Self::check_settle(digest)?;
+		let SlotState::Revealed { output, count, units } = slot.state else {
+			return Err(Error::<T>::NotSettleable.into());
+		};
+		let Phase::Window { length, .. } = job.phase else {
+			return Err(Error::<T>::NotSettleable.into());
+		};
+		let model = T::Models::model(job.model).ok_or(Error::<T>::ModelUnknown)?;
+		let worker = slot.worker.clone().ok_or(Error::<T>::WorkerKeyMissing)?;
+		let price = job.price_per_unit.saturating_mul(Balance::from(units)).min(job.price_max);
+		let shares = Self::shares(&job, &slot.party, &model.owner, units, price);
+		let price_paid = T::Leases::settle(job.lease, digest, job.price_max, shares);
+		let receipt = Receipt {
+			job: digest,
+			tenant: job.tenant.clone(),
+			provider: slot.party.clone(),
+			slot: slot_id,
+			worker,
+			model: job.model,
+			program: job.program,
+			weights: job.weights,
+			input: job.input,
+			output,
+			count,
+			units,
+			price: price_paid,
+			value_at_risk: job.value_at_risk,
+			pledge: job.pledge,
+			lambda_ppb: 0,
+			audits: 0,
+			window_blocks: length,
+			assurance: Assurance::Unaudited,
+			submitted_at: job.submitted_at,
+			settled_at: Self::block(),
+		};
+		Self::remove(digest, &job);
+		let leaf_index = Self::push_receipt(&receipt)?;
+		Self::deposit_event(Event::JobSettled { job: digest, leaf_index, receipt });
+		Ok(())
+	}
+
+	/// How a price is divided: the royalty for each unit, the protocol's share rounded down, the rest
+	/// to the provider.
+	fn shares(
+		job: &Job<AccountId>,
+		provider: &AccountId,
+		owner: &AccountId,
+		units: u64,
+		price: Balance,
+	) -> Vec<Payment<AccountId, Balance>> {
+		let royalty = job.royalty_per_unit.saturating_mul(Balance::from(units)).min(price);
+		let after_royalty = price.saturating_sub(royalty);
+		let fee = (T::ProtocolFee::get() * price).min(after_royalty);
+		let earned = after_royalty.saturating_sub(fee);
+		[
+			(provider.clone(), earned, PaymentKind::Provider),
+			(owner.clone(), royalty, PaymentKind::Royalty),
+			(T::Treasury::get(), fee, PaymentKind::Treasury),
+		]
+		.into_iter()
+		.filter(|(_, amount, _)| *amount > 0)
+		.map(|(to, amount, kind)| Payment { to, amount, kind })
+		.collect()
+	}
+
+	// --- pause ---
+
+	pub(crate) fn do_set_paused(paused: bool) {
+		JobClock::<T>::mutate(|clock| *clock = clock.set_paused(paused, Self::block()));
+		Self::deposit_event(Event::PausedSet { paused });
+	}
+
+	// --- storage of slots and jobs ---
+
+	/// A slot and its job, while jobs run.
+	fn load(slot_id: SlotId) -> Result<Checked, Error<T>> {
+		Self::ensure_running()?;
+		let slot = Slots::<T>::get(slot_id).ok_or(Error::<T>::SlotUnknown)?;
+		let job = Jobs::<T>::get(slot.job).ok_or(Error::<T>::JobUnknown)?;
+		Ok((slot, job))
+	}
+
+	fn open_slot(slot_id: SlotId, slot: Slot<AccountId>) -> DispatchResult {
+		T::Providers::engage(&slot.party)?;
+		Duties::<T>::insert(&slot.party, slot_id, ());
+		OpenSlots::<T>::mutate(&slot.party, |open| *open = open.saturating_add(1));
+		Slots::<T>::insert(slot_id, slot);
+		Ok(())
+	}
+
+	/// Remove a job and all its slots; give back what is still pledged.
+	fn remove(digest: JobDigest, job: &Job<AccountId>) {
+		for slot_id in &job.slots {
+			let Some(slot) = Slots::<T>::take(slot_id) else { continue };
+			T::Stake::release(&slot.party, *slot_id);
+			Duties::<T>::remove(&slot.party, slot_id);
+			OpenSlots::<T>::mutate_exists(&slot.party, |open| {
+				*open = open.map(|open| open.saturating_sub(1)).filter(|open| *open > 0);
+			});
+			T::Providers::disengage(&slot.party);
+		}
+		T::Models::job_closed(job.model);
+		InlineInputs::<T>::remove(digest);
+		Jobs::<T>::remove(digest);
+	}
+
+	// --- receipts ---
+
+	/// Keep a receipt for the root of this block, and a searchable copy where the node keeps one.
+	fn push_receipt(receipt: &Receipt<AccountId>) -> Result<u32, Error<T>> {
+		let bytes = receipt.encode();
+		let index = BlockReceipts::<T>::try_mutate(|leaves| {
+			let index = leaves.len();
+			leaves.try_push(H256(merkle::leaf(&bytes))).map(|_| index)
+		})
+		.map_err(|_| Error::<T>::ReceiptsFull)?;
+		sp_io::offchain_index::set(&Self::receipt_key(&receipt.job), &bytes);
+		Ok(u32::try_from(index).unwrap_or(types::RECEIPTS_MAX))
+	}
+
+	/// Where nodes with off-chain indexing keep the receipt of a job.
+	pub fn receipt_key(job: &JobDigest) -> Vec<u8> {
+		(b"assay/receipt/", job).encode()
+	}
+
+	/// Write the root of this block's receipts into its header.
+	pub(crate) fn seal_receipts() {
+		let leaves = BlockReceipts::<T>::take();
+		if leaves.is_empty() {
+			return;
+		}
+		let root = H256(merkle::root(leaves.into_iter().map(|leaf| leaf.0)));
+		frame_system::Pallet::<T>::deposit_log(sp_runtime::DigestItem::Consensus(
+			RECEIPTS_ENGINE_ID,
+			(RECEIPTS_VERSION, root).encode(),
+		));
+	}
+}

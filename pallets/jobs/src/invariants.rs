@@ -1,0 +1,126 @@
+//! What must hold after every block and every call, one function for each numbered invariant.
+
+use crate::{types::SlotState, *};
+use alloc::collections::{BTreeMap, BTreeSet};
+use assay_primitives::{AccountId, Balance, SlotId, Stake};
+use frame_support::ensure;
+use sp_runtime::TryRuntimeError;
+
+impl<T: Config> Pallet<T> {
+	/// All invariants; see the crate documentation.
+	pub fn do_try_state() -> Result<(), TryRuntimeError> {
+		Self::check_slots_belong()?;
+		Self::check_duties()?;
+		Self::check_pledges()?;
+		Self::check_phases()?;
+		Self::check_amounts()?;
+		Self::check_ids()?;
+		Self::check_receipts()
+	}
+
+	/// INV-1: every job's slots exist and name it; every slot belongs to exactly one job.
+	fn check_slots_belong() -> Result<(), TryRuntimeError> {
+		let mut listed = BTreeSet::<SlotId>::new();
+		for (digest, job) in Jobs::<T>::iter() {
+			ensure!(!job.slots.is_empty(), "INV-1: a job has no slot");
+			for slot_id in &job.slots {
+				let slot = Slots::<T>::get(slot_id).ok_or("INV-1: a job names a missing slot")?;
+				ensure!(slot.job == digest, "INV-1: a slot names another job");
+				ensure!(listed.insert(*slot_id), "INV-1: a slot is listed twice");
+			}
+		}
+		ensure!(Slots::<T>::iter().count() == listed.len(), "INV-1: a slot belongs to no job");
+		for digest in InlineInputs::<T>::iter_keys() {
+			ensure!(Jobs::<T>::contains_key(digest), "INV-1: an input belongs to no job");
+		}
+		Ok(())
+	}
+
+	/// INV-2: the duties of a provider are exactly its slots, and their number is counted.
+	fn check_duties() -> Result<(), TryRuntimeError> {
+		let mut open = BTreeMap::<AccountId, u32>::new();
+		for (slot_id, slot) in Slots::<T>::iter() {
+			ensure!(
+				Duties::<T>::contains_key(&slot.party, slot_id),
+				"INV-2: a slot is missing among its party's duties"
+			);
+			let count = open.entry(slot.party).or_default();
+			*count = count.saturating_add(1);
+		}
+		ensure!(
+			Duties::<T>::iter().count() == Slots::<T>::iter().count(),
+			"INV-2: a duty has no slot"
+		);
+		let counted: BTreeMap<AccountId, u32> = OpenSlots::<T>::iter().collect();
+		ensure!(counted == open, "INV-2: open slots are miscounted");
+		Ok(())
+	}
+
+	/// INV-3: what a slot has pledged is what the bond holds for it.
+	fn check_pledges() -> Result<(), TryRuntimeError> {
+		for (slot_id, slot) in Slots::<T>::iter() {
+			let job = Jobs::<T>::get(slot.job).ok_or("INV-3: a slot without a job")?;
+			let held = T::Stake::pledged(&slot.party, slot_id);
+			if slot.state.is_pledged() {
+				// A late reveal has cost a part of it.
+				ensure!(held > 0 && held <= job.pledge, "INV-3: a pledge is not held");
+				ensure!(slot.worker.is_some(), "INV-3: a pledged slot has no worker key");
+			} else {
+				ensure!(held == 0, "INV-3: a slot without pledge holds some");
+			}
+		}
+		Ok(())
+	}
+
+	/// INV-4: a job's phase follows from the states of its slots.
+	fn check_phases() -> Result<(), TryRuntimeError> {
+		for (_, job) in Jobs::<T>::iter() {
+			let states = || job.slots.iter().filter_map(Slots::<T>::get).map(|slot| slot.state);
+			let claiming = states().any(|state| state.awaits_commitment());
+			let revealing = states().any(|state| state.awaits_reveal());
+			let expected = match job.phase {
+				Phase::Claiming => claiming,
+				Phase::Revealing { .. } => !claiming && revealing,
+				Phase::Window { .. } => !claiming && !revealing,
+			};
+			ensure!(expected, "INV-4: a job is in another phase than its slots");
+			ensure!(
+				!states().all(|state| matches!(state, SlotState::Lapsed { .. })),
+				"INV-4: a job outlived its last slot"
+			);
+		}
+		Ok(())
+	}
+
+	/// INV-5: price and pledge of a job follow from its units and its value at risk.
+	fn check_amounts() -> Result<(), TryRuntimeError> {
+		for (_, job) in Jobs::<T>::iter() {
+			let price = job.price_per_unit.checked_mul(Balance::from(job.units_max));
+			ensure!(price == Some(job.price_max), "INV-5: a price is not units times rate");
+			ensure!(job.value_at_risk >= job.price_max, "INV-5: the value at risk is too low");
+			ensure!(
+				types::unaudited_pledge(job.value_at_risk, job.price_max) == Some(job.pledge),
+				"INV-5: a pledge does not cover its job"
+			);
+			ensure!(
+				TenantNonces::<T>::get(&job.tenant).is_some_and(|last| job.nonce <= last),
+				"INV-5: a job's nonce is above its tenant's last one"
+			);
+		}
+		Ok(())
+	}
+
+	/// INV-6: slot ids in use lie below the next id.
+	fn check_ids() -> Result<(), TryRuntimeError> {
+		let next = NextSlot::<T>::get();
+		ensure!(Slots::<T>::iter_keys().all(|id| id < next), "INV-6: a slot id lies ahead");
+		Ok(())
+	}
+
+	/// INV-7: receipts wait for the end of a block only, and never more than it can carry.
+	fn check_receipts() -> Result<(), TryRuntimeError> {
+		let waiting = BlockReceipts::<T>::decode_len().unwrap_or(0);
+		ensure!(waiting <= types::RECEIPTS_MAX as usize, "INV-7: too many receipts");
+		Ok(())
+	}
+}

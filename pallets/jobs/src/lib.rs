@@ -1,0 +1,660 @@
+//! # Jobs pallet
+//!
+//! The life of a job, from submission to receipt, and the off-chain worker that serves it.
+//!
+//! ## Pallet API
+//!
+//! See [`pallet::Call`] for what can be submitted, [`pallet::Config`] for what a runtime provides.
+//!
+//! ## Overview
+//!
+//! A tenant submits a job under a lease. The lease's provider owes a claim: it commits to a result
+//! while nobody can see it, reveals it once the commitment is final, and is paid when the challenge
+//! window has passed. All the while a part of its bond is pledged to the job. Whoever does not keep
+//! a deadline loses some of that pledge and the tenant gets its money back.
+//!
+//! ## Terminology
+//!
+//! - **Job**: one run of a model on one input under a lease. Its digest is known before it is sent.
+//! - **Slot**: one party's duty to claim the result of a job.
+//! - **Claim**: the attested result, signed by a worker key.
+//! - **Clock**: block number less the blocks that jobs were paused. Deadlines count by it.
+//! - **Receipt**: the final record of a settled job.
+//!
+//! ## Life of a job
+//!
+//! ```text
+//!  submit_job          commit                reveal                 settle
+//! ----------> Claiming ------> Revealing ------------> Window ----------------> receipt, gone
+//!                |    (all slots)   |     (all slots)         after the window
+//!                | lapse            | lapse, after the grace
+//!                v                  v
+//!             refund, gone      refund, gone
+//!
+//!  slot:  Assigned --accept--> Assigned(accepted) --commit--> Committed --reveal--> Revealed
+//!             |  \___________________commit (accepts too)_____^   |
+//!             +---- lapse: nothing lost / a fifth of the pledge --+---> Lapsed
+//! ```
+//!
+//! A worked timeline on a development chain (accept 10, commit base 20, window base 10, grace 20,
+//! one compute unit a block takes none): submitted in block 100, the slot must be accepted or
+//! committed by block 110; committed in 102, the commit phase closes there; block 102 is final in
+//! 104 and the reveal lands in 105 (on time until 122, late until 142 at a tenth of the pledge); the
+//! window is over after block 116, `settle` may land in 117.
+//!
+//! ## Invariants
+//!
+//! - INV-1: every job's slots exist and name it; every slot belongs to exactly one job.
+//! - INV-2: the duties of a provider are exactly its slots, and their number is counted.
+//! - INV-3: what a slot has pledged is what the bond holds for it; no other slot holds any.
+//! - INV-4: a job is claiming exactly while a slot awaits a commitment, and in its window exactly
+//!   when none awaits a reveal.
+//! - INV-5: price and pledge of a job follow from its units and its value at risk.
+//! - INV-6: slot ids in use lie below the next id.
+//! - INV-7: at most [`types::RECEIPTS_MAX`] receipts wait for the end of a block.
+//!
+//! ## Design
+//!
+//! 1. *Commit before reveal*: a commitment names the worker key inside, so a copied one cannot be
+//!    revealed. A reveal is signed together with the finalised block that closed the commit phase,
+//!    so a reveal copied from the pool cannot be moved to another fork.
+//! 2. *Deadlines are facts of block number*: a late call is refused whether or not anybody has called
+//!    `lapse`; no hook walks over jobs.
+//! 3. *Two doors to `lapse` and `settle`*: both do only what is due, so the worker may send them free
+//!    of charge and anybody may sign them.
+//! 4. *Slots are one mechanism*: every transition is a function of all slots of a job; nothing here
+//!    assumes that there is one.
+
+#![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
+
+extern crate alloc;
+
+mod authorize;
+mod calls;
+mod impls;
+#[cfg(any(feature = "std", feature = "try-runtime"))]
+mod invariants;
+mod offchain;
+pub mod types;
+pub mod weights;
+
+pub use assay_program::Claim;
+pub use pallet::*;
+pub use types::{Assurance, Clock, InlineInput, Job, JobInput, Phase, Receipt, Slot, Timing};
+pub use weights::WeightInfo;
+
+/// Log target.
+pub const LOG_TARGET: &str = "runtime::jobs";
+/// Engine id of the header digest that carries the receipts root.
+pub const RECEIPTS_ENGINE_ID: [u8; 4] = *b"ASAY";
+/// Version of the header digest's payload: `(1u8, root)`.
+pub const RECEIPTS_VERSION: u8 = 1;
+
+/// The pallet.
+// What the macros expand to has `expect` in places that we cannot reach.
+#[allow(missing_debug_implementations, clippy::expect_used)]
+#[frame_support::pallet]
+pub mod pallet {
+	use super::*;
+	use assay_primitives::{
+		AccountId, Anchor, Balance, Commitment, JobDigest, LapseReason, LeaseId, OutputDigest,
+		Parameters, SlotId, WorkerKey, WorkerSignature,
+	};
+	use frame_support::{pallet_prelude::*, traits::fungible};
+	use frame_system::{offchain::CreateAuthorizedTransaction, pallet_prelude::*};
+	use sp_core::H256;
+	use sp_runtime::Permill;
+
+	const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+
+	#[pallet::pallet]
+	#[pallet::storage_version(STORAGE_VERSION)]
+	pub struct Pallet<T>(_);
+
+	/// What a runtime provides. Requires `frame_system::AuthorizeCall` among its extensions.
+	#[pallet::config]
+	pub trait Config:
+		CreateAuthorizedTransaction<Call<Self>>
+		+ frame_system::Config<AccountId = AccountId, Hash = H256>
+	{
+		/// The coin that nonce fees are burnt in.
+		type Currency: fungible::Mutate<AccountId, Balance = Balance>;
+		/// Bonds of providers.
+		type Stake: assay_primitives::Stake<AccountId, Balance>;
+		/// Who may work.
+		type Providers: assay_primitives::Providers<AccountId>;
+		/// Registered models.
+		type Models: assay_primitives::Models<AccountId, Balance>;
+		/// Leases and their escrow.
+		type Leases: assay_primitives::Leases<AccountId, Balance>;
+		/// Where the protocol's share goes.
+		#[pallet::constant]
+		type Treasury: Get<AccountId>;
+		/// Burnt at a tenant's first job: its nonce entry stays for ever.
+		#[pallet::constant]
+		type NonceFee: Get<Balance>;
+		/// The protocol's share of every price, rounded down.
+		#[pallet::constant]
+		type ProtocolFee: Get<Permill>;
+		/// Most open slots of a provider.
+		#[pallet::constant]
+		type MaxOpenSlots: Get<u32>;
+		/// Measured weights.
+		type WeightInfo: WeightInfo;
+	}
+
+	/// The spans of protocol time of this chain. Set at genesis.
+	#[pallet::storage]
+	pub type TimingParameters<T: Config> = StorageValue<_, Timing, ValueQuery>;
+
+	/// The clock that deadlines count by.
+	#[pallet::storage]
+	pub type JobClock<T: Config> = StorageValue<_, Clock, ValueQuery>;
+
+	/// Open jobs. Keys are digests already, so they need no further hash.
+	#[pallet::storage]
+	pub type Jobs<T: Config> = StorageMap<_, Identity, JobDigest, Job<AccountId>>;
+
+	/// Inputs that travelled with their jobs; removed with them.
+	#[pallet::storage]
+	pub type InlineInputs<T: Config> = StorageMap<_, Identity, JobDigest, InlineInput>;
+
+	/// Slots of open jobs. Ids are ours, not chosen: a fast hash will do.
+	#[pallet::storage]
+	pub type Slots<T: Config> = StorageMap<_, Twox64Concat, SlotId, Slot<AccountId>>;
+
+	/// The id of the next slot. Ids are never reused.
+	#[pallet::storage]
+	pub type NextSlot<T: Config> = StorageValue<_, SlotId, ValueQuery>;
+
+	/// Slots by provider: how a worker finds its duties.
+	#[pallet::storage]
+	pub type Duties<T: Config> =
+		StorageDoubleMap<_, Blake2_128Concat, AccountId, Twox64Concat, SlotId, ()>;
+
+	/// How many open slots a provider has.
+	#[pallet::storage]
+	pub type OpenSlots<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, u32, ValueQuery>;
+
+	/// The last nonce a tenant has used. Stays for ever: a pruned job can never be replayed.
+	#[pallet::storage]
+	pub type TenantNonces<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, u64>;
+
+	/// Leaves of this block's receipts root. Empty between blocks.
+	#[pallet::storage]
+	pub type BlockReceipts<T: Config> =
+		StorageValue<_, BoundedVec<H256, ConstU32<{ types::RECEIPTS_MAX }>>, ValueQuery>;
+
+	/// Timing of the chain.
+	#[pallet::genesis_config]
+	#[derive(frame_support::DefaultNoBound)]
+	pub struct GenesisConfig<T: Config> {
+		/// The spans of protocol time.
+		pub timing: Timing,
+		#[serde(skip)]
+		#[doc(hidden)]
+		pub _config: core::marker::PhantomData<T>,
+	}
+
+	#[pallet::genesis_build]
+	impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
+		fn build(&self) {
+			assert!(self.timing.min_rate > 0, "a rate of zero would make every deadline infinite");
+			assert!(self.timing.accept > 1, "sessions rotate in blocks without transactions");
+			let reveal = self.timing.commit_base.saturating_add(self.timing.reveal_grace);
+			let known: u32 =
+				<T as frame_system::Config>::BlockHashCount::get().try_into().unwrap_or(u32::MAX);
+			assert!(reveal < known, "a reveal names a block whose hash must still be known");
+			TimingParameters::<T>::put(self.timing);
+		}
+	}
+
+	#[pallet::event]
+	#[pallet::generate_deposit(pub(super) fn deposit_event)]
+	pub enum Event<T: Config> {
+		/// A tenant submitted a job; its slot is assigned.
+		JobSubmitted {
+			/// The job.
+			job: JobDigest,
+			/// Its lease.
+			lease: LeaseId,
+			/// Who pays.
+			tenant: AccountId,
+			/// Who is to compute.
+			provider: AccountId,
+			/// The slot.
+			slot: SlotId,
+			/// The most that can be charged.
+			price_max: Balance,
+			/// What the pledge has to cover.
+			value_at_risk: Balance,
+			/// Last block for acceptance.
+			accept_by: u32,
+		},
+		/// A worker accepted a slot, and its provider's bond is pledged.
+		SlotAccepted {
+			/// The slot.
+			slot: SlotId,
+			/// Its job.
+			job: JobDigest,
+			/// The key that is bound.
+			worker: WorkerKey,
+			/// What is pledged.
+			pledge: Balance,
+			/// Last block for the commitment.
+			commit_by: u32,
+		},
+		/// A worker posted a commitment.
+		SlotCommitted {
+			/// The slot.
+			slot: SlotId,
+			/// Its job.
+			job: JobDigest,
+			/// The commitment.
+			commitment: Commitment,
+		},
+		/// Every slot has committed or closed: reveals may follow when this block is final.
+		CommitPhaseClosed {
+			/// The job.
+			job: JobDigest,
+			/// Last block of an on-time reveal.
+			reveal_by: u32,
+		},
+		/// A claim is open.
+		SlotRevealed {
+			/// The slot.
+			slot: SlotId,
+			/// Its job.
+			job: JobDigest,
+			/// The claimed output.
+			output: OutputDigest,
+			/// Steps claimed; zero for an invalid input.
+			count: u32,
+			/// What being late cost; zero when on time.
+			penalty: Balance,
+		},
+		/// All claims are open; the challenge window runs.
+		WindowOpened {
+			/// The job.
+			job: JobDigest,
+			/// Last block of the window.
+			closes_at: u32,
+		},
+		/// A slot ended without a claim.
+		SlotLapsed {
+			/// The slot.
+			slot: SlotId,
+			/// Its job.
+			job: JobDigest,
+			/// Why.
+			reason: LapseReason,
+			/// What it cost the provider.
+			penalty: Balance,
+		},
+		/// A job is paid and gone. The receipt is leaf `leaf_index` of this block's receipts root.
+		JobSettled {
+			/// The job.
+			job: JobDigest,
+			/// Place among the block's receipts.
+			leaf_index: u32,
+			/// The final record.
+			receipt: Receipt<AccountId>,
+		},
+		/// A job ended without a claim; its price went back to the lease.
+		JobExpired {
+			/// The job.
+			job: JobDigest,
+			/// Why its last slot ended.
+			reason: LapseReason,
+			/// What went back.
+			refund: Balance,
+		},
+		/// Jobs were paused or resumed.
+		PausedSet {
+			/// Whether they are paused now.
+			paused: bool,
+		},
+	}
+
+	#[pallet::error]
+	pub enum Error<T> {
+		/// Jobs are paused; try again when they are resumed.
+		Paused,
+		/// The lease belongs to another tenant.
+		NotTheTenant,
+		/// The nonce does not exceed the tenant's last one: choose a higher one.
+		NonceTooLow,
+		/// The model is retired.
+		ModelRetired,
+		/// The lease's model is not registered.
+		ModelUnknown,
+		/// The program does not take this batch, sequence, step count or sampling.
+		ShapeRefused,
+		/// The inline input does not have the length that program and parameters give it.
+		InputLengthWrong,
+		/// The provider drains, or was not heard of for two duty periods.
+		ProviderUnavailable,
+		/// The provider has as many open slots as it may have.
+		TooManyOpenSlots,
+		/// Units times price exceeds what a balance can hold.
+		PriceOverflow,
+		/// The model's royalty is above the lease's price: open a new lease.
+		RoyaltyAbovePrice,
+		/// The provider's free bond does not cover the pledge of this job.
+		BondTooLow,
+		/// A job with this digest is open.
+		JobExists,
+		/// No open job has this digest.
+		JobUnknown,
+		/// No open slot has this id.
+		SlotUnknown,
+		/// No slot id is left.
+		SlotIdsSpent,
+		/// The slot has been accepted already.
+		AlreadyAccepted,
+		/// The slot has committed already.
+		AlreadyCommitted,
+		/// The slot has revealed already.
+		AlreadyRevealed,
+		/// The slot has ended.
+		SlotClosed,
+		/// The slot has not committed: commit first.
+		NotCommitted,
+		/// Other slots of the job have not committed yet: wait until the commit phase closes.
+		CommitPhaseOpen,
+		/// The deadline has passed.
+		DeadlinePassed,
+		/// Nothing is due yet.
+		NotDue,
+		/// The provider has no worker key.
+		WorkerKeyMissing,
+		/// The signature is not one of the slot's worker key over this statement.
+		BadSignature,
+		/// The reveal does not match its commitment.
+		CommitmentMismatch,
+		/// The reveal rests on another block than the one that closed the commit phase.
+		AnchorWrong,
+		/// More steps are claimed than the job allows, or none.
+		CountOutOfRange,
+		/// The block has as many receipts as it can carry; the settlement stays due.
+		ReceiptsFull,
+		/// The job's window is still open, or its claims are not in.
+		NotSettleable,
+	}
+
+	#[pallet::hooks]
+	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
+		fn on_initialize(_now: BlockNumberFor<T>) -> Weight {
+			// What `on_finalize` will spend at most.
+			T::WeightInfo::on_finalize_receipts(types::RECEIPTS_MAX)
+		}
+
+		fn on_finalize(_now: BlockNumberFor<T>) {
+			Self::seal_receipts();
+		}
+
+		fn offchain_worker(now: BlockNumberFor<T>) {
+			Self::run_worker(now);
+		}
+
+		fn integrity_test() {
+			assert!(T::MaxOpenSlots::get() > 0, "a provider without slots can do nothing");
+			assert!(
+				T::MaxOpenSlots::get() <= 4_096,
+				"a worker walks its provider's duties every block"
+			);
+		}
+
+		#[cfg(feature = "try-runtime")]
+		fn try_state(_now: BlockNumberFor<T>) -> Result<(), sp_runtime::TryRuntimeError> {
+			Self::do_try_state()
+		}
+	}
+
+	#[pallet::call]
+	impl<T: Config> Pallet<T> {
+		/// Submit a job under a lease.
+		///
+		/// ## Dispatch Origin
+		///
+		/// Signed by the lease's tenant.
+		///
+		/// ## Details
+		///
+		/// Units are computed by the chain from program, parameters and step limit; their price moves
+		/// from the lease's escrow to the job. The digest of the job is known beforehand, so a retry
+		/// is harmless: the second one fails with `NonceTooLow`.
+		///
+		/// ## Parameters
+		///
+		/// - `lease`: the agreement to run under.
+		/// - `nonce`: any number above the tenant's last one; gaps are allowed.
+		/// - `input`: the input blob itself, up to 16 KiB, or its digest.
+		/// - `parameters`: batch, sequence, step limit and sampling: the shape of the job.
+		/// - `value_at_risk`: what a wrong result may cost the tenant; the pledge follows it.
+		///
+		/// ## Errors
+		///
+		/// Everything that would make the job impossible: see the error type.
+		///
+		/// ## Events
+		///
+		/// `JobSubmitted`.
+		#[pallet::call_index(0)]
+		#[pallet::weight(T::WeightInfo::submit_job(input.inline_length()))]
+		pub fn submit_job(
+			origin: OriginFor<T>,
+			lease: LeaseId,
+			#[pallet::compact] nonce: u64,
+			input: JobInput,
+			parameters: Parameters,
+			#[pallet::compact] value_at_risk: Balance,
+		) -> DispatchResult {
+			let tenant = ensure_signed(origin)?;
+			Self::do_submit_job(tenant, lease, nonce, input, parameters, value_at_risk)
+		}
+
+		/// Accept a slot before its result is there: pledges bond, binds the worker key, and starts
+		/// the time for the commitment.
+		///
+		/// ## Dispatch Origin
+		///
+		/// Authorised: signed inside by the provider's worker key. No fee.
+		///
+		/// ## Parameters
+		///
+		/// - `slot`: the slot.
+		/// - `signature`: of the worker key over the acceptance statement.
+		///
+		/// ## Errors
+		///
+		/// `DeadlinePassed`, `AlreadyAccepted`, and those of the stake pallet.
+		///
+		/// ## Events
+		///
+		/// `SlotAccepted`.
+		#[pallet::call_index(1)]
+		#[pallet::weight(T::WeightInfo::accept())]
+		#[pallet::weight_of_authorize(T::WeightInfo::authorize_accept())]
+		#[pallet::authorize(Self::authorize_accept)]
+		pub fn accept(
+			origin: OriginFor<T>,
+			slot: SlotId,
+			signature: WorkerSignature,
+		) -> DispatchResult {
+			frame_system::ensure_authorized(origin)?;
+			let _ = signature;
+			Self::do_accept(slot)
+		}
+
+		/// Commit to a result. Accepts the slot too where that has not happened.
+		///
+		/// ## Dispatch Origin
+		///
+		/// Authorised: signed inside by the slot's worker key. No fee.
+		///
+		/// ## Parameters
+		///
+		/// - `slot`: the slot.
+		/// - `commitment`: the hidden claim.
+		/// - `signature`: of the worker key over the commitment statement.
+		///
+		/// ## Errors
+		///
+		/// `DeadlinePassed`, `AlreadyCommitted`, and those of the stake pallet.
+		///
+		/// ## Events
+		///
+		/// `SlotAccepted` where it does, `SlotCommitted`, `CommitPhaseClosed` with the last slot.
+		#[pallet::call_index(2)]
+		#[pallet::weight(T::WeightInfo::commit())]
+		#[pallet::weight_of_authorize(T::WeightInfo::authorize_commit())]
+		#[pallet::authorize(Self::authorize_commit)]
+		pub fn commit(
+			origin: OriginFor<T>,
+			slot: SlotId,
+			commitment: Commitment,
+			signature: WorkerSignature,
+		) -> DispatchResult {
+			frame_system::ensure_authorized(origin)?;
+			let _ = signature;
+			Self::do_commit(slot, commitment)
+		}
+
+		/// Open a claim.
+		///
+		/// ## Dispatch Origin
+		///
+		/// Authorised: signed inside by the slot's worker key; anybody may carry it. No fee.
+		///
+		/// ## Details
+		///
+		/// Taken as soon as every slot has committed or closed. After its deadline it costs a tenth of
+		/// the pledge; after the grace it is refused.
+		///
+		/// ## Parameters
+		///
+		/// - `slot`: the slot.
+		/// - `claim`: count and digest of the output, or the code of an invalid input.
+		/// - `salt`: of the commitment.
+		/// - `anchor`: the finalised block that closed the commit phase.
+		/// - `signature`: of the worker key over the claim statement.
+		///
+		/// ## Errors
+		///
+		/// `CommitPhaseOpen`, `AnchorWrong`, `CommitmentMismatch`, `CountOutOfRange`,
+		/// `DeadlinePassed`.
+		///
+		/// ## Events
+		///
+		/// `SlotRevealed`, `WindowOpened` with the last slot.
+		#[pallet::call_index(3)]
+		#[pallet::weight(T::WeightInfo::reveal())]
+		#[pallet::weight_of_authorize(T::WeightInfo::authorize_reveal())]
+		#[pallet::authorize(Self::authorize_reveal)]
+		pub fn reveal(
+			origin: OriginFor<T>,
+			slot: SlotId,
+			claim: Claim,
+			salt: H256,
+			anchor: Anchor,
+			signature: WorkerSignature,
+		) -> DispatchResult {
+			frame_system::ensure_authorized(origin)?;
+			let _ = signature;
+			Self::do_reveal(slot, claim, salt, anchor)
+		}
+
+		/// End a slot whose deadline has passed; with the last one the job ends and is refunded.
+		///
+		/// ## Dispatch Origin
+		///
+		/// Anyone: signed, or authorised without signature and fee, since it does only what is due.
+		///
+		/// ## Parameters
+		///
+		/// - `slot`: the slot.
+		///
+		/// ## Errors
+		///
+		/// `NotDue`, `SlotClosed`.
+		///
+		/// ## Events
+		///
+		/// `SlotLapsed`; `JobExpired`, `CommitPhaseClosed` or `WindowOpened` where that follows.
+		#[pallet::call_index(4)]
+		#[pallet::weight(T::WeightInfo::lapse())]
+		#[pallet::weight_of_authorize(T::WeightInfo::authorize_lapse())]
+		#[pallet::authorize(Self::authorize_lapse)]
+		pub fn lapse(origin: OriginFor<T>, slot: SlotId) -> DispatchResult {
+			Self::ensure_signed_or_authorized(origin)?;
+			Self::do_lapse(slot)
+		}
+
+		/// Pay a job whose window is over, release its pledges, write its receipt.
+		///
+		/// ## Dispatch Origin
+		///
+		/// Anyone: signed, or authorised without signature and fee, since it does only what is due.
+		///
+		/// ## Parameters
+		///
+		/// - `job`: the job.
+		///
+		/// ## Errors
+		///
+		/// `NotSettleable`, `ReceiptsFull`.
+		///
+		/// ## Events
+		///
+		/// `JobSettled`.
+		#[pallet::call_index(5)]
+		#[pallet::weight(T::WeightInfo::settle())]
+		#[pallet::weight_of_authorize(T::WeightInfo::authorize_settle())]
+		#[pallet::authorize(Self::authorize_settle)]
+		pub fn settle(origin: OriginFor<T>, job: JobDigest) -> DispatchResult {
+			Self::ensure_signed_or_authorized(origin)?;
+			Self::do_settle(job)
+		}
+
+		/// Pause or resume jobs. While paused no call on jobs is taken and their clock stands still.
+		///
+		/// ## Dispatch Origin
+		///
+		/// Root.
+		///
+		/// ## Parameters
+		///
+		/// - `paused`: whether jobs are to be paused.
+		///
+		/// ## Events
+		///
+		/// `PausedSet`.
+		#[pallet::call_index(6)]
+		#[pallet::weight(T::WeightInfo::set_paused())]
+		pub fn set_paused(origin: OriginFor<T>, paused: bool) -> DispatchResult {
+			ensure_root(origin)?;
+			Self::do_set_paused(paused);
+			Ok(())
+		}
+	}
+
+	#[pallet::view_functions]
+	impl<T: Config> Pallet<T> {
+		/// An open job.
+		pub fn job(digest: JobDigest) -> Option<assay_primitives::apis::JobView> {
+			Self::job_view(digest)
+		}
+
+		/// Open slots of a provider.
+		pub fn duties(provider: AccountId) -> alloc::vec::Vec<SlotId> {
+			Self::duties_of(&provider)
+		}
+
+		/// The lowest nonce that a tenant's next job may state.
+		pub fn next_nonce(tenant: AccountId) -> u64 {
+			Self::nonce_after(&tenant)
+		}
+	}
+}

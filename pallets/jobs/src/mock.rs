@@ -1,0 +1,508 @@
+//! A runtime of this pallet and its real neighbours, a provider that works and a tenant that pays.
+
+use crate as pallet_jobs;
+use crate::{types::InlineInput, Call, Claim, JobInput, Timing};
+use assay_primitives::{
+	accept_statement, claim_statement, commit_statement, commitment, worker::WorkerPair,
+	worker_statement, AccountId, Anchor, Balance, BlockNumber, Commitment, JobDigest, LeaseId,
+	ModelId, OfferId, Parameters, SlotId, WeightsRoot, WorkerKey,
+};
+use assay_program::Program;
+use codec::Encode;
+use frame_support::{
+	assert_ok, derive_impl, parameter_types,
+	traits::{
+		fungible::{Balanced, HoldConsideration},
+		ConstU128, ConstU32, ConstU64, Contains, Hooks, LinearStoragePrice, OnUnbalanced,
+	},
+};
+use frame_system::{EnsureRoot, RawOrigin};
+use sp_core::{Pair, H256};
+use sp_runtime::{
+	traits::{Authorize, IdentityLookup},
+	transaction_validity::{TransactionSource, TransactionValidityError},
+	BuildStorage, DispatchResult, Permill,
+};
+
+pub(crate) const UNIT: Balance = 1_000_000_000_000;
+pub(crate) const BOND: Balance = 1_000 * UNIT;
+pub(crate) const PRICE_PER_UNIT: Balance = UNIT / 100;
+pub(crate) const ROYALTY_PER_UNIT: Balance = PRICE_PER_UNIT / 10;
+pub(crate) const ESCROW: Balance = 100 * UNIT;
+pub(crate) const NONCE_FEE: Balance = UNIT / 100;
+
+#[frame_support::runtime]
+mod test_runtime {
+	#[runtime::runtime]
+	#[runtime::derive(
+		RuntimeCall,
+		RuntimeEvent,
+		RuntimeError,
+		RuntimeOrigin,
+		RuntimeFreezeReason,
+		RuntimeHoldReason,
+		RuntimeSlashReason,
+		RuntimeLockId,
+		RuntimeTask,
+		RuntimeViewFunction
+	)]
+	pub struct Test;
+
+	#[runtime::pallet_index(0)]
+	pub type System = frame_system;
+	#[runtime::pallet_index(4)]
+	pub type Balances = pallet_balances;
+	#[runtime::pallet_index(40)]
+	pub type ProviderStake = pallet_stake<Instance1>;
+	#[runtime::pallet_index(41)]
+	pub type Providers = pallet_providers;
+	#[runtime::pallet_index(42)]
+	pub type Models = pallet_models;
+	#[runtime::pallet_index(43)]
+	pub type Leases = pallet_leases;
+	#[runtime::pallet_index(44)]
+	pub type Jobs = pallet_jobs;
+}
+
+pub(crate) type TxExtension = frame_system::AuthorizeCall<Test>;
+pub(crate) type Extrinsic = sp_runtime::generic::UncheckedExtrinsic<
+	AccountId,
+	RuntimeCall,
+	sp_runtime::testing::UintAuthorityId,
+	TxExtension,
+>;
+type Header = sp_runtime::generic::Header<BlockNumber, sp_runtime::traits::BlakeTwo256>;
+type Block = sp_runtime::generic::Block<Header, Extrinsic>;
+
+#[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
+impl frame_system::Config for Test {
+	type Block = Block;
+	type AccountId = AccountId;
+	type Lookup = IdentityLookup<AccountId>;
+	type AccountData = pallet_balances::AccountData<Balance>;
+	type BlockHashCount = ConstU32<4_096>;
+}
+
+#[derive_impl(pallet_balances::config_preludes::TestDefaultConfig)]
+impl pallet_balances::Config for Test {
+	type Balance = Balance;
+	type ExistentialDeposit = ConstU128<1_000_000_000>;
+	type AccountStore = System;
+}
+
+parameter_types! {
+	pub Treasury: AccountId = account(99);
+	pub const ProviderRecord: RuntimeHoldReason =
+		RuntimeHoldReason::Providers(pallet_providers::HoldReason::Record);
+	pub const RecordBase: Balance = UNIT / 10;
+	pub const RecordByte: Balance = UNIT / 10_000;
+	pub const ProtocolFee: Permill = Permill::from_percent(1);
+	pub static MaxOpenSlots: u32 = 4;
+	pub UnbondingBlocks: BlockNumber = 200;
+}
+
+/// Slashed funds go to the treasury.
+pub struct SlashToTreasury;
+impl OnUnbalanced<pallet_stake::CreditOf<Test, pallet_stake::Instance1>> for SlashToTreasury {
+	fn on_nonzero_unbalanced(amount: pallet_stake::CreditOf<Test, pallet_stake::Instance1>) {
+		drop(Balances::resolve(&Treasury::get(), amount));
+	}
+}
+
+impl pallet_stake::Config<pallet_stake::Instance1> for Test {
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type Currency = Balances;
+	type Slash = SlashToTreasury;
+	type ForceOrigin = EnsureRoot<AccountId>;
+	type UnbondingBlocks = UnbondingBlocks;
+	type MaxUnbondingChunks = ConstU32<8>;
+	type MinBond = ConstU128<UNIT>;
+	type WeightInfo = ();
+}
+
+/// Blocks of a duty period, from this pallet's timing as in the real runtime.
+pub struct DutyPeriod;
+impl sp_core::Get<u32> for DutyPeriod {
+	fn get() -> u32 {
+		Jobs::timing().duty_period
+	}
+}
+
+impl pallet_providers::Config for Test {
+	type Balance = Balance;
+	type Stake = ProviderStake;
+	type MinProviderBond = ConstU128<{ 10 * UNIT }>;
+	type Consideration = HoldConsideration<
+		AccountId,
+		Balances,
+		ProviderRecord,
+		LinearStoragePrice<RecordBase, RecordByte, Balance>,
+	>;
+	type DutyPeriod = DutyPeriod;
+	type MaxDevices = ConstU32<4>;
+	type HeartbeatPriority = ConstU64<1>;
+	type WeightInfo = ();
+}
+
+/// Only the draft semantics exist.
+pub struct Draft;
+impl Contains<u32> for Draft {
+	fn contains(semantics: &u32) -> bool {
+		*semantics == assay_program::SEMANTICS_DRAFT
+	}
+}
+
+impl pallet_models::Config for Test {
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type Currency = Balances;
+	type AcceptedSemantics = Draft;
+	type ModelDeposit = ConstU128<UNIT>;
+	type ProgramDepositBase = ConstU128<UNIT>;
+	type ProgramDepositPerByte = ConstU128<{ UNIT / 1_000 }>;
+	type WeightInfo = ();
+}
+
+impl pallet_leases::Config for Test {
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type Currency = Balances;
+	type Providers = Providers;
+	type Models = Models;
+	type Treasury = Treasury;
+	type MaxOffersPerProvider = ConstU32<4>;
+	type MaxLeasesPerProvider = ConstU32<8>;
+	type MaxOpenJobsPerLease = ConstU32<8>;
+	type MinEscrow = ConstU128<UNIT>;
+	type OfferDeposit = ConstU128<UNIT>;
+	type RateBurstBlocks = ConstU32<100>;
+	type WeightInfo = ();
+}
+
+impl pallet_jobs::Config for Test {
+	type Currency = Balances;
+	type Stake = ProviderStake;
+	type Providers = Providers;
+	type Models = Models;
+	type Leases = Leases;
+	type Treasury = Treasury;
+	type NonceFee = ConstU128<NONCE_FEE>;
+	type ProtocolFee = ProtocolFee;
+	type MaxOpenSlots = MaxOpenSlots;
+	type WeightInfo = ();
+}
+
+impl<LocalCall> frame_system::offchain::CreateTransactionBase<LocalCall> for Test
+where
+	RuntimeCall: From<LocalCall>,
+{
+	type RuntimeCall = RuntimeCall;
+	type Extrinsic = Extrinsic;
+}
+
+impl<LocalCall> frame_system::offchain::CreateTransaction<LocalCall> for Test
+where
+	RuntimeCall: From<LocalCall>,
+{
+	type Extension = TxExtension;
+	fn create_transaction(call: RuntimeCall, extension: Self::Extension) -> Extrinsic {
+		Extrinsic::new_transaction(call, extension)
+	}
+}
+
+impl<LocalCall> frame_system::offchain::CreateAuthorizedTransaction<LocalCall> for Test
+where
+	RuntimeCall: From<LocalCall>,
+{
+	fn create_extension() -> Self::Extension {
+		TxExtension::new()
+	}
+}
+
+pub(crate) fn account(n: u8) -> AccountId {
+	AccountId::new([n; 32])
+}
+
+pub(crate) fn provider() -> AccountId {
+	account(1)
+}
+
+pub(crate) fn tenant() -> AccountId {
+	account(2)
+}
+
+pub(crate) fn owner() -> AccountId {
+	account(3)
+}
+
+pub(crate) fn stranger() -> AccountId {
+	account(4)
+}
+
+/// The provider's worker key.
+pub(crate) fn worker() -> WorkerPair {
+	WorkerPair::from_seed(&[7; 32])
+}
+
+pub(crate) fn worker_key() -> WorkerKey {
+	WorkerKey::from(worker().public())
+}
+
+/// A real program, its weights and an input, from the golden vectors of the reference.
+pub(crate) fn sample() -> assay_reference::golden::Vector {
+	assay_reference::golden::vectors().find_map(|(_, vector)| vector).unwrap()
+}
+
+/// Timing of the development chain.
+pub(crate) const TIMING: Timing = Timing {
+	duty_period: 20,
+	accept: 10,
+	commit_base: 20,
+	window_base: 10,
+	reveal_grace: 20,
+	min_rate: 100,
+};
+
+pub(crate) fn new_test_ext() -> sp_io::TestExternalities {
+	let endowed =
+		[provider(), tenant(), owner(), stranger(), Treasury::get()].map(|who| (who, 10 * BOND));
+	let storage = RuntimeGenesisConfig {
+		balances: pallet_balances::GenesisConfig { balances: endowed.to_vec(), dev_accounts: None },
+		jobs: pallet_jobs::GenesisConfig { timing: TIMING, ..Default::default() },
+		system: Default::default(),
+	}
+	.build_storage()
+	.unwrap();
+	let mut ext = sp_io::TestExternalities::from(storage);
+	ext.execute_with(|| {
+		frame_system::BlockHash::<Test>::insert(0, H256([42; 32]));
+		start_block(1);
+		set_up_market();
+	});
+	ext
+}
+
+/// Run the test, then all invariants of all pallets.
+pub(crate) fn build_and_execute(test: impl FnOnce()) {
+	new_test_ext().execute_with(|| {
+		test();
+		try_state();
+	});
+}
+
+pub(crate) fn try_state() {
+	Jobs::do_try_state().unwrap();
+	Leases::do_try_state().unwrap();
+	Models::do_try_state().unwrap();
+	Providers::do_try_state().unwrap();
+	ProviderStake::do_try_state().unwrap();
+}
+
+/// The hash of a block in tests.
+pub(crate) fn hash_of(number: BlockNumber) -> H256 {
+	H256::from_low_u64_be(1_000_000 + u64::from(number))
+}
+
+fn start_block(number: BlockNumber) {
+	System::reset_events();
+	System::initialize(&number, &hash_of(number.saturating_sub(1)), &Default::default());
+	if number == 1 {
+		frame_system::BlockHash::<Test>::insert(0, H256([42; 32]));
+	}
+	AllPalletsWithSystem::on_initialize(number);
+}
+
+/// Finish blocks and start the next ones, up to `number`.
+pub(crate) fn roll_to(number: BlockNumber) {
+	while System::block_number() < number {
+		let now = System::block_number();
+		AllPalletsWithSystem::on_finalize(now);
+		start_block(now + 1);
+	}
+}
+
+pub(crate) fn roll_by(blocks: BlockNumber) {
+	roll_to(System::block_number() + blocks);
+}
+
+/// Keep the provider alive, as its worker would.
+pub(crate) fn beat() {
+	let period = System::block_number() / TIMING.duty_period;
+	let statement =
+		assay_primitives::heartbeat_statement(&Jobs::genesis(), &provider(), period);
+	let signature = worker().sign(&statement).into();
+	let call = pallet_providers::Call::heartbeat { owner: provider(), period, signature };
+	let _ = dispatch_authorized(call.into());
+}
+
+fn set_up_market() {
+	let sample = sample();
+	assert_ok!(ProviderStake::bond(signed(provider()), BOND));
+	let statement = worker_statement(&Jobs::genesis(), &provider());
+	assert_ok!(Providers::register(
+		signed(provider()),
+		vec![pallet_providers::types::Device {
+			name: b"cores".to_vec().try_into().unwrap(),
+			memory_mib: 1_024,
+			kind: pallet_providers::types::DeviceKind::Cpu,
+		}]
+		.try_into()
+		.unwrap(),
+		b"http://127.0.0.1:9950".to_vec().try_into().unwrap(),
+		worker_key(),
+		worker().sign(&statement).into(),
+	));
+	assert_ok!(Models::register(
+		signed(owner()),
+		sample.program.clone().try_into().unwrap(),
+		WeightsRoot::from(assay_program::merkle::blob(&sample.weights)),
+		ROYALTY_PER_UNIT,
+	));
+	assert_ok!(Leases::create_offer(
+		signed(provider()),
+		ModelId(0),
+		PRICE_PER_UNIT,
+		1_000,
+		100_000,
+		UNIT,
+	));
+	assert_ok!(Leases::open_lease(
+		signed(tenant()),
+		OfferId(0),
+		ESCROW,
+		100_000,
+		PRICE_PER_UNIT
+	));
+}
+
+pub(crate) fn signed(who: AccountId) -> RuntimeOrigin {
+	RawOrigin::Signed(who).into()
+}
+
+pub(crate) fn inline_input() -> JobInput {
+	JobInput::Inline(InlineInput::try_from(sample().input).unwrap())
+}
+
+pub(crate) fn parameters() -> Parameters {
+	sample().parameters
+}
+
+/// What the reference says of the sample: the true claim.
+pub(crate) fn true_claim() -> Claim {
+	let sample = sample();
+	let program = Program::decode_validated(&sample.program).unwrap();
+	let outcome =
+		assay_reference::run(&program, &sample.weights, &sample.input, &sample.parameters).unwrap();
+	assert_eq!(outcome, sample.outcome);
+	outcome.claim()
+}
+
+/// Submit the sample job with a nonce; the job and its slot.
+pub(crate) fn submit(nonce: u64) -> (JobDigest, SlotId) {
+	let slot = crate::NextSlot::<Test>::get();
+	assert_ok!(Jobs::submit_job(
+		signed(tenant()),
+		LeaseId(0),
+		nonce,
+		inline_input(),
+		parameters(),
+		0
+	));
+	(crate::Slots::<Test>::get(slot).unwrap().job, slot)
+}
+
+pub(crate) const SALT: H256 = H256([9; 32]);
+
+pub(crate) fn commitment_of(job: &JobDigest, slot: SlotId, claim: &Claim) -> Commitment {
+	commitment(&Jobs::genesis(), job, slot, &worker_key(), &SALT, &claim.output().into())
+}
+
+pub(crate) fn accept_call(slot: SlotId, pair: &WorkerPair) -> RuntimeCall {
+	let job = crate::Slots::<Test>::get(slot).map(|slot| slot.job).unwrap_or_default();
+	let signature = pair.sign(&accept_statement(&Jobs::genesis(), &job, slot)).into();
+	Call::accept { slot, signature }.into()
+}
+
+pub(crate) fn commit_call(slot: SlotId, commitment: Commitment, pair: &WorkerPair) -> RuntimeCall {
+	let job = crate::Slots::<Test>::get(slot).map(|slot| slot.job).unwrap_or_default();
+	let statement = commit_statement(&Jobs::genesis(), &job, slot, &commitment);
+	Call::commit { slot, commitment, signature: pair.sign(&statement).into() }.into()
+}
+
+pub(crate) fn reveal_call(
+	slot: SlotId,
+	claim: Claim,
+	salt: H256,
+	anchor: Anchor,
+	pair: &WorkerPair,
+) -> RuntimeCall {
+	let job = crate::Slots::<Test>::get(slot).map(|slot| slot.job).unwrap_or_default();
+	let output = claim.output().into();
+	let statement = claim_statement(&Jobs::genesis(), &job, slot, &output, &anchor);
+	Call::reveal { slot, claim, salt, anchor, signature: pair.sign(&statement).into() }.into()
+}
+
+pub(crate) fn accept(slot: SlotId) -> Result<DispatchResult, TransactionValidityError> {
+	dispatch_authorized(accept_call(slot, &worker()))
+}
+
+/// Commit to the true claim.
+pub(crate) fn commit(slot: SlotId) -> Result<DispatchResult, TransactionValidityError> {
+	let job = crate::Slots::<Test>::get(slot).map(|slot| slot.job).unwrap_or_default();
+	let commitment = commitment_of(&job, slot, &true_claim());
+	dispatch_authorized(commit_call(slot, commitment, &worker()))
+}
+
+/// Reveal the true claim on the block that closed the commit phase.
+pub(crate) fn reveal(slot: SlotId) -> Result<DispatchResult, TransactionValidityError> {
+	let anchor = anchor_of(slot);
+	dispatch_authorized(reveal_call(slot, true_claim(), SALT, anchor, &worker()))
+}
+
+pub(crate) fn anchor_of(slot: SlotId) -> Anchor {
+	let number = crate::Slots::<Test>::get(slot)
+		.and_then(|slot| crate::Jobs::<Test>::get(slot.job))
+		.and_then(|job| match job.phase {
+			crate::Phase::Revealing { closed_at, .. } => Some(closed_at),
+			_ => None,
+		})
+		.unwrap_or_default();
+	Anchor { number, hash: hash_of(number) }
+}
+
+/// What the transaction extension and the dispatch make of an authorised call: refused by the pool,
+/// or dispatched with a result.
+pub(crate) fn dispatch_authorized(
+	call: RuntimeCall,
+) -> Result<DispatchResult, TransactionValidityError> {
+	match call.authorize(TransactionSource::External) {
+		Some(Ok(_)) => (),
+		Some(Err(error)) => return Err(error),
+		None => panic!("not an authorised call"),
+	}
+	Ok(dispatch_unchecked(call))
+}
+
+/// Dispatch as if the pool had let the call through.
+pub(crate) fn dispatch_unchecked(call: RuntimeCall) -> DispatchResult {
+	use sp_runtime::traits::Dispatchable;
+	frame_support::storage::with_storage_layer(|| {
+		call.dispatch(frame_system::Origin::<Test>::Authorized.into())
+			.map(|_| ())
+			.map_err(|error| error.error)
+	})
+}
+
+/// The last event of this pallet.
+pub(crate) fn events() -> Vec<crate::Event<Test>> {
+	System::events()
+		.into_iter()
+		.filter_map(|record| match record.event {
+			RuntimeEvent::Jobs(event) => Some(event),
+			_ => None,
+		})
+		.collect()
+}
+
+/// Bytes of an encoded receipt, for the receipts root.
+pub(crate) fn leaf_of(receipt: &crate::Receipt<AccountId>) -> [u8; 32] {
+	assay_program::merkle::leaf(&receipt.encode())
+}

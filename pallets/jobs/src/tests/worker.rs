@@ -1,0 +1,239 @@
+//! The off-chain worker against a scripted executor at the HTTP border of the host; the worker's own
+//! code, keystore, storage and transaction pool are the real ones. The real executor is met in the
+//! end-to-end test.
+
+use super::*;
+use assay_primitives::{
+	offchain::{
+		ExecutorSettings, Finalized, EXECUTOR_SETTINGS_KEY, FINALIZED_KEY, NODE_SECRET_KEY,
+	},
+	WORKER_KEY_TYPE,
+};
+use assay_program::wire::JobState;
+use codec::{Decode, Encode};
+use sp_core::offchain::{
+	testing::{PendingRequest, PoolState, TestOffchainExt, TestTransactionPoolExt},
+	OffchainDbExt, OffchainWorkerExt, TransactionPoolExt,
+};
+use sp_keystore::{testing::MemoryKeystore, Keystore, KeystoreExt};
+use sp_runtime::traits::Dispatchable;
+use std::sync::Arc;
+
+type Offchain = Arc<parking_lot::RwLock<sp_core::offchain::testing::OffchainState>>;
+type Pool = Arc<parking_lot::RwLock<PoolState>>;
+
+fn with_worker(test: impl FnOnce(Offchain, Pool)) {
+	let mut ext = new_test_ext();
+	let (offchain, state) = TestOffchainExt::new();
+	let (pool, pool_state) = TestTransactionPoolExt::new();
+	let keystore = MemoryKeystore::new();
+	let seed = format!("0x{}", "07".repeat(32));
+	keystore.sr25519_generate_new(WORKER_KEY_TYPE, Some(&seed)).unwrap();
+	ext.register_extension(OffchainDbExt::new(offchain.clone()));
+	ext.register_extension(OffchainWorkerExt::new(offchain));
+	ext.register_extension(TransactionPoolExt::new(pool));
+	ext.register_extension(KeystoreExt::new(keystore));
+	ext.execute_with(|| {
+		test(state, pool_state);
+		try_state();
+	});
+}
+
+fn set<V: Encode>(key: &[u8], value: V) {
+	sp_runtime::offchain::storage::StorageValueRef::persistent(key).set(&value);
+}
+
+fn settings() {
+	set(
+		EXECUTOR_SETTINGS_KEY,
+		ExecutorSettings { url: b"http://127.0.0.1:1".to_vec(), token: b"secret".to_vec() },
+	);
+	set(NODE_SECRET_KEY, [3u8; 32]);
+}
+
+fn expect(state: &Offchain, method: &str, path: String, body: Vec<u8>, status_body: Vec<u8>) {
+	let mut headers = vec![("authorization".into(), "Bearer secret".into())];
+	headers.push(("content-type".into(), "application/octet-stream".into()));
+	state.write().expect_request(PendingRequest {
+		method: method.into(),
+		uri: format!("http://127.0.0.1:1{path}"),
+		headers,
+		body,
+		response: Some(status_body),
+		sent: true,
+		..Default::default()
+	});
+}
+
+fn expect_tenants(state: &Offchain) {
+	let body = assay_program::wire::Tenants {
+		genesis: Jobs::genesis().0,
+		block: System::block_number(),
+		tenants: vec![tenant().into()],
+	};
+	expect(state, "PUT", "/v1/tenants".into(), body.encode(), Vec::new());
+}
+
+fn expect_job(state: &Offchain, job: &assay_primitives::JobDigest, answer: JobState) {
+	let record = crate::Jobs::<Test>::get(job).unwrap();
+	let request = assay_program::wire::JobRequest {
+		genesis: Jobs::genesis().0,
+		program: record.program.into(),
+		weights: record.weights.into(),
+		input: record.input.into(),
+		parameters: record.parameters,
+		tenant: record.tenant.into(),
+		nonce: record.nonce,
+	};
+	assert_eq!(&assay_primitives::JobDigest::from(request.digest()), job);
+	let hex: String = job.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+	let path = format!("/v1/jobs/{hex}?wait_ms=400");
+	expect(state, "PUT", path, request.encode(), answer.encode());
+}
+
+/// Take what is in the pool, check it as the pool would, dispatch it.
+fn drain(pool: &Pool) -> usize {
+	let transactions = std::mem::take(&mut pool.write().transactions);
+	let count = transactions.len();
+	for bytes in transactions {
+		let extrinsic = Extrinsic::decode(&mut &bytes[..]).unwrap();
+		let call = extrinsic.function;
+		assert_ok!(dispatch_authorized(call).unwrap());
+	}
+	count
+}
+
+fn run() {
+	Jobs::run_worker(System::block_number());
+}
+
+#[test]
+fn does_nothing_without_key_or_executor() {
+	with_worker(|_, pool| {
+		submit(0);
+		run();
+		assert!(pool.read().transactions.is_empty());
+	});
+}
+
+#[test]
+fn plays_a_job_from_submission_to_settlement() {
+	with_worker(|state, pool| {
+		settings();
+		let (job, slot) = submit(0);
+		let done = JobState::Done { claim: true_claim() };
+
+		expect_tenants(&state);
+		expect_job(&state, &job, done.clone());
+		run();
+		assert_eq!(drain(&pool), 1);
+		assert!(matches!(
+			crate::Jobs::<Test>::get(job).unwrap().phase,
+			Phase::Revealing { closed_at: 1, .. }
+		));
+
+		// Not final: the worker waits.
+		roll_by(1);
+		expect_tenants(&state);
+		run();
+		assert_eq!(drain(&pool), 0);
+
+		// Final on another fork: the worker waits.
+		set(FINALIZED_KEY, Finalized { number: 1, hash: H256([1; 32]) });
+		roll_by(1);
+		expect_tenants(&state);
+		run();
+		assert_eq!(drain(&pool), 0);
+
+		set(FINALIZED_KEY, Finalized { number: 1, hash: hash_of(1) });
+		roll_by(1);
+		expect_tenants(&state);
+		expect_job(&state, &job, done);
+		run();
+		assert_eq!(drain(&pool), 1);
+		assert!(matches!(
+			crate::Jobs::<Test>::get(job).unwrap().phase,
+			Phase::Window { .. }
+		));
+
+		roll_by(20);
+		expect_tenants(&state);
+		run();
+		assert_eq!(drain(&pool), 1);
+		assert!(crate::Jobs::<Test>::get(job).is_none());
+		assert!(crate::Slots::<Test>::get(slot).is_none());
+	});
+}
+
+#[test]
+fn sends_again_what_the_pool_lost() {
+	with_worker(|state, pool| {
+		settings();
+		let (job, _) = submit(0);
+		let done = JobState::Done { claim: true_claim() };
+		for sent in [1, 1, 2] {
+			expect_tenants(&state);
+			expect_job(&state, &job, done.clone());
+			run();
+			assert_eq!(pool.read().transactions.len(), sent, "one submission in two blocks");
+			roll_by(1);
+		}
+		pool.write().transactions.clear();
+	});
+}
+
+#[test]
+fn a_wrong_digest_after_the_commitment_is_not_revealed() {
+	with_worker(|state, pool| {
+		settings();
+		let (job, slot) = submit(0);
+		expect_tenants(&state);
+		expect_job(&state, &job, JobState::Done { claim: true_claim() });
+		run();
+		assert_eq!(drain(&pool), 1);
+		set(FINALIZED_KEY, Finalized { number: 1, hash: hash_of(1) });
+		roll_by(2);
+		expect_tenants(&state);
+		expect_job(&state, &job, JobState::Done { claim: Claim::Invalid { code: 1 } });
+		run();
+		assert_eq!(drain(&pool), 0, "a claim that was not committed to stays at home");
+		assert!(crate::Slots::<Test>::get(slot).is_some());
+	});
+}
+
+#[test]
+fn accepts_ahead_when_the_result_takes_long() {
+	with_worker(|state, pool| {
+		settings();
+		let (job, slot) = submit(0);
+		expect_tenants(&state);
+		expect_job(&state, &job, JobState::Running);
+		run();
+		assert_eq!(drain(&pool), 0, "there is time yet");
+		roll_to(7);
+		expect_tenants(&state);
+		expect_job(&state, &job, JobState::Queued);
+		run();
+		assert_eq!(drain(&pool), 1);
+		assert!(matches!(
+			crate::Slots::<Test>::get(slot).unwrap().state,
+			crate::types::SlotState::Assigned { accepted: true, .. }
+		));
+	});
+}
+
+#[test]
+fn salt_is_derived_and_never_the_same_twice() {
+	let (job, other) = ([1; 32].into(), [2; 32].into());
+	let salts = [
+		assay_primitives::salt(&[3; 32], &job, SlotId(0)),
+		assay_primitives::salt(&[3; 32], &job, SlotId(1)),
+		assay_primitives::salt(&[3; 32], &other, SlotId(0)),
+		assay_primitives::salt(&[4; 32], &job, SlotId(0)),
+	];
+	for (i, salt) in salts.iter().enumerate() {
+		assert!(salts[..i].iter().all(|other| other != salt));
+	}
+	assert_eq!(salts[0], assay_primitives::salt(&[3; 32], &job, SlotId(0)));
+	let _ = RuntimeCall::dispatch;
+}

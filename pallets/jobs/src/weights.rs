@@ -1,0 +1,81 @@
+//! Weights of the jobs pallet. The runtime uses its own measured ones; these serve tests and docs.
+
+use frame_support::weights::{constants::ParityDbWeight, Weight};
+
+/// What a runtime charges for each call.
+pub trait WeightInfo {
+	/// `b`: bytes of the inline input.
+	fn submit_job(b: u32) -> Weight;
+	/// Dispatch of `accept`.
+	fn accept() -> Weight;
+	/// Dispatch of `commit`.
+	fn commit() -> Weight;
+	/// Dispatch of `reveal`.
+	fn reveal() -> Weight;
+	/// Dispatch of `lapse`.
+	fn lapse() -> Weight;
+	/// Dispatch of `settle`.
+	fn settle() -> Weight;
+	/// Dispatch of `set_paused`.
+	fn set_paused() -> Weight;
+	/// Authorisation of `accept`.
+	fn authorize_accept() -> Weight;
+	/// Authorisation of `commit`.
+	fn authorize_commit() -> Weight;
+	/// Authorisation of `reveal`.
+	fn authorize_reveal() -> Weight;
+	/// Authorisation of `lapse`.
+	fn authorize_lapse() -> Weight;
+	/// Authorisation of `settle`.
+	fn authorize_settle() -> Weight;
+	/// End of a block with `n` receipts.
+	fn on_finalize_receipts(n: u32) -> Weight;
+}
+
+fn weight(microseconds: u64, reads: u64, writes: u64) -> Weight {
+	Weight::from_parts(microseconds.saturating_mul(1_000_000), 0)
+		.saturating_add(ParityDbWeight::get().reads_writes(reads, writes))
+}
+
+/// Estimates, rounded up.
+impl WeightInfo for () {
+	fn submit_job(b: u32) -> Weight {
+		weight(120, 14, 14).saturating_add(Weight::from_parts(3_000, 0).saturating_mul(b.into()))
+	}
+	fn accept() -> Weight {
+		weight(50, 7, 3)
+	}
+	fn commit() -> Weight {
+		weight(60, 8, 4)
+	}
+	fn reveal() -> Weight {
+		weight(60, 8, 4)
+	}
+	fn lapse() -> Weight {
+		weight(100, 14, 14)
+	}
+	fn settle() -> Weight {
+		weight(200, 18, 18)
+	}
+	fn set_paused() -> Weight {
+		weight(10, 1, 1)
+	}
+	fn authorize_accept() -> Weight {
+		weight(90, 7, 0)
+	}
+	fn authorize_commit() -> Weight {
+		weight(90, 7, 0)
+	}
+	fn authorize_reveal() -> Weight {
+		weight(95, 6, 0)
+	}
+	fn authorize_lapse() -> Weight {
+		weight(15, 4, 0)
+	}
+	fn authorize_settle() -> Weight {
+		weight(15, 5, 0)
+	}
+	fn on_finalize_receipts(n: u32) -> Weight {
+		weight(5, 1, 1).saturating_add(Weight::from_parts(2_000_000, 0).saturating_mul(n.into()))
+	}
+}
