@@ -210,6 +210,8 @@ pub mod pallet {
 		}
 	}
 
+	// An event lives from its making to its encoding: a box would cost more than the copy.
+	#[allow(clippy::large_enum_variant)]
 	#[pallet::event]
 	#[pallet::generate_deposit(pub(super) fn deposit_event)]
 	pub enum Event<T: Config> {
