@@ -46,6 +46,8 @@ const INNER: usize = 1536;
 const VOCABULARY: usize = 30_522;
 const POSITIONS: usize = 512;
 const TYPES: usize = 2;
+/// What the model adds to a variance: 1 at twice 20 fraction bits, nothing at twice 16.
+const EPSILON: f64 = 1e-12;
 /// Fraction bits of the sum of embeddings, whose elements are small.
 const EMBEDDING_FRACTION: u8 = 20;
 /// Fraction bits that deviations have beyond what they are deviations of.
@@ -239,11 +241,11 @@ impl Import<'_> {
 		let gain = self.builder.int32(&gain);
 		let bias = self.builder.int32(&bias);
 		let mean = self.builder.push(Operator::Mean { value });
-		// The published epsilon, 1e-12, is below the last of twice 20 fraction bits.
+		let epsilon = (EPSILON * 4f64.powi(i32::from(fraction))).round() as u32;
 		let deviation = self.builder.push(Operator::Deviation {
 			value,
 			mean,
-			epsilon: 0,
+			epsilon,
 			fraction: fraction + DEVIATION_GUARD,
 		});
 		let fraction = FRACTION;

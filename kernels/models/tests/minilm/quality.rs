@@ -1,7 +1,6 @@
 //! Whether the integer program still computes the published model.
 
-mod common;
-
+use crate::common;
 use assay_models::{cosine, embeddings, input_blob, minilm, Imported, Tokenizer};
 use assay_program::{Backend, Model, Outcome};
 use std::sync::Arc;
