@@ -115,8 +115,8 @@ pub trait BenchmarkHelper<AccountId> {
 	fn model() -> assay_primitives::ModelId;
 }
 
-// The macro makes types for the storage items, without `Debug`.
-#[allow(missing_debug_implementations)]
+// What the macro makes has no `Debug` and expects what it has itself put in place.
+#[allow(missing_debug_implementations, clippy::expect_used)]
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;

@@ -95,8 +95,8 @@ mod tests;
 pub mod types;
 pub mod weights;
 
-// The macro makes types for the storage items, without `Debug`.
-#[allow(missing_debug_implementations)]
+// What the macro makes has no `Debug` and expects what it has itself put in place.
+#[allow(missing_debug_implementations, clippy::expect_used)]
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;

@@ -95,7 +95,7 @@ fn a_fault_of_an_operator_names_it() {
 		operator(OperatorFault::UnknownWeight),
 	);
 	assert_refused(
-		|program| program.weights[0].dims[0] = VOCABULARY - 1,
+		|program| program.weights.iter_mut().for_each(|weight| weight.dims[0] = VOCABULARY - 1),
 		operator(OperatorFault::Rows),
 	);
 }
@@ -133,5 +133,5 @@ fn every_reason_has_a_word_of_its_own() {
 		errors.map(|error| Error::<Test>::from(error).encode()).into();
 	assert_eq!(encoded.len(), errors.len());
 	assert!(!encoded.contains(&Error::<Test>::ProgramInvalid.encode()));
-	assert!(<Error<Test> as PalletError>::MAX_ENCODED_SIZE <= 4);
+	const { assert!(<Error<Test> as PalletError>::MAX_ENCODED_SIZE <= 4) };
 }
