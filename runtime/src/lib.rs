@@ -32,7 +32,7 @@ pub mod reads;
 pub mod transaction;
 pub mod weights;
 
-use alloc::borrow::Cow;
+use alloc::{borrow::Cow, vec::Vec};
 
 use sp_runtime::{
 	generic, impl_opaque_keys,
