@@ -2,9 +2,9 @@
 
 mod bond;
 mod force_slash;
-mod instances;
 mod invariants;
 mod ledger;
+mod pallet;
 mod pledge;
 mod rebond;
 mod slash;

@@ -49,3 +49,29 @@ fn call_event_and_error_indices_are_stable() {
 		assert_eq!(usize::from(module.error[0]), index);
 	}
 }
+
+#[test]
+fn the_timeline_of_the_crate_docs_is_true() {
+	build_and_execute(|| {
+		UnbondingBlocks::set(100);
+		System::set_block_number(10);
+		bond(ALICE, 500);
+		System::set_block_number(20);
+		pledge(ALICE, 7, 200);
+		System::set_block_number(21);
+		unbond(ALICE, 300);
+		assert_eq!(bond_of(ALICE).unbonding, [Chunk { amount: 300, due_at: 121 }]);
+		System::set_block_number(22);
+		assert_noop!(Stake::unbond(RuntimeOrigin::signed(ALICE), 1), Error::FreeBondTooLow);
+		System::set_block_number(60);
+		assert_eq!(Stake::release(&ALICE, SlotId(7)), 200);
+		unbond(ALICE, 200);
+		System::set_block_number(90);
+		assert_ok!(Stake::force_slash(RuntimeOrigin::root(), ALICE, 250));
+		assert_eq!(bond_of(ALICE).unbonding, [Chunk { amount: 250, due_at: 121 }]);
+		System::set_block_number(121);
+		assert_ok!(Stake::withdraw(RuntimeOrigin::signed(ALICE)));
+		assert_eq!(Stake::bond_of(ALICE), None);
+		assert_eq!(Balances::free_balance(ALICE), ENDOWMENT - 250);
+	});
+}
