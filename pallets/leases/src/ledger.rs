@@ -10,11 +10,13 @@ use alloc::vec::Vec;
 use assay_primitives::{JobDigest, LeaseId, Payment, PaymentKind};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
+#[cfg(any(feature = "try-runtime", feature = "std", test))]
+use frame_support::traits::fungible::InspectHold;
 use frame_support::{
 	defensive,
 	storage::with_storage_layer,
 	traits::{
-		fungible::{InspectHold, MutateHold},
+		fungible::MutateHold,
 		tokens::{Fortitude, Precision, Restriction},
 		Get,
 	},

@@ -111,7 +111,7 @@ pub mod weights;
 pub trait BenchmarkHelper<AccountId> {
 	/// A funded provider that may take work. The same at each call.
 	fn provider() -> AccountId;
-	/// A registered model that is not retired, with a royalty of at most one planck per unit.
+	/// A registered model that is not retired, with a royalty of at most 1,000 planck per unit.
 	fn model() -> assay_primitives::ModelId;
 }
 

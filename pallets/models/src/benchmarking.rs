@@ -151,7 +151,7 @@ mod benchmarks {
 
 	#[benchmark]
 	fn retire() -> Result<(), BenchmarkError> {
-		let (_, first, digest) = registered::<T>(46_000)?;
+		let (owner, first, digest) = registered::<T>(46_000)?;
 		// The last model of a program that another account has stored: two depositors are paid back.
 		let other: T::AccountId = account("other owner", 0, 0);
 		fund::<T>(&other);
@@ -162,7 +162,7 @@ mod benchmarks {
 			WeightsRoot::default(),
 			BalanceOf::<T>::max_value(),
 		)?;
-		Pallet::<T>::retire(RawOrigin::Signed(account("owner", 0, 0)).into(), first)?;
+		Pallet::<T>::retire(RawOrigin::Signed(owner).into(), first)?;
 
 		#[extrinsic_call]
 		_(RawOrigin::Signed(other), id);
