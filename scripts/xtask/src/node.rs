@@ -34,7 +34,7 @@ impl Node {
 		let program = paths::sibling("assay-node")?;
 		let mut child = Command::new(&program)
 			.args(["--dev", "--rpc-port", "0", "--listen-addr", "/ip4/127.0.0.1/tcp/0"])
-			.args(["--no-prometheus", "--no-telemetry", "--no-mdns", "--no-hardware-benchmarks"])
+			.args(["--no-prometheus", "--no-telemetry", "--no-mdns"])
 			.arg("--base-path")
 			.arg(base)
 			.stdin(Stdio::null())
