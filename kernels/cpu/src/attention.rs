@@ -5,7 +5,7 @@ use crate::{
 	product::{product_of_columns, Rows},
 	rows::{rows_at_once, Place},
 	vector::{self, ScoresFinish},
-	workspace::{Head, Layout, Scratch, Store, Workspace},
+	workspace::{self, Head, Layout, Scratch, Store, Workspace},
 };
 use assay_program::{quantised_limit, shifts, Operator, TensorId};
 use assay_reference::element;
@@ -213,10 +213,12 @@ impl Attention {
 		head.key_factors.clear();
 		let factor = |max: &i32| element::factor(*max, self.bits.key);
 		head.key_factors.extend(of_head(self.key_max).map(factor));
+		head.largest_key_factor = head.key_factors.iter().copied().max().unwrap_or(0);
 		head.narrow_key_factors.clear();
 		let narrow = head.key_factors.iter().map_while(|factor| i32::try_from(*factor).ok());
 		head.narrow_key_factors.extend(narrow);
 		if head.narrow_key_factors.len() < count {
+			head.largest_key_factor = head.key_factors.iter().copied().max().unwrap_or(0);
 			head.narrow_key_factors.clear();
 		}
 		head.value_max.clear();
@@ -260,7 +262,7 @@ impl Attention {
 		let mut memory = Memory {
 			scores: scratch.words.take(BLOCK * stride),
 			weights: scratch.halves.take(BLOCK * stride),
-			queries: scratch.halves.take(0),
+			queries: scratch.halves.take(BLOCK * (self.depth + 1)),
 			factors: core::mem::take(&mut scratch.factors),
 			stride,
 		};
@@ -299,7 +301,6 @@ impl Attention {
 		let left = if self.depth % 2 == 0 {
 			Rows::new(source, width, rows)
 		} else {
-			queries.resize(rows * (self.depth + 1), 0);
 			for (to, from) in queries.chunks_exact_mut(self.depth + 1).zip(source.chunks(width)) {
 				to[..self.depth].copy_from_slice(&from[..self.depth]);
 			}
@@ -313,6 +314,10 @@ impl Attention {
 			query_factors: factors,
 			key_factors: &packed.key_factors,
 			narrow_key_factors: &packed.narrow_key_factors,
+			largest_key_factor: packed.largest_key_factor,
+			products: self.depth as i64
+				* quantised_limit(self.bits.query)
+				* quantised_limit(self.bits.key),
 			shifts: self.score_shifts,
 		};
 		product_of_columns(processor, left, &packed.keys, |place, sums| {
@@ -333,7 +338,7 @@ impl Attention {
 				&packed.value_max,
 				self.weight_shift,
 			);
-			vector::quantise_parts(processor, scores, block.keys, &[max], limit, weights);
+			vector::quantise_own(processor, scores, block.keys, &[max], limit, weights);
 			factors.push(element::context_factor(max, self.bits.weight, self.bits.value));
 		}
 
@@ -360,9 +365,9 @@ struct Block<'a> {
 
 /// Memory for a few queries.
 struct Memory {
-	scores: Vec<i32>,
-	weights: Vec<i16>,
-	queries: Vec<i16>,
+	scores: workspace::Block<i32>,
+	weights: workspace::Block<i16>,
+	queries: workspace::Block<i16>,
 	factors: Vec<i64>,
 	/// Keys, and one more where their number is odd.
 	stride: usize,

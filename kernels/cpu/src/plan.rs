@@ -134,6 +134,11 @@ impl Compiler<'_> {
 		Some(packed)
 	}
 
+	/// The bytes of a weight tensor.
+	pub(crate) fn bytes(&self, id: WeightId) -> &[u8] {
+		self.weights.bytes(id)
+	}
+
 	/// A tensor of int32 weights.
 	pub(crate) fn integers(&self, id: WeightId) -> Vec<i32> {
 		self.weights.integers(id)

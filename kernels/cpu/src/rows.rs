@@ -5,8 +5,8 @@ use crate::{
 	plan::{Compiler, Plan},
 	product::{product_of_weights, PackedWeights, Rows},
 	table::FunctionTable,
-	vector::{self, LinearFinish, NormalRow},
-	workspace::{Layout, Pool, Scratch, Store, Workspace},
+	vector::{self, LinearFinish, NormalRow, Rescale},
+	workspace::{Block, Layout, Pool, Scratch, Store, Workspace},
 };
 use assay_program::{
 	limits::NORMAL_FRACTION, quantised_limit, shifts, Dim, EmbedBy, Kind, Operator, TensorId,
@@ -64,17 +64,38 @@ struct RowOperator {
 /// What an operator does, with its weights ready.
 #[derive(Debug)]
 enum RowKernel {
-	Embed { table: WeightId, scales: Vec<i32>, by: EmbedBy, shift: u32 },
+	Embed {
+		table: WeightId,
+		scales: Vec<i32>,
+		by: EmbedBy,
+		shift: u32,
+	},
 	Add,
-	RowMax { groups: usize },
-	Quantise { limit: i64 },
+	RowMax {
+		groups: usize,
+	},
+	/// `own` tells that the maxima are those of the same parts.
+	Quantise {
+		limit: i64,
+		own: bool,
+	},
 	Linear(Linear),
 	Mean,
-	Deviation { epsilon: u32, guard: u32 },
-	Normalise { gain: Vec<i32>, bias: Vec<i32>, raise: u32, shift: u32 },
+	Deviation {
+		epsilon: u32,
+		guard: u32,
+	},
+	Normalise {
+		gain: Vec<i32>,
+		bias: Vec<i32>,
+		raise: u32,
+		shift: u32,
+	},
 	Table(FunctionTable),
 	L2Norm,
-	L2Normalise { fraction: u8 },
+	L2Normalise {
+		fraction: u8,
+	},
 }
 
 /// The weights of a linear operator.
@@ -85,6 +106,7 @@ struct Linear {
 	bias: Vec<i32>,
 	bits: u8,
 	shifts: (u32, u32),
+	rescale: Rescale,
 }
 
 /// Whether each row of the output depends on the same rows of the operands only.
@@ -203,7 +225,11 @@ fn kernel(compiler: &mut Compiler<'_>, operator: &Operator) -> Option<RowKernel>
 		},
 		Operator::Add { .. } => RowKernel::Add,
 		Operator::RowMax { groups, .. } => RowKernel::RowMax { groups: *groups as usize },
-		Operator::Quantise { bits, .. } => RowKernel::Quantise { limit: quantised_limit(*bits) },
+		Operator::Quantise { value, max, bits } => {
+			let maximum = compiler.program.operators.get(usize::from(max.0));
+			let own = matches!(maximum, Some(Operator::RowMax { value: of, .. }) if of == value);
+			RowKernel::Quantise { limit: quantised_limit(*bits), own }
+		},
 		Operator::Linear { .. } => RowKernel::Linear(linear(compiler, operator)?),
 		Operator::Mean { .. } => RowKernel::Mean,
 		Operator::Deviation { value, epsilon, fraction, .. } => {
@@ -244,7 +270,22 @@ fn linear(compiler: &mut Compiler<'_>, operator: &Operator) -> Option<Linear> {
 		Some(bias) => compiler.integers(*bias),
 		None => vec![0; scales.len()],
 	};
-	Some(Linear { weights: compiler.packed(*weights)?, scales, bias, bits, shifts })
+	let packed = compiler.packed(*weights)?;
+	let product = largest_product(compiler.bytes(*weights), packed.depth(), &scales, bits);
+	let largest_bias = bias.iter().map(|bias| bias.unsigned_abs()).max().unwrap_or(0);
+	let rescale = Rescale::new(product, largest_bias.into(), shifts);
+	Some(Linear { weights: packed, scales, bias, bits, shifts, rescale })
+}
+
+/// The largest magnitude of a sum of products times its multiplier, for any quantised row. Sums are
+/// below 2^31, as validation proved, and multipliers are int32.
+fn largest_product(weights: &[u8], depth: usize, scales: &[i32], bits: u8) -> i64 {
+	let rows = weights.chunks_exact(depth.max(1)).zip(scales);
+	let products = rows.map(|(row, scale)| {
+		let sum: i64 = row.iter().map(|byte| i64::from((*byte as i8).unsigned_abs())).sum();
+		sum.saturating_mul(quantised_limit(bits)).saturating_mul(i64::from(*scale))
+	});
+	products.max().unwrap_or(0)
 }
 
 /// The rows of an operand that one thread works on.
@@ -254,10 +295,10 @@ enum Buffer<'a> {
 	Empty,
 	Words(&'a [i32]),
 	WordsOut(&'a mut [i32]),
-	WordsOwned(Vec<i32>),
+	WordsOwned(Block<i32>),
 	Halves(&'a [i16]),
 	HalvesOut(&'a mut [i16]),
-	HalvesOwned(Vec<i16>),
+	HalvesOwned(Block<i16>),
 }
 
 impl Buffer<'_> {
@@ -476,11 +517,12 @@ impl Part<'_> {
 				let part = reads.width(0, self.layout) / groups;
 				vector::max_parts(processor, reads.words(0), part, target.words_mut());
 			},
-			RowKernel::Quantise { limit } => {
+			RowKernel::Quantise { limit, own } => {
 				let part = width / reads.width(1, self.layout);
 				let (values, maxima) = (reads.words(0), reads.words(1));
 				let out = target.halves_mut();
-				vector::quantise_parts(processor, values, part, maxima, *limit as f64, out);
+				let quantise = if *own { vector::quantise_own } else { vector::quantise_parts };
+				quantise(processor, values, part, maxima, *limit as f64, out);
 			},
 			RowKernel::Linear(linear) => {
 				let (input, maxima) = (reads.buffer(0).halves(), reads.words(1));
@@ -568,8 +610,12 @@ impl Part<'_> {
 		let mut factors = core::mem::take(&mut scratch.factors);
 		factors.clear();
 		factors.extend(maxima.iter().map(|max| element::factor(*max, linear.bits)));
-		let finish =
-			LinearFinish { scales: &linear.scales, bias: &linear.bias, shifts: linear.shifts };
+		let finish = LinearFinish {
+			scales: &linear.scales,
+			bias: &linear.bias,
+			shifts: linear.shifts,
+			rescale: linear.rescale,
+		};
 		// A step of an odd depth's last pair needs a value after the last row.
 		let longer = (depth % 2 == 1).then(|| {
 			let mut longer = scratch.halves.take(input.len() + 1);

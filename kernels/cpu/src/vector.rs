@@ -7,10 +7,14 @@
 //! Quotients are taken in float64 where that is proved to give the exact integer, see
 //! [`quantise_parts`].
 
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
 use crate::{
 	isa::{InstructionSet, Processor},
 	product::{Place, TileSums, TILE_COLUMNS},
 };
+use core::ops::Range;
 
 /// Declares functions that take a [`Processor`] and run the body compiled for it.
 macro_rules! vectorised {
@@ -91,6 +95,45 @@ pub(crate) struct LinearFinish<'a> {
 	pub bias: &'a [i32],
 	/// Both shifts.
 	pub shifts: (u32, u32),
+	/// When nothing saturates.
+	pub rescale: Rescale,
+}
+
+/// What is known of a value that is rescaled twice, before its row is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rescale {
+	/// The value after the first shift is at most this; `None` where that may pass int32, or a
+	/// shift is too long for [`x86`].
+	maybe_middle: Option<i64>,
+	/// The second shift.
+	shift: u32,
+	/// What is added in the end is at most this.
+	bias: i64,
+}
+
+impl Rescale {
+	/// For products of magnitude `product` or less.
+	pub(crate) fn new(product: i64, bias: i64, (first, second): (u32, u32)) -> Self {
+		let middle = product.saturating_add(half_of(first)) >> first;
+		let fits = middle <= i64::from(i32::MAX) && first <= 32 && second <= 32;
+		Self { maybe_middle: fits.then_some(middle), shift: second, bias }
+	}
+
+	/// The factor of a row as int32, where nothing saturates with it.
+	fn fixed_factor(&self, factor: i64) -> Option<i32> {
+		let narrow = i32::try_from(factor).ok()?;
+		let product = self.maybe_middle?.saturating_mul(factor);
+		let value = product.saturating_add(half_of(self.shift)) >> self.shift;
+		(value.saturating_add(self.bias) <= i64::from(i32::MAX)).then_some(narrow)
+	}
+
+	/// The factor of a query as int32, where nothing saturates with it for any key.
+	fn of_scores(finish: &ScoresFinish<'_>, factor: i64) -> Option<i32> {
+		let narrow = i32::try_from(factor).ok()?;
+		let product = finish.products.saturating_mul(factor);
+		let rescale = Self::new(product, 0, finish.shifts);
+		rescale.fixed_factor(finish.largest_key_factor).map(|_| narrow)
+	}
 }
 
 /// How a tile of sums becomes scores.
@@ -102,6 +145,10 @@ pub(crate) struct ScoresFinish<'a> {
 	pub key_factors: &'a [i64],
 	/// The same, where all of them fit int32; empty where not.
 	pub narrow_key_factors: &'a [i32],
+	/// The largest of them.
+	pub largest_key_factor: i64,
+	/// Sums of products are at most this.
+	pub products: i64,
 	/// Both shifts.
 	pub shifts: (u32, u32),
 }
@@ -177,79 +224,6 @@ vectorised! {
 				let scaled = if scaled > limit { limit } else { scaled };
 				let scaled = if scaled < -limit { -limit } else { scaled };
 				*out = nearest(scaled) as i16;
-			}
-		}
-	}
-
-	/// `Linear`, finish, for one tile; `out` begins at the tile's first row and column.
-	fn finish_linear(
-		sums: &TileSums,
-		place: Place,
-		finish: LinearFinish<'_>,
-		factors: &[i64],
-		stride: usize,
-		out: &mut [i32],
-	) {
-		let columns = place.column..place.column + place.columns;
-		let (scales, bias) = (&finish.scales[columns.clone()], &finish.bias[columns]);
-		let (first, second) = finish.shifts;
-		let (first_half, second_half) = (half_of(first), half_of(second));
-		for row in 0..place.rows {
-			let factor = factors[row];
-			let sums = tile_row(sums, row, place.columns);
-			let out = &mut out[row * stride..row * stride + place.columns];
-			// Sums and scales are below 2^31, the middle is, and a factor is below 2^31 + 2^21: no
-			// product with its half passes 2^62 + 2^61 + 2^53, nor does a bias take it to 2^63.
-			macro_rules! finish {
-				($factor:expr) => {
-					for (((out, sum), scale), bias) in
-						out.iter_mut().zip(sums).zip(scales).zip(bias)
-					{
-						let scaled = i64::from(*sum).wrapping_mul(i64::from(*scale));
-						let middle = saturate(round_shift(scaled, first_half, first));
-						let value = i64::from(middle).wrapping_mul($factor);
-						let value = round_shift(value, second_half, second);
-						*out = saturate(value.wrapping_add(i64::from(*bias)));
-					}
-				};
-			}
-			match i32::try_from(factor) {
-				// A product of two int32 is one instruction, one of two int64 is three or more.
-				Ok(narrow) => finish!(i64::from(narrow)),
-				Err(_) => finish!(factor),
-			}
-		}
-	}
-
-	/// `Scores`, finish, for one tile; `out` begins at the tile's first row and column.
-	fn finish_scores(
-		sums: &TileSums,
-		place: Place,
-		finish: ScoresFinish<'_>,
-		stride: usize,
-		out: &mut [i32],
-	) {
-		let columns = place.column..place.column + place.columns;
-		let (first, second) = finish.shifts;
-		let (first_half, second_half) = (half_of(first), half_of(second));
-		for row in 0..place.rows {
-			let factor = finish.query_factors[place.row + row];
-			let sums = tile_row(sums, row, place.columns);
-			let out = &mut out[row * stride..row * stride + place.columns];
-			// Bounds as in `finish_linear`.
-			macro_rules! finish {
-				($left:expr, $right:expr) => {
-					for ((out, sum), right) in out.iter_mut().zip(sums).zip($right) {
-						let scaled = i64::from(*sum).wrapping_mul($left);
-						let middle = saturate(round_shift(scaled, first_half, first));
-						let value = i64::from(middle).wrapping_mul(i64::from(*right));
-						*out = saturate(round_shift(value, second_half, second));
-					}
-				};
-			}
-			match (i32::try_from(factor), finish.narrow_key_factors.get(columns.clone())) {
-				(Ok(left), Some(right)) => finish!(i64::from(left), right),
-				_ => finish!(factor, &finish.key_factors[columns.clone()]),
 			}
 		}
 	}
@@ -364,6 +338,134 @@ vectorised! {
 			let value = round_shift(gained, half, row.shift);
 			*out = saturate(value.wrapping_add(i64::from(*bias)));
 		}
+	}
+}
+
+/// `Linear`, finish, for one tile; `out` begins at the tile's first row and column, `factors` at its
+/// first row.
+pub(crate) fn finish_linear(
+	processor: Processor,
+	sums: &TileSums,
+	place: Place,
+	finish: LinearFinish<'_>,
+	factors: &[i64],
+	stride: usize,
+	out: &mut [i32],
+) {
+	match processor.set() {
+		#[cfg(target_arch = "x86_64")]
+		InstructionSet::Avx512 | InstructionSet::Avx512Vnni => {
+			// SAFETY: a `Processor` exists for instruction sets only that are there.
+			unsafe { x86::wide::finish_linear(sums, place, finish, factors, stride, out) }
+		},
+		#[cfg(target_arch = "x86_64")]
+		InstructionSet::Avx2 | InstructionSet::AvxVnni => {
+			// SAFETY: as above.
+			unsafe { x86::narrow::finish_linear(sums, place, finish, factors, stride, out) }
+		},
+		_ => {
+			let columns = place.column..place.column + place.columns;
+			let (scales, bias) = (&finish.scales[columns.clone()], &finish.bias[columns]);
+			for (row, factor) in factors[..place.rows].iter().enumerate() {
+				let sums = tile_row(sums, row, place.columns);
+				let out = &mut out[row * stride..row * stride + place.columns];
+				linear_row(sums, scales, bias, *factor, finish.shifts, out);
+			}
+		},
+	}
+}
+
+/// `Linear`, finish, for a row of a tile, whatever the operands.
+///
+/// Sums and scales are below 2^31, the middle is, and a factor is below 2^31 + 2^21: no product with
+/// its half passes 2^62 + 2^61 + 2^53, nor does a bias take it to 2^63.
+#[inline(always)]
+fn linear_row(
+	sums: &[i32],
+	scales: &[i32],
+	bias: &[i32],
+	factor: i64,
+	(first, second): (u32, u32),
+	out: &mut [i32],
+) {
+	let (first_half, second_half) = (half_of(first), half_of(second));
+	for (((out, sum), scale), bias) in out.iter_mut().zip(sums).zip(scales).zip(bias) {
+		let scaled = i64::from(*sum).wrapping_mul(i64::from(*scale));
+		let middle = saturate(round_shift(scaled, first_half, first));
+		let value = i64::from(middle).wrapping_mul(factor);
+		let value = round_shift(value, second_half, second);
+		*out = saturate(value.wrapping_add(i64::from(*bias)));
+	}
+}
+
+/// `Scores`, finish, for one tile; `out` begins at the tile's first row and column.
+pub(crate) fn finish_scores(
+	processor: Processor,
+	sums: &TileSums,
+	place: Place,
+	finish: ScoresFinish<'_>,
+	stride: usize,
+	out: &mut [i32],
+) {
+	match processor.set() {
+		#[cfg(target_arch = "x86_64")]
+		InstructionSet::Avx512 | InstructionSet::Avx512Vnni => {
+			// SAFETY: a `Processor` exists for instruction sets only that are there.
+			unsafe { x86::wide::finish_scores(sums, place, finish, stride, out) }
+		},
+		#[cfg(target_arch = "x86_64")]
+		InstructionSet::Avx2 | InstructionSet::AvxVnni => {
+			// SAFETY: as above.
+			unsafe { x86::narrow::finish_scores(sums, place, finish, stride, out) }
+		},
+		_ => {
+			let columns = place.column..place.column + place.columns;
+			for row in 0..place.rows {
+				let factor = finish.query_factors[place.row + row];
+				let sums = tile_row(sums, row, place.columns);
+				let out = &mut out[row * stride..row * stride + place.columns];
+				scores_row(sums, factor, columns.clone(), &finish, out);
+			}
+		},
+	}
+}
+
+/// `Scores`, finish, for a row of a tile, whatever the operands. Bounds are those of
+/// [`linear_row`].
+#[inline(always)]
+fn scores_row(
+	sums: &[i32],
+	factor: i64,
+	columns: Range<usize>,
+	finish: &ScoresFinish<'_>,
+	out: &mut [i32],
+) {
+	let (first, second) = finish.shifts;
+	let (first_half, second_half) = (half_of(first), half_of(second));
+	for ((out, sum), right) in out.iter_mut().zip(sums).zip(&finish.key_factors[columns]) {
+		let scaled = i64::from(*sum).wrapping_mul(factor);
+		let middle = saturate(round_shift(scaled, first_half, first));
+		let value = i64::from(middle).wrapping_mul(*right);
+		*out = saturate(round_shift(value, second_half, second));
+	}
+}
+
+/// [`quantise_parts`] against maxima of the same parts.
+pub(crate) fn quantise_own(
+	processor: Processor,
+	values: &[i32],
+	part: usize,
+	maxima: &[i32],
+	limit: f64,
+	out: &mut [i16],
+) {
+	match processor.set() {
+		#[cfg(target_arch = "x86_64")]
+		InstructionSet::Avx512 | InstructionSet::Avx512Vnni => {
+			// SAFETY: a `Processor` exists for instruction sets only that are there.
+			unsafe { x86::quantise_own(values, part, maxima, limit, out) }
+		},
+		_ => quantise_parts(processor, values, part, maxima, limit, out),
 	}
 }
 

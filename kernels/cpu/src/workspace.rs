@@ -2,6 +2,7 @@
 
 use crate::product::PackedColumns;
 use assay_program::{Dim, TensorInfo};
+use core::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
 /// The inputs of a run, or a part of its batch.
@@ -72,9 +73,9 @@ pub(crate) enum Store {
 	#[default]
 	Empty,
 	/// Fixed point.
-	Words(Vec<i32>),
+	Words(Block<i32>),
 	/// Quantised.
-	Halves(Vec<i16>),
+	Halves(Block<i16>),
 }
 
 impl Store {
@@ -95,27 +96,52 @@ impl Store {
 	}
 }
 
-/// Vectors of one type for reuse. What they hold is left over from earlier uses.
-#[derive(Debug)]
-pub(crate) struct Spare<T>(Vec<Vec<T>>);
+/// Memory for some elements, of any value until they are written.
+#[derive(Debug, Default)]
+pub(crate) struct Block<T> {
+	/// At least `length` elements: a block that was larger before keeps its memory.
+	elements: Vec<T>,
+	length: usize,
+}
 
-impl<T> Default for Spare<T> {
-	fn default() -> Self {
-		Self(Vec::new())
+impl<T> Deref for Block<T> {
+	type Target = [T];
+
+	fn deref(&self) -> &[T] {
+		&self.elements[..self.length]
 	}
 }
 
+impl<T> DerefMut for Block<T> {
+	fn deref_mut(&mut self) -> &mut [T] {
+		&mut self.elements[..self.length]
+	}
+}
+
+/// Blocks of one type for reuse.
+#[derive(Debug, Default)]
+pub(crate) struct Spare<T>(Vec<Vec<T>>);
+
 impl<T: Copy + Default> Spare<T> {
-	/// A vector of `length` elements of any value.
-	pub(crate) fn take(&mut self, length: usize) -> Vec<T> {
-		let mut vector = self.0.pop().unwrap_or_default();
-		vector.resize(length, T::default());
-		vector
+	/// A block of `length` elements of any value: the smallest that is long enough, else the
+	/// longest one, made longer.
+	pub(crate) fn take(&mut self, length: usize) -> Block<T> {
+		let fits = |vector: &&mut Vec<T>| vector.len() >= length;
+		let spare = match self.0.iter_mut().filter(fits).min_by_key(|vector| vector.len()) {
+			Some(smallest) => Some(smallest),
+			None => self.0.iter_mut().max_by_key(|vector| vector.len()),
+		};
+		let mut elements = spare.map(core::mem::take).unwrap_or_default();
+		self.0.retain(|vector| !vector.is_empty());
+		if elements.len() < length {
+			elements.resize(length, T::default());
+		}
+		Block { elements, length }
 	}
 
-	/// Keeps a vector for later.
-	pub(crate) fn give(&mut self, vector: Vec<T>) {
-		self.0.push(vector);
+	/// Keeps a block for later.
+	pub(crate) fn give(&mut self, block: Block<T>) {
+		self.0.push(block.elements);
 	}
 }
 
@@ -137,6 +163,7 @@ pub(crate) struct Head {
 	pub(crate) values: PackedColumns,
 	pub(crate) key_factors: Vec<i64>,
 	pub(crate) narrow_key_factors: Vec<i32>,
+	pub(crate) largest_key_factor: i64,
 	pub(crate) value_max: Vec<i32>,
 }
 

@@ -53,6 +53,11 @@ fn quotients_next_to_a_half_are_rounded_as_the_reference_does() {
 				let mut out = vec![0; values.len()];
 				quantise_parts(processor, &values, values.len(), &[max], limit as f64, &mut out);
 				assert_eq!(out, expected, "{values:?} / {max}");
+				// In whole registers too; all of these are within the maximum.
+				let many = values.repeat(8);
+				let mut out = vec![0; many.len()];
+				quantise_own(processor, &many, many.len(), &[max], limit as f64, &mut out);
+				assert_eq!(out, expected.repeat(8), "{values:?} / {max}");
 			}
 		}
 	}
@@ -78,6 +83,11 @@ proptest! {
 			for maxima in [&maxima, &foreign] {
 				let mut out = vec![0; values.len()];
 				quantise_parts(processor, &values, part, maxima, limit, &mut out);
+				if maxima != &foreign {
+					let mut own = vec![0; values.len()];
+					quantise_own(processor, &values, part, maxima, limit, &mut own);
+					prop_assert_eq!(&own, &out);
+				}
 				for (place, quantised) in out.iter().enumerate() {
 					let expected = element::quantise(values[place], maxima[place / part], bits);
 					prop_assert_eq!(*quantised, expected);
@@ -146,15 +156,23 @@ proptest! {
 
 	#[test]
 	fn finished_tiles_equal_the_reference(
-		sums in prop::collection::vec(value(), crate::product::TILE_ROWS * TILE_COLUMNS),
-		(rows, columns) in (1..=crate::product::TILE_ROWS, 1..=TILE_COLUMNS),
+		sums in row(crate::product::TILE_ROWS * TILE_COLUMNS),
+		(rows, columns) in
+			(1..=crate::product::TILE_ROWS, prop_oneof![Just(TILE_COLUMNS), 1..=TILE_COLUMNS]),
 		scales in row(TILE_COLUMNS + 3),
 		bias in row(TILE_COLUMNS + 3),
 		maxima in row(TILE_COLUMNS + 3),
-		first in 1_u32..=62,
-		second in 1_u32..=62,
+		(first, second) in (1_u32..=62, 1_u32..=62),
+		// Takes bits off all operands, so that both kinds of loop are met.
+		(tame, lower) in (any::<bool>(), 1_u32..14),
 		twelve in any::<bool>(),
 	) {
+		let less = |values: Vec<i32>| -> Vec<i32> {
+			values.into_iter().map(|value| if tame { value >> lower } else { value }).collect()
+		};
+		let (sums, scales, bias, maxima) = (less(sums), less(scales), less(bias), less(maxima));
+		let (first, second) =
+			if tame { (first % 14 + 18, second % 14 + 18) } else { (first, second) };
 		let bits = if twelve { 12 } else { 8 };
 		let sums: &TileSums = sums.as_slice().try_into().unwrap();
 		let (row, column) = (2, 3);
@@ -169,7 +187,12 @@ proptest! {
 		let sum_at = |r: usize, c: usize| sums[r * TILE_COLUMNS + c];
 		for processor in Processor::all() {
 			let mut out = vec![0; rows * columns];
-			let finish = LinearFinish { scales: &positive, bias: &bias, shifts };
+			let bound = |values: &[i32]| {
+				values.iter().map(|value| i64::from(value.unsigned_abs())).max().unwrap()
+			};
+			let product = bound(sums) * bound(&positive);
+			let rescale = Rescale::new(product, bound(&bias), shifts);
+			let finish = LinearFinish { scales: &positive, bias: &bias, shifts, rescale };
 			finish_linear(processor, sums, place, finish, &factors[row..], columns, &mut out);
 			for (at, value) in out.iter().enumerate() {
 				let (r, c) = (at / columns, at % columns);
@@ -182,6 +205,8 @@ proptest! {
 				query_factors: &factors,
 				key_factors: &factors,
 				narrow_key_factors: narrow.as_deref().unwrap_or_default(),
+				largest_key_factor: factors.iter().copied().max().unwrap(),
+				products: bound(sums),
 				shifts,
 			};
 			finish_scores(processor, sums, place, finish, columns, &mut out);
