@@ -22,7 +22,7 @@ use codec::DecodeAll;
 use futures::{Stream, StreamExt};
 use opendal::{services, Operator, Writer};
 use std::{
-	collections::HashMap,
+	collections::{HashMap, HashSet},
 	fmt,
 	path::Path,
 	str::FromStr,
@@ -276,6 +276,13 @@ impl Blobs {
 		}
 		// Oldest first, so that ticks order them as before the restart.
 		found.sort_unstable();
+		// An owner is written before its blob: a crash in between leaves it alone.
+		let held: HashSet<Key> = found.iter().map(|(_, key, _)| *key).collect();
+		for digest in owners.keys() {
+			if !held.contains(&(BlobKind::Input, *digest)) {
+				self.operator.delete(&owner_path(BlobKind::Input, digest)).await?;
+			}
+		}
 		let mut index = self.index();
 		for (since, key, bytes) in found {
 			let owner = match key.0 {

@@ -17,7 +17,8 @@ pub const ERROR_HEADER: HeaderName = HeaderName::from_static("x-assay-error");
 macro_rules! rejections {
 	($(
 		$(#[$doc:meta])*
-		$variant:ident $({ $($field:ident: $type:ty),* })? = $status:ident, $code:literal, $text:literal;
+		$variant:ident $({ $($field:ident: $type:ty),* })? =
+			$status:ident, $code:literal, $text:literal;
 	)*) => {
 		/// A rejection. The crate documentation lists the codes.
 		// The fields are the values the sentence names; it documents them.
@@ -50,7 +51,8 @@ macro_rules! rejections {
 rejections! {
 	/// No bearer token came with the request.
 	TokenMissing = UNAUTHORIZED, "token_missing",
-		"no bearer token; send `authorization: Bearer <token>` with the content of the executor's token file";
+		"no bearer token; send `authorization: Bearer <token>` with the content of the \
+		 executor's token file";
 	/// The bearer token is another one.
 	TokenWrong = UNAUTHORIZED, "token_wrong",
 		"the bearer token is not this executor's; read it again from the executor's token file";
@@ -101,7 +103,8 @@ rejections! {
 		"no {kind} with digest {digest} is held here";
 	/// The disk budget is used up.
 	StoreFull { budget: u64 } = INSUFFICIENT_STORAGE, "store_full",
-		"the blob store has used its {budget} bytes and nothing in it may go; raise --store-mib or remove weights that are no longer served";
+		"the blob store has used its {budget} bytes and nothing in it may go; raise --store-mib \
+		 or remove weights that are no longer served";
 	/// The disk refused.
 	StoreFailed { reason: String } = INTERNAL_SERVER_ERROR, "store_failed",
 		"the blob store failed ({reason}); look at the executor's log and its disk";
@@ -116,43 +119,52 @@ rejections! {
 		"no such job is known here; submit it, or ask the provider it was assigned to";
 	/// A blob the job needs is not held.
 	BlobMissing { kind: &'static str, digest: String } = CONFLICT, "blob_missing",
-		"the job needs the {kind} {digest}, which is not held; put it at /v1/blobs/{kind}/{digest} and submit again";
+		"the job needs the {kind} {digest}, which is not held; put it at \
+		 /v1/blobs/{kind}/{digest} and submit again";
 	/// The parameters are outside the program's limits.
 	ParametersInvalid { reason: String } = UNPROCESSABLE_ENTITY, "parameters_invalid",
 		"the program does not take these parameters: {reason}";
 	/// The weights are not those of the program.
-	WeightsLengthWrong { expected: u64, actual: u64 } = UNPROCESSABLE_ENTITY, "weights_length_wrong",
-		"the program takes {expected} bytes of weights and this blob has {actual}; name the weights of this program";
+	WeightsLengthWrong { expected: u64, actual: u64 } =
+		UNPROCESSABLE_ENTITY, "weights_length_wrong",
+		"the program takes {expected} bytes of weights and this blob has {actual}; name the \
+		 weights of this program";
 	/// The model does not fit the memory set aside for models.
 	ModelTooLarge { bytes: u64, budget: u64 } = UNPROCESSABLE_ENTITY, "model_too_large",
 		"the model takes {bytes} bytes and {budget} are set aside for models; raise --models-mib";
 	/// The job is larger than this executor takes.
-	JobTooLarge { what: &'static str, amount: u64, limit: u64 } = UNPROCESSABLE_ENTITY, "job_too_large",
+	JobTooLarge { what: &'static str, amount: u64, limit: u64 } =
+		UNPROCESSABLE_ENTITY, "job_too_large",
 		"the job has {amount} {what} and this executor takes {limit}; split the batch";
 	/// The queue is at its bound.
 	QueueFull { bound: usize } = SERVICE_UNAVAILABLE, "queue_full",
 		"all {bound} places of the queue are taken; try again later";
 	/// The journal cannot be written.
 	JournalFailed = SERVICE_UNAVAILABLE, "journal_failed",
-		"the journal cannot be written, so the job would not survive a restart; look at the executor's disk and submit again";
+		"the journal cannot be written, so the job would not survive a restart; look at the \
+		 executor's disk and submit again";
 	/// A signed request lacks one of its headers.
 	SignatureMissing { header: &'static str } = UNAUTHORIZED, "signature_missing",
 		"the header {header} is missing; sign the request with the tenant's account";
 	/// A header of a signed request cannot be read.
 	SignatureMalformed { header: &'static str } = BAD_REQUEST, "signature_malformed",
-		"the header {header} cannot be read; account and signature are 0x and hexadecimal digits, the expiry is a block number";
+		"the header {header} cannot be read; account and signature are 0x and hexadecimal \
+		 digits, the expiry is a block number";
 	/// The signature does not verify.
 	SignatureWrong = UNAUTHORIZED, "signature_wrong",
-		"the signature is not that of this account over this request; sign genesis, method, digest and expiry";
+		"the signature is not that of this account over this request; sign genesis, method, \
+		 digest and expiry";
 	/// The statement's last block has passed.
 	SignatureExpired { expiry: u32, block: u32 } = UNAUTHORIZED, "signature_expired",
 		"the request was signed until block {expiry} and the chain is at {block}; sign it again";
 	/// The statement would live for too long.
 	ExpiryTooFar { expiry: u32, latest: u32 } = UNAUTHORIZED, "expiry_too_far",
-		"the request is signed until block {expiry} and {latest} is the latest taken; sign it again";
+		"the request is signed until block {expiry} and {latest} is the latest taken; sign it \
+		 again";
 	/// The account holds no open lease here.
 	TenantUnknown = FORBIDDEN, "tenant_unknown",
-		"the account has no open lease with this provider; open one, or wait until the node has seen it";
+		"the account has no open lease with this provider; open one, or wait until the node has \
+		 seen it";
 	/// The node has not told who the tenants are.
 	TenantsNotSet = SERVICE_UNAVAILABLE, "tenants_not_set",
 		"the node has not told this executor who its tenants are yet; try again later";
@@ -173,7 +185,8 @@ rejections! {
 		"the job is done with output {output}, whose bytes are no longer held here";
 	/// The job failed, so that it has no output.
 	JobFailed { failure: u32 } = CONFLICT, "job_failed",
-		"the job failed here with code {failure} and has no output; the crate documentation lists the codes";
+		"the job failed here with code {failure} and has no output; the crate documentation \
+		 lists the codes";
 }
 
 /// The body of a rejection.

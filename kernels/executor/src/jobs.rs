@@ -7,7 +7,7 @@ use crate::{
 	blobs::{hex, BlobKind, Blobs},
 	config::Limits,
 	error::{Error, Failure},
-	journal::{written, End, Journal, Ledger, Open, Record},
+	journal::{written, End, Journal, Ledger, Open, Record, Written},
 	metrics::Metrics,
 	models::Models,
 };
@@ -219,34 +219,46 @@ impl Jobs {
 		}
 		let known = self.settled(&self.table(), &job);
 		if let Some(state) = known {
-			// Whoever took it first may still be waiting for the disk.
-			if !ended(&state) {
-				written(self.journal.sync()).await?;
-			}
-			return Ok(state);
+			return self.promised(state).await;
 		}
 		if self.stop.is_cancelled() {
 			return Err(Error::Stopping);
 		}
 		let pins = Pins::take(&self.blobs, &request)?;
 		self.admit(&request, &pins).await?;
-		let on_disk = {
+		let taken = {
 			let mut table = self.table();
-			if let Some(state) = self.settled(&table, &job) {
-				return Ok(state);
-			}
-			if table.open >= self.limits.queue {
+			let known = self.settled(&table, &job);
+			if known.is_none() && table.open >= self.limits.queue {
 				return Err(Error::QueueFull { bound: self.limits.queue });
 			}
-			let starts = table.jobs.get(&job).map_or(0, |known| known.starts);
-			tracing::info!(job = %hex(&job), units = %self.units(&request), "job taken");
-			let on_disk = self.journal.append(Record::Queued { request: request.clone(), starts });
-			// It may begin at once; only the promise waits for the disk.
-			self.insert(&mut table, job, request, pins, starts);
-			on_disk
+			match known {
+				// Somebody else was faster with the same job.
+				Some(state) => Err(state),
+				None => Ok(self.take(&mut table, job, request, pins)),
+			}
 		};
-		written(on_disk).await?;
-		Ok(JobState::Queued)
+		match taken {
+			Ok(on_disk) => written(on_disk).await.map(|()| JobState::Queued),
+			Err(state) => self.promised(state).await,
+		}
+	}
+
+	/// The state of a job that was taken before, once that is on disk.
+	async fn promised(&self, state: JobState) -> Result<JobState, Error> {
+		if !ended(&state) {
+			written(self.journal.sync()).await?;
+		}
+		Ok(state)
+	}
+
+	/// Queues a job. It may begin at once; only the promise waits for the disk.
+	fn take(&self, table: &mut Table, job: Hash, request: JobRequest, pins: Pins) -> Written {
+		let starts = table.jobs.get(&job).map_or(0, |known| known.starts);
+		tracing::info!(job = %hex(&job), units = self.units(&request), "job taken");
+		let on_disk = self.journal.append(Record::Queued { request: request.clone(), starts });
+		self.insert(table, job, request, pins, starts);
+		on_disk
 	}
 
 	fn units(&self, request: &JobRequest) -> u64 {

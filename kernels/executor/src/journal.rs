@@ -10,7 +10,7 @@ use crate::error::{Error, Failure, StartError};
 use assay_program::{merkle::blake2_256, wire::JobRequest, Claim, Hash};
 use codec::{Decode, DecodeAll, Encode};
 use std::{
-	collections::{BTreeMap, HashMap, VecDeque},
+	collections::{BTreeMap, HashMap, HashSet, VecDeque},
 	fs::{self, File, OpenOptions},
 	io::{self, BufRead, BufReader, Read, Write},
 	path::{Path, PathBuf},
@@ -64,6 +64,9 @@ pub(crate) struct Ledger {
 	pub(crate) open: BTreeMap<u64, Open>,
 	/// Jobs that ended: tenant and end, oldest first.
 	pub(crate) ended: VecDeque<(Hash, Hash, End)>,
+	/// The jobs of `ended`.
+	known: HashSet<Hash>,
+	/// Where the jobs of `open` stand in it.
 	numbers: HashMap<Hash, u64>,
 	next: u64,
 	bound: usize,
@@ -80,6 +83,7 @@ impl Ledger {
 		match record {
 			Record::Queued { request, starts } => {
 				let job = request.digest();
+				self.forget_end(&job);
 				if !self.numbers.contains_key(&job) {
 					self.numbers.insert(job, self.next);
 					self.open.insert(self.next, Open { request, starts });
@@ -103,20 +107,26 @@ impl Ledger {
 		if let Some(number) = self.numbers.remove(&job) {
 			self.open.remove(&number);
 		}
+		self.forget_end(&job);
+		self.known.insert(job);
 		self.ended.push_back((job, tenant, end));
 		while self.ended.len() > self.bound {
-			self.ended.pop_front();
+			if let Some((oldest, ..)) = self.ended.pop_front() {
+				self.known.remove(&oldest);
+			}
+		}
+	}
+
+	/// A job that is tried again has not ended. Rare, so it may cost a pass.
+	fn forget_end(&mut self, job: &Hash) {
+		if self.known.remove(job) {
+			self.ended.retain(|(ended, ..)| ended != job);
 		}
 	}
 
 	/// Records that add up to this ledger.
 	fn records(&self) -> impl Iterator<Item = Record> + '_ {
-		// A job that was tried again stands here once per end; only its last one counts.
-		let last: HashMap<Hash, usize> =
-			self.ended.iter().enumerate().map(|(at, (job, ..))| (*job, at)).collect();
-		let ended = self.ended.iter().enumerate();
-		let ended = ended.filter(move |(at, (job, ..))| last.get(job) == Some(at));
-		let ended = ended.map(|(_, (job, tenant, end))| {
+		let ended = self.ended.iter().map(|(job, tenant, end)| {
 			let (job, tenant) = (*job, *tenant);
 			match *end {
 				End::Done { claim } => Record::Done { job, tenant, claim },
@@ -286,7 +296,8 @@ impl Writer {
 				Ok(())
 			},
 			Err(error) => {
-				tracing::error!(%error, file = %self.path.display(), "the journal cannot be written");
+				let file = self.path.display();
+				tracing::error!(%error, %file, "the journal cannot be written");
 				// The file is opened for appending: the next line goes to its end.
 				self.broken = self.file.set_len(self.length).is_err();
 				Err(Error::JournalFailed)
@@ -384,4 +395,216 @@ fn rewrite(path: &Path, ledger: &Ledger) -> io::Result<(File, u64)> {
 		File::open(folder)?.sync_all()?;
 	}
 	Ok((OpenOptions::new().append(true).open(path)?, length))
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use assay_program::Parameters;
+	use tempfile::TempDir;
+
+	const ATTEMPTS: u32 = 3;
+	const FINISHED: usize = 8;
+
+	fn request(nonce: u64) -> JobRequest {
+		JobRequest {
+			genesis: [0; 32],
+			program: [1; 32],
+			weights: [2; 32],
+			input: [3; 32],
+			parameters: Parameters::encoder(1, 2),
+			tenant: [4; 32],
+			nonce,
+		}
+	}
+
+	fn queued(nonce: u64) -> Record {
+		Record::Queued { request: request(nonce), starts: 0 }
+	}
+
+	fn done(nonce: u64) -> Record {
+		let claim = Claim::Output { count: 1, data: [nonce as u8; 32] };
+		Record::Done { job: request(nonce).digest(), tenant: [4; 32], claim }
+	}
+
+	fn failed(nonce: u64, starts: u32) -> Record {
+		let (job, tenant) = (request(nonce).digest(), [4; 32]);
+		Record::Failed { job, tenant, code: 4, starts }
+	}
+
+	fn open(folder: &TempDir) -> (Journal, Ledger, Replay) {
+		Journal::open(folder.path(), FINISHED, ATTEMPTS, u64::MAX).unwrap()
+	}
+
+	fn open_nonces(ledger: &Ledger) -> Vec<u64> {
+		ledger.open.values().map(|open| open.request.nonce).collect()
+	}
+
+	/// Waits until all is on disk. The thread goes on until the last sender is dropped.
+	async fn close(journal: Journal) {
+		written(journal.sync()).await.unwrap();
+	}
+
+	#[tokio::test]
+	async fn what_was_written_is_read_back() {
+		let folder = TempDir::new().unwrap();
+		let (journal, ledger, replay) = open(&folder);
+		assert_eq!((ledger.open.len(), ledger.ended.len(), replay.lines), (0, 0, 0));
+		for nonce in [5, 3, 4] {
+			written(journal.append(queued(nonce))).await.unwrap();
+		}
+		journal.note(Record::Started { job: request(3).digest() });
+		written(journal.append(done(3))).await.unwrap();
+		journal.note(Record::Started { job: request(5).digest() });
+		close(journal).await;
+		let (journal, ledger, replay) = open(&folder);
+		assert_eq!(open_nonces(&ledger), [5, 4]);
+		assert_eq!(ledger.open[&0].starts, 1);
+		let claim = Claim::Output { count: 1, data: [3; 32] };
+		assert_eq!(ledger.ended, [(request(3).digest(), [4; 32], End::Done { claim })]);
+		assert_eq!(replay, Replay { lines: 6, damaged: 0 });
+		close(journal).await;
+		// Written anew at each start: two open jobs and one that ended.
+		assert_eq!(open(&folder).2, Replay { lines: 3, damaged: 0 });
+	}
+
+	#[test]
+	fn a_cut_at_any_byte_costs_one_line_at_most() {
+		let folder = TempDir::new().unwrap();
+		let path = folder.path().join("journal");
+		let records = [queued(1), queued(2), done(1), queued(3)];
+		let mut text = HEADER.to_owned();
+		// Where each line ends, and the jobs open from there on.
+		let mut ends = vec![(text.len(), vec![])];
+		for (record, open) in records.iter().zip([vec![1], vec![1, 2], vec![2], vec![2, 3]]) {
+			text.push_str(&line(record));
+			ends.push((text.len(), open));
+		}
+		for cut in HEADER.len()..=text.len() {
+			fs::write(&path, &text.as_bytes()[..cut]).unwrap();
+			let (ledger, replay) = read(&path, FINISHED).unwrap();
+			let (whole, expected) = ends.iter().rfind(|(end, _)| *end <= cut).unwrap();
+			assert_eq!(open_nonces(&ledger), *expected, "cut at {cut}");
+			assert_eq!(replay.damaged, u64::from(cut > *whole), "cut at {cut}");
+		}
+	}
+
+	#[test]
+	fn a_changed_bit_anywhere_costs_its_line_and_no_other() {
+		let folder = TempDir::new().unwrap();
+		let path = folder.path().join("journal");
+		let text = [HEADER, &line(&queued(1)), &line(&queued(2)), &line(&queued(3))].concat();
+		let second = HEADER.len() + line(&queued(1)).len();
+		// All but its newline, whose loss joins it to the next line.
+		for at in second..second + line(&queued(2)).len() - 1 {
+			let mut bytes = text.clone().into_bytes();
+			bytes[at] ^= 1;
+			fs::write(&path, bytes).unwrap();
+			let (ledger, replay) = read(&path, FINISHED).unwrap();
+			assert_eq!(open_nonces(&ledger), [1, 3], "bit at {at}");
+			assert!(replay.damaged >= 1);
+		}
+	}
+
+	#[test]
+	fn noise_is_never_read_as_records() {
+		let folder = TempDir::new().unwrap();
+		let path = folder.path().join("journal");
+		let mut noise = HEADER.as_bytes().to_vec();
+		noise.extend((0..200_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8));
+		fs::write(&path, &noise).unwrap();
+		let (ledger, replay) = read(&path, FINISHED).unwrap();
+		assert_eq!((ledger.open.len(), ledger.ended.len(), replay.lines), (0, 0, 0));
+		assert!(replay.damaged > 0);
+		fs::write(&path, "something else\n").unwrap();
+		assert_eq!(read(&path, FINISHED).unwrap_err().kind(), io::ErrorKind::InvalidData);
+	}
+
+	#[tokio::test]
+	async fn a_job_that_takes_the_process_down_is_given_up() {
+		let folder = TempDir::new().unwrap();
+		for start in 0..ATTEMPTS {
+			let (journal, ledger, _) = open(&folder);
+			if start == 0 {
+				written(journal.append(queued(1))).await.unwrap();
+			} else {
+				assert_eq!(open_nonces(&ledger), [1], "start {start}");
+			}
+			journal.note(Record::Started { job: request(1).digest() });
+			close(journal).await;
+		}
+		let (_, ledger, _) = open(&folder);
+		assert!(ledger.open.is_empty());
+		let end = End::Failed { code: Failure::Crashed.code(), starts: ATTEMPTS };
+		assert_eq!(ledger.ended, [(request(1).digest(), [4; 32], end)]);
+	}
+
+	#[test]
+	fn a_ledger_is_what_its_records_add_up_to() {
+		let mut ledger = Ledger::new(FINISHED);
+		for nonce in 0..20 {
+			ledger.apply(queued(nonce));
+			if nonce % 3 != 0 {
+				ledger.apply(done(nonce));
+			}
+		}
+		// One that failed, was tried again, and is open or done.
+		for (nonce, end) in [(30, None), (31, Some(done(31)))] {
+			ledger.apply(queued(nonce));
+			ledger.apply(failed(nonce, 1));
+			ledger.apply(Record::Queued { request: request(nonce), starts: 1 });
+			end.into_iter().for_each(|end| ledger.apply(end));
+		}
+		assert_eq!(ledger.ended.len(), FINISHED);
+		let mut again = Ledger::new(FINISHED);
+		ledger.records().for_each(|record| again.apply(record));
+		assert_eq!(open_nonces(&again), open_nonces(&ledger));
+		assert_eq!(open_nonces(&again), [0, 3, 6, 9, 12, 15, 18, 30]);
+		assert_eq!(again.ended, ledger.ended);
+	}
+
+	#[tokio::test]
+	async fn it_does_not_grow_for_ever() {
+		let folder = TempDir::new().unwrap();
+		let bound = 8 * 1024;
+		let (journal, ..) = Journal::open(folder.path(), FINISHED, ATTEMPTS, bound).unwrap();
+		let mut largest = 0;
+		for nonce in 0..300 {
+			written(journal.append(queued(nonce))).await.unwrap();
+			written(journal.append(done(nonce))).await.unwrap();
+			largest = largest.max(fs::metadata(folder.path().join("journal")).unwrap().len());
+		}
+		assert!(largest < 2 * bound, "{largest}");
+		written(journal.append(queued(300))).await.unwrap();
+		close(journal).await;
+		let (_, ledger, replay) = open(&folder);
+		assert_eq!(replay.damaged, 0);
+		assert_eq!(open_nonces(&ledger), [300]);
+		assert_eq!(ledger.ended.len(), FINISHED);
+	}
+
+	#[test]
+	fn a_full_disk_is_told_and_got_over() {
+		let folder = TempDir::new().unwrap();
+		let path = folder.path().join("journal");
+		let (_, length) = rewrite(&path, &Ledger::new(FINISHED)).unwrap();
+		let mut writer = Writer {
+			// The system's file on which nothing ever fits.
+			file: OpenOptions::new().append(true).open("/dev/full").unwrap(),
+			path: path.clone(),
+			length,
+			compacted: length,
+			compact_bytes: u64::MAX,
+			ledger: Ledger::new(FINISHED),
+			broken: false,
+		};
+		let lines = line(&queued(1));
+		assert_eq!(writer.write(lines.as_bytes(), true), Err(Error::JournalFailed));
+		// That file cannot be cut back to whole lines either, so nothing more is appended to it.
+		assert_eq!(writer.write(lines.as_bytes(), true), Err(Error::JournalFailed));
+		// It is written anew, and then serves again.
+		writer.compact();
+		assert_eq!(writer.write(lines.as_bytes(), true), Ok(()));
+		assert_eq!(open_nonces(&read(&path, FINISHED).unwrap().0), [1]);
+	}
 }

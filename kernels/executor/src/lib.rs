@@ -34,13 +34,14 @@
 //! ## Control listener
 //!
 //! `authorization: Bearer <token>` on everything but health. Job endpoints speak SCALE to a client
-//! that sends or accepts `application/octet-stream`, JSON to others.
+//! that sends or accepts `application/octet-stream`, JSON to others. Kinds of blobs: program,
+//! weights, input, output.
 //!
 //! | request | answer |
 //! |---|---|
 //! | `GET /v1/health` | 200, JSON |
 //! | `GET /v1/capabilities` | 200, JSON: version, genesis, backends, devices, models, queue |
-//! | `PUT /v1/blobs/{kind}/{digest}` | 201 kept, 200 already held; kinds: program, weights, input, output |
+//! | `PUT /v1/blobs/{kind}/{digest}` | 201 kept, 200 already held |
 //! | `GET`, `HEAD /v1/blobs/{kind}/{digest}` | 200, the bytes |
 //! | `PUT /v1/jobs/{digest}` | 202 taken or open, 200 ended; the job's state |
 //! | `GET /v1/jobs/{digest}?wait_ms=` | 200, the job's state at its end or after the wait |
@@ -58,15 +59,17 @@
 //! |---|---|
 //! | `GET /v1/health` | 200, JSON |
 //! | `PUT /v1/inputs/{input digest}` | 201 kept, 200 already held |
-//! | `GET /v1/outputs/{job digest}?wait_ms=` | 200, the encoded outcome, its digest in `x-assay-output-digest`; 202 and the state while it is not done |
+//! | `GET /v1/outputs/{job digest}?wait_ms=` | 200, the encoded outcome; 202, the state |
 //!
-//! A tenant may ask for an output before the node has handed the job over: the wait covers that.
+//! An answer with an output has its digest in `x-assay-output-digest`; 202 means that the job is
+//! not done yet. A tenant may ask before the node has handed the job over: the wait covers that.
+//! Web pages of any origin may use this listener.
 //!
 //! ## Rejections
 //!
 //! Each has a status, a code that never changes (also in the header `x-assay-error`), a sentence,
-//! and the values in it: `{"code":…,"message":…,"detail":…}`. What is not even HTTP is refused
-//! below this interface, with a status alone.
+//! and the values in it: `{"code":…,"message":…,"detail":…}`. What is not even HTTP is
+//! refused below this interface, with a status alone.
 //!
 //! | code | status | when |
 //! |---|---|---|
@@ -189,6 +192,7 @@ pub struct Handle {
 	drain: Duration,
 	lock: File,
 	stop: DropGuard,
+	cut: DropGuard,
 }
 
 impl Handle {
@@ -215,7 +219,7 @@ impl Handle {
 	/// Stops: takes nothing more, answers what it was asked, finishes the run at hand if that is
 	/// possible in [`Limits::drain`], and leaves the rest to the journal.
 	pub async fn shutdown(self) {
-		let Self { journal, kept, connections, uploads, drain, lock, stop, .. } = self;
+		let Self { journal, kept, connections, uploads, drain, lock, stop, cut, .. } = self;
 		drop(stop);
 		connections.close();
 		uploads.close();
@@ -228,6 +232,7 @@ impl Handle {
 		if timeout(drain, finished).await.is_err() {
 			tracing::warn!("work at hand is left to the journal");
 		}
+		drop(cut);
 		if written(journal.sync()).await.is_err() {
 			tracing::warn!("the journal could not be written to the end");
 		}
@@ -267,7 +272,7 @@ pub async fn start(config: Config) -> Result<Handle, StartError> {
 		tracing::warn!(damaged = replay.damaged, "lines of the journal were damaged and dropped");
 		metrics.journal_damaged.inc_by(replay.damaged);
 	}
-	let stop = CancellationToken::new();
+	let (stop, cut) = (CancellationToken::new(), CancellationToken::new());
 	let models = Models::new(chosen.backend.clone(), limits.models_bytes, metrics.clone());
 	let models = Arc::new(models);
 	let jobs = Arc::new(Jobs::resume(
@@ -289,6 +294,7 @@ pub async fn start(config: Config) -> Result<Handle, StartError> {
 		chosen,
 		token,
 		stop,
+		cut,
 		uploads: TaskTracker::new(),
 	});
 	listen(shared, control, data, journal, lock).await
@@ -316,6 +322,7 @@ async fn listen(
 		models: shared.models.clone(),
 		metrics: shared.metrics.clone(),
 		stop: shared.stop.clone(),
+		cut: shared.cut.clone(),
 	};
 	let kept = stages.start().map_err(system)?;
 	let connections = TaskTracker::new();
@@ -341,6 +348,7 @@ async fn listen(
 		drain: shared.limits.drain,
 		lock,
 		stop: shared.stop.clone().drop_guard(),
+		cut: shared.cut.clone().drop_guard(),
 	})
 }
 

@@ -70,10 +70,10 @@ struct Run {
 	#[arg(long)]
 	dev: bool,
 	/// Disk for blobs.
-	#[arg(long, default_value_t = 16 * 1024, value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+	#[arg(long, default_value_t = 16 * 1024, value_parser = mib())]
 	store_mib: u64,
 	/// Memory for the weights of loaded models.
-	#[arg(long, default_value_t = 2048, value_parser = clap::value_parser!(u64).range(1..=1 << 24))]
+	#[arg(long, default_value_t = 2048, value_parser = mib())]
 	models_mib: u64,
 	/// Jobs that wait at most.
 	#[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
@@ -116,6 +116,11 @@ impl From<Kind> for BlobKind {
 			Kind::Output => Self::Output,
 		}
 	}
+}
+
+/// From one mebibyte to what certainly can be counted in bytes.
+fn mib() -> clap::builder::RangedU64ValueParser {
+	clap::value_parser!(u64).range(1..=1 << 30)
 }
 
 fn genesis(text: &str) -> Result<[u8; 32], String> {
@@ -219,9 +224,13 @@ async fn serve(run: Run) -> ExitCode {
 	let (control, data) = (executor.control_url(), executor.data_url());
 	let token_file = token_path.display().to_string();
 	if json {
-		let backend = executor.backend();
-		say(&json!({ "control": control, "data": data, "token_file": token_file, "backend": backend })
-			.to_string());
+		let ready = json!({
+			"control": control,
+			"data": data,
+			"token_file": token_file,
+			"backend": executor.backend(),
+		});
+		say(&ready.to_string());
 	} else {
 		say(&format!("control: {control}"));
 		if let Some(data) = data {

@@ -123,7 +123,8 @@ impl Models {
 		lock(&self.loaded).push(loaded);
 		self.metrics.models_loaded.inc();
 		self.report();
-		tracing::info!(program = %hex(program), weights = %hex(weights), bytes = length, "model loaded");
+		let (program, weights) = (hex(program), hex(weights));
+		tracing::info!(program, weights, bytes = length, "model loaded");
 		Ok(model)
 	}
 

@@ -50,6 +50,7 @@ pub(crate) struct Stages {
 	pub(crate) models: Arc<Models>,
 	pub(crate) metrics: Arc<Metrics>,
 	pub(crate) stop: CancellationToken,
+	pub(crate) cut: CancellationToken,
 }
 
 impl Stages {
@@ -64,7 +65,14 @@ impl Stages {
 			.name("assay-run".into())
 			.spawn(move || run.run(&runtime, to_run, &ran))?;
 		tokio::spawn(async move { fetch.fetch(fetched, ran_too).await });
-		Ok(tokio::spawn(self.keep(to_keep)))
+		Ok(tokio::spawn(async move {
+			let cut = self.cut.clone();
+			tokio::select! {
+				() = self.keep(to_keep) => {},
+				// Another executor may work in the folder from now on.
+				() = cut.cancelled() => {},
+			}
+		}))
 	}
 
 	async fn fetch(self, fetched: mpsc::Sender<Fetched>, ran: mpsc::Sender<Ran>) {

@@ -9,9 +9,9 @@ use crate::{
 use assay_program::wire::JobState;
 use axum::{
 	body::Body,
-	extract::{Path, State},
-	http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
-	middleware::from_fn_with_state,
+	extract::{Path, Request, State},
+	http::{header, HeaderMap, HeaderName, HeaderValue, Method, StatusCode},
+	middleware::{from_fn, from_fn_with_state, Next},
 	response::{IntoResponse, Response},
 	routing::{get, put},
 	Json, Router,
@@ -29,8 +29,32 @@ pub(crate) fn router(listener: Listener) -> Router {
 		.route("/v1/outputs/{digest}", get(get_output))
 		.fallback(no_route)
 		.method_not_allowed_fallback(no_method)
+		.layer(from_fn(open_to_browsers))
 		.layer(from_fn_with_state(listener.clone(), count))
 		.with_state(listener)
+}
+
+/// Lets web pages of any origin use this listener: a request counts by its signature, and nothing
+/// that a browser adds by itself has a meaning here.
+async fn open_to_browsers(request: Request, next: Next) -> Response {
+	let mut response = match request.method() {
+		&Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
+		_ => next.run(request).await,
+	};
+	let headers = [
+		(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+		(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, PUT"),
+		(
+			header::ACCESS_CONTROL_ALLOW_HEADERS,
+			"content-type, x-assay-account, x-assay-expiry, x-assay-signature",
+		),
+		(header::ACCESS_CONTROL_EXPOSE_HEADERS, "x-assay-error, x-assay-output-digest"),
+		(header::ACCESS_CONTROL_MAX_AGE, "86400"),
+	];
+	for (name, value) in headers {
+		response.headers_mut().insert(name, HeaderValue::from_static(value));
+	}
+	response
 }
 
 async fn put_input(

@@ -49,7 +49,10 @@ pub(crate) struct Shared {
 	pub(crate) limits: Limits,
 	pub(crate) chosen: Chosen,
 	pub(crate) token: String,
+	/// Nothing new is taken.
 	pub(crate) stop: CancellationToken,
+	/// Nothing is waited for any more.
+	pub(crate) cut: CancellationToken,
 	/// Uploads run as tasks of their own: one whose client leaves must still clean up.
 	pub(crate) uploads: TaskTracker,
 }
@@ -166,6 +169,7 @@ fn pieces(
 		let piece = pieces.next().await.transpose()?;
 		Some((piece, pieces))
 	})
+	.fuse()
 }
 
 impl Pieces {

@@ -96,7 +96,10 @@ async fn connection(
 		() = shared.stop.cancelled() => {
 			// The request at hand is answered, then the connection ends.
 			connection.as_mut().graceful_shutdown();
-			connection.await
+			tokio::select! {
+				result = connection => result,
+				() = shared.cut.cancelled() => Ok(()),
+			}
 		},
 	};
 	if let Err(error) = result {
@@ -106,7 +109,7 @@ async fn connection(
 	drop(place);
 }
 
-/// Tells a client that there is no place, without reading what it wants.
+/// Tells a client that there is no place, whatever it wants.
 async fn turn_away(mut stream: TcpStream, error: Error, place: OwnedSemaphorePermit) {
 	let body = error.body();
 	let head = format!(
@@ -117,11 +120,15 @@ async fn turn_away(mut stream: TcpStream, error: Error, place: OwnedSemaphorePer
 		error.code(),
 	);
 	let answer = async {
+		// Clients take an answer only to something they have asked.
+		let mut unread = [0u8; 1024];
+		if stream.read(&mut unread).await? == 0 {
+			return Ok(());
+		}
 		stream.write_all(head.as_bytes()).await?;
 		stream.write_all(&body).await?;
 		stream.shutdown().await?;
 		// Closing with bytes unread would take the answer back.
-		let mut unread = [0u8; 1024];
 		while stream.read(&mut unread).await? > 0 {}
 		io::Result::Ok(())
 	};

@@ -22,36 +22,55 @@ pub const GENESIS: Hash = [7; 32];
 /// Longer than anything here takes; a test that reaches it has failed.
 pub const LONG_MS: u64 = 60_000;
 
-/// A small encoder with weights, and inputs for it.
+/// An encoder with weights, and inputs for it.
 pub struct Sample {
 	pub program: Program,
 	pub program_bytes: Vec<u8>,
 	pub weights: Vec<u8>,
+	pub parameters: Parameters,
+	vocabulary: u32,
 }
 
 impl Sample {
+	/// One that the reference computes in no time.
 	pub fn small() -> Self {
-		Self::of(&sample::Shape::SMALL)
+		Self::of(&sample::Shape::SMALL, Parameters::encoder(2, 8))
 	}
 
-	pub fn of(shape: &sample::Shape) -> Self {
+	/// One that keeps the reference busy for a good part of a second.
+	pub fn slow() -> Self {
+		let shape = sample::Shape {
+			layers: 2,
+			width: 192,
+			heads: 4,
+			inner: 768,
+			max_batch: 1,
+			max_sequence: 64,
+			..sample::Shape::SMALL
+		};
+		Self::of(&shape, Parameters::encoder(1, 64))
+	}
+
+	fn of(shape: &sample::Shape, parameters: Parameters) -> Self {
 		let program = sample::encoder(shape);
 		let weights = sample::weights(&program, sample::Style::Plausible, 1);
-		Self { program_bytes: program.encode(), program, weights }
+		let (program_bytes, vocabulary) = (program.encode(), shape.vocabulary);
+		Self { program, program_bytes, weights, parameters, vocabulary }
 	}
 
 	pub fn input(&self, seed: u64) -> Vec<u8> {
-		sample::input(sample::Shape::SMALL.vocabulary, 2, 8, seed)
+		let Parameters { batch, sequence, .. } = self.parameters;
+		sample::input(self.vocabulary, batch, sequence, seed)
 	}
 
-	/// The job that runs `input` of batch 2 and sequence 8.
+	/// The job that runs `input`.
 	pub fn job(&self, input: &[u8], tenant: Hash, nonce: u64) -> JobRequest {
 		JobRequest {
 			genesis: GENESIS,
 			program: program_digest(&self.program_bytes),
 			weights: merkle::blob(&self.weights),
 			input: merkle::blob(input),
-			parameters: Parameters::encoder(2, 8),
+			parameters: self.parameters.clone(),
 			tenant,
 			nonce,
 		}
@@ -59,8 +78,7 @@ impl Sample {
 
 	/// What the reference says.
 	pub fn outcome(&self, input: &[u8]) -> Outcome {
-		let parameters = Parameters::encoder(2, 8);
-		assay_reference::run(&self.program, &self.weights, input, &parameters).unwrap()
+		assay_reference::run(&self.program, &self.weights, input, &self.parameters).unwrap()
 	}
 }
 
@@ -238,7 +256,8 @@ impl Control {
 		let program = program_digest(&sample.program_bytes);
 		let answer = self.put_blob("program", &program, &sample.program_bytes).await;
 		assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
-		let answer = self.put_blob("weights", &merkle::blob(&sample.weights), &sample.weights).await;
+		let answer =
+			self.put_blob("weights", &merkle::blob(&sample.weights), &sample.weights).await;
 		assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
 	}
 
@@ -325,7 +344,12 @@ impl Account {
 	}
 
 	/// As a wallet does it that brackets raw bytes.
-	pub fn bracketed(&self, method: &str, digest: &Hash, expiry: u32) -> [(&'static str, String); 3] {
+	pub fn bracketed(
+		&self,
+		method: &str,
+		digest: &Hash,
+		expiry: u32,
+	) -> [(&'static str, String); 3] {
 		let statement = data_statement(&GENESIS, method, digest, expiry);
 		self.headers_over(&[b"<Bytes>", &statement[..], b"</Bytes>"].concat(), expiry)
 	}

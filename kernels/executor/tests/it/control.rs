@@ -181,7 +181,8 @@ async fn connections_are_bounded_and_whoever_comes_late_is_told() {
 	let address = &url["http://".len()..];
 	// Holds the only place: the answer shows that it is being served.
 	let mut first = TcpStream::connect(address).await.unwrap();
-	let ask = format!("GET /v1/health HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
+	let ask =
+		format!("GET /v1/health HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
 	first.write_all(ask.as_bytes()).await.unwrap();
 	let mut byte = [0; 1];
 	first.read_exact(&mut byte).await.unwrap();
@@ -203,7 +204,10 @@ async fn metrics_count_answers_and_rejections() {
 	let executor = Executor::new().await;
 	let control = executor.control();
 	control.get("/v1/nothing").send().await.unwrap();
-	assert_eq!(control.metric("assay_executor_rejections_total{code=\"route_unknown\"}").await, 1.0);
+	assert_eq!(
+		control.metric("assay_executor_rejections_total{code=\"route_unknown\"}").await,
+		1.0
+	);
 	let requests = "assay_executor_requests_total{listener=\"control\",status=\"404\"}";
 	assert_eq!(control.metric(requests).await, 1.0);
 	let info = format!(

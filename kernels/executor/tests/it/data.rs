@@ -204,6 +204,24 @@ async fn nobody_is_a_tenant_before_the_node_has_spoken() {
 }
 
 #[tokio::test]
+async fn web_pages_may_ask() {
+	let executor = Executor::new().await;
+	let path = format!("/v1/outputs/{}", hex::encode([1; 32]));
+	let answer = executor.data(Method::OPTIONS, &path).send().await.unwrap();
+	assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+	let allowed = answer.headers()["access-control-allow-headers"].to_str().unwrap();
+	for header in ["x-assay-account", "x-assay-expiry", "x-assay-signature"] {
+		assert!(allowed.contains(header), "{allowed}");
+	}
+	let answer = executor.data(Method::GET, &path).send().await.unwrap();
+	assert_eq!(answer.headers()["access-control-allow-origin"], "*");
+	assert_rejected(answer, 401, "signature_missing").await;
+	// Control is for the node and its operator only.
+	let answer = executor.control().get("/v1/health").send().await.unwrap();
+	assert!(!answer.headers().contains_key("access-control-allow-origin"));
+}
+
+#[tokio::test]
 async fn bytes_per_window_are_bounded_per_tenant() {
 	let executor = Executor::limited(|limits| limits.tenant_window_bytes = 10_000).await;
 	let (_, _, alice, bob) = prepared(&executor).await;

@@ -62,8 +62,14 @@ async fn json_says_the_same() {
 	let state: JobState = answer.json().await.unwrap();
 	assert_eq!(state, JobState::Queued);
 	control.end(&job.digest()).await;
-	let state: serde_json::Value =
-		control.get(&format!("{path}?wait_ms={LONG_MS}")).send().await.unwrap().json().await.unwrap();
+	let state: serde_json::Value = control
+		.get(&format!("{path}?wait_ms={LONG_MS}"))
+		.send()
+		.await
+		.unwrap()
+		.json()
+		.await
+		.unwrap();
 	let claim = sample.outcome(&input).claim();
 	assert_eq!(state, serde_json::to_value(JobState::Done { claim }).unwrap());
 }
@@ -233,8 +239,7 @@ async fn a_job_handed_in_many_times_at_once_computes_once() {
 #[tokio::test]
 async fn a_long_poll_is_bounded() {
 	let gate = Gated::new();
-	let executor =
-		Executor::gated(&gate, |limits| limits.wait = Duration::from_millis(50)).await;
+	let executor = Executor::gated(&gate, |limits| limits.wait = Duration::from_millis(50)).await;
 	let control = executor.control();
 	let sample = with_model(&executor).await;
 	let input = sample.input(9);

@@ -32,6 +32,17 @@ async fn a_connection_that_says_nothing_is_cut_off() {
 }
 
 #[tokio::test]
+async fn a_head_that_is_too_large_is_refused() {
+	let executor = Executor::new().await;
+	let mut stream = connect(&executor).await;
+	let head = format!("GET /v1/health HTTP/1.1\r\nhost: x\r\nx-large: {}", "x".repeat(20_000));
+	stream.write_all(head.as_bytes()).await.unwrap();
+	let mut status = [0; 12];
+	soon(stream.read_exact(&mut status)).await.unwrap();
+	assert_eq!(&status, b"HTTP/1.1 431");
+}
+
+#[tokio::test]
 async fn a_body_that_pauses_is_refused_and_not_kept() {
 	let executor = Executor::limited(|limits| limits.pause = Duration::from_millis(200)).await;
 	let bytes = vec![1; 100_000];
