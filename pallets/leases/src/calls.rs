@@ -226,8 +226,8 @@ impl<T: Config> Pallet<T> {
 			if Self::finish(id, lease.clone(), reason).is_ok() {
 				return;
 			}
-			// A release to an account that has funds on hold cannot fail. If it does, the lease stays
-			// as it is and `close_lease` may try again.
+			// A release to an account that has funds on hold cannot fail. If it does, the lease
+			// stays as it is and `close_lease` may try again.
 			defensive!("a lease could not be refunded");
 		}
 		Leases::<T>::insert(id, lease);

@@ -9,20 +9,20 @@
 //!
 //! ## Overview
 //!
-//! A provider puts up an offer: this model, at this price for a unit of work, at most this fast, for
-//! at most this long. A tenant who likes it opens a lease and puts money into the lease's escrow.
-//! Each job that runs under the lease first binds a part of that escrow, the most it may cost; when
-//! the job ends, what was earned is paid out of it and the rest is free again. Either side may close
-//! the lease at any time. Jobs that are open then still end properly, and after the last of them the
-//! tenant gets back whatever is left. Nobody but the tenant is ever paid back, and nothing is paid
-//! that no job has earned.
+//! A provider puts up an offer: this model, at this price for a unit of work, at most this fast,
+//! for at most this long. A tenant who likes it opens a lease and puts money into the lease's
+//! escrow. Each job that runs under the lease first binds a part of that escrow, the most it may
+//! cost; when the job ends, what was earned is paid out of it and the rest is free again. Either
+//! side may close the lease at any time. Jobs that are open then still end properly, and after the
+//! last of them the tenant gets back whatever is left. Nobody but the tenant is ever paid back, and
+//! nothing is paid that no job has earned.
 //!
 //! ## Terminology
 //!
 //! - **Offer**: a provider's ask. A deposit is held while it stands.
 //! - **Lease**: an agreement on the terms that the offer had when the lease was opened.
-//! - **Escrow**: the tenant's funds in a lease, held on the tenant's own account: a *free* part and a
-//!   part *reserved* by open jobs.
+//! - **Escrow**: the tenant's funds in a lease, held on the tenant's own account: a *free* part and
+//!   a part *reserved* by open jobs.
 //! - **Reservation**: what one open job holds of the escrow.
 //! - **Rate**: compute units per block, counted by a bucket that holds the units of
 //!   [`Config::RateBurstBlocks`] blocks and starts full.
@@ -49,38 +49,41 @@
 //! | `close_lease` | tenant or provider | ends it, or lets no further job begin |
 //! | `expire_lease` | anyone, after the last block | the same |
 //!
-//! The end of the last open job of a lease that is closing, or whose last block has passed, ends the
-//! lease without another call.
+//! The end of the last open job of a lease that is closing, or whose last block has passed, ends
+//! the lease without another call.
 //!
 //! ## Invariants
 //!
 //! - **INV-1**: what is held for escrow on each account is the sum of its leases' escrows, free and
 //!   reserved.
 //! - **INV-2**: what is held for offers on each account is the sum of its offers' deposits.
-//! - **INV-3**: the reserved part of each lease is the sum of its reservations, and its open jobs are
-//!   as many as they are; there is no reservation without a lease.
-//! - **INV-4**: the indexes by provider and by tenant name exactly the offers and leases that exist.
-//! - **INV-5**: the counts of each provider are those of its offers and leases, and within the bounds.
+//! - **INV-3**: the reserved part of each lease is the sum of its reservations, and its open jobs
+//!   are as many as they are; there is no reservation without a lease.
+//! - **INV-4**: the indexes by provider and by tenant name exactly the offers and leases that
+//!   exist.
+//! - **INV-5**: the counts of each provider are those of its offers and leases, and within the
+//!   bounds.
 //! - **INV-6**: every id is below the next one to be given.
 //! - **INV-7**: a lease that is closing has open jobs.
 //!
 //! ## Example
 //!
-//! The test `a_lease_from_offer_to_refund` in `src/tests/story.rs` walks one lease from its offer to
-//! the last refund, with every balance stated.
+//! The test `a_lease_from_offer_to_refund` in `src/tests/story.rs` walks one lease from its offer
+//! to the last refund, with every balance stated.
 //!
 //! ## Low level / Design
 //!
 //! 1. *No job can take more than its lease holds.* The most a job may cost is reserved before it
-//!    begins; a settlement is bounded by the record of that reservation, whatever the caller states.
-//! 2. *A settlement never fails.* A share whose payee cannot receive it (no account, and the share is
-//!    below the existential deposit) goes to the treasury, and if even that cannot receive it, back
-//!    to the tenant.
+//!    begins; a settlement is bounded by the record of that reservation, whatever the caller
+//!    states.
+//! 2. *A settlement never fails.* A share whose payee cannot receive it (no account, and the share
+//!    is below the existential deposit) goes to the treasury, and if even that cannot receive it,
+//!    back to the tenant.
 //! 3. *Terms do not change under a lease.* It copies them; `update_offer` and `close_offer` concern
-//!    later leases only. The royalty alone is read from the model when a job begins, and is a part of
-//!    the fixed price: the tenant never pays more for it.
-//! 4. *Whoever is bound can get out.* A provider may always close a lease, so leases that nobody uses
-//!    neither block its bounded slots nor keep it from leaving.
+//!    later leases only. The royalty alone is read from the model when a job begins, and is a part
+//!    of the fixed price: the tenant never pays more for it.
+//! 4. *Whoever is bound can get out.* A provider may always close a lease, so leases that nobody
+//!    uses neither block its bounded slots nor keep it from leaving.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
@@ -122,7 +125,7 @@ pub mod pallet {
 	use super::*;
 	use alloc::vec::Vec;
 	use assay_primitives::{CloseReason, JobDigest, LeaseId, ModelId, OfferId, PaymentKind};
-	use frame_support::{pallet_prelude::*, traits::fungible, PalletError};
+	use frame_support::{pallet_prelude::*, traits::fungible};
 	use frame_system::pallet_prelude::*;
 
 	/// Layout of the storage below.
@@ -205,8 +208,8 @@ pub mod pallet {
 	pub type NextLeaseId<T: Config> = StorageValue<_, LeaseId, ValueQuery>;
 
 	/// Standing offers.
-	// Ids are counted by this pallet, so nobody can choose keys: a cheap hasher does. The same holds
-	// for every map below that is keyed by an id.
+	// Ids are counted by this pallet, so nobody can choose keys: a cheap hasher does. The same
+	// holds for every map below that is keyed by an id.
 	#[pallet::storage]
 	pub type Offers<T: Config> = StorageMap<_, Twox64Concat, OfferId, OfferOf<T>, OptionQuery>;
 
@@ -362,8 +365,8 @@ pub mod pallet {
 			/// What for.
 			kind: PaymentKind,
 		},
-		/// A share could not be paid to its payee and went to the treasury: the payee has no account
-		/// and the share is below the existential deposit.
+		/// A share could not be paid to its payee and went to the treasury: the payee has no
+		/// account and the share is below the existential deposit.
 		PaymentRedirected {
 			/// The lease.
 			lease: LeaseId,
@@ -452,25 +455,6 @@ pub mod pallet {
 		IdsExhausted,
 		/// Something happened that cannot happen. Please report it.
 		Defensive(DefensiveError),
-	}
-
-	/// What cannot happen.
-	#[derive(
-		Clone,
-		Copy,
-		Debug,
-		PartialEq,
-		Eq,
-		Encode,
-		Decode,
-		DecodeWithMemTracking,
-		TypeInfo,
-		PalletError,
-	)]
-	pub enum DefensiveError {
-		/// A lease without open jobs has a reserved part.
-		#[codec(index = 0)]
-		EscrowReserved,
 	}
 
 	#[pallet::hooks]
@@ -627,9 +611,9 @@ pub mod pallet {
 		///
 		/// ## Details
 		///
-		/// Holds `escrow` of the caller. The lease has the offer's terms of this block for its whole
-		/// life, takes jobs up to and including block now + `duration_blocks`, and binds the provider
-		/// until it ends.
+		/// Holds `escrow` of the caller. The lease has the offer's terms of this block for its
+		/// whole life, takes jobs up to and including block now + `duration_blocks`, and binds the
+		/// provider until it ends.
 		///
 		/// ## Parameters
 		///
@@ -711,8 +695,8 @@ pub mod pallet {
 		///
 		/// ## Details
 		///
-		/// Without open jobs the lease ends and its escrow goes back to the tenant. Otherwise it takes
-		/// no further job, and ends in the same way with its last open one.
+		/// Without open jobs the lease ends and its escrow goes back to the tenant. Otherwise it
+		/// takes no further job, and ends in the same way with its last open one.
 		///
 		/// ## Parameters
 		///

@@ -3,7 +3,7 @@
 use crate::{ledger::Escrow, Config};
 use assay_primitives::{CloseReason, ModelId};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
-use frame_support::traits::fungible;
+use frame_support::{traits::fungible, PalletError};
 use frame_system::pallet_prelude::BlockNumberFor;
 use scale_info::TypeInfo;
 use sp_runtime::{
@@ -69,8 +69,8 @@ pub type OfferTermsOf<T> = OfferTerms<BalanceOf<T>>;
 	MaxEncodedLen,
 )]
 pub enum LeaseState {
-	/// Takes jobs until its last block. `close_lease` and `expire_lease` lead to `Closing` where jobs
-	/// are open, and end the lease where none are.
+	/// Takes jobs until its last block. `close_lease` and `expire_lease` lead to `Closing` where
+	/// jobs are open, and end the lease where none are.
 	#[codec(index = 0)]
 	Open,
 	/// Takes no job. The end of its last open job ends the lease.
@@ -212,6 +212,16 @@ pub struct ProviderCounts {
 	pub offers: u32,
 	/// Leases that have not ended.
 	pub leases: u32,
+}
+
+/// What cannot happen.
+#[derive(
+	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, PalletError,
+)]
+pub enum DefensiveError {
+	/// A lease without open jobs has a reserved part.
+	#[codec(index = 0)]
+	EscrowReserved,
 }
 
 /// A lease, as wallets and tools see it.

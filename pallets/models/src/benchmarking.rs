@@ -152,7 +152,8 @@ mod benchmarks {
 	#[benchmark]
 	fn retire() -> Result<(), BenchmarkError> {
 		let (owner, first, digest) = registered::<T>(46_000)?;
-		// The last model of a program that another account has stored: two depositors are paid back.
+		// The last model of a program that another account has stored: two depositors are paid
+		// back.
 		let other: T::AccountId = account("other owner", 0, 0);
 		fund::<T>(&other);
 		let id = NextModelId::<T>::get();

@@ -40,8 +40,8 @@ impl<T: Config> assay_primitives::Models<T::AccountId, BalanceOf<T>> for Pallet<
 			if removed.is_ok() {
 				return;
 			}
-			// A release to an account that has funds on hold cannot fail. If it does, the model stays
-			// and `retire` may try again.
+			// A release to an account that has funds on hold cannot fail. If it does, the model
+			// stays and `retire` may try again.
 			defensive!("a retired model could not be removed");
 		}
 		Models::<T>::insert(id, model);

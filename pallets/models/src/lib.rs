@@ -10,12 +10,12 @@
 //!
 //! ## Overview
 //!
-//! Anyone may register a model. The chain keeps the model's program, a list of integer operators, and
-//! checks once that it is well formed; of the weights, which are far too large, it keeps the root
-//! digest alone. Both together decide every result bit by bit, so a model cannot change: another
-//! program or other weights are another model. What can change is its owner, and the royalty the owner
-//! asks for each unit of work. An owner who is done with a model retires it; jobs that run on it still
-//! end properly, and then it is forgotten and its deposit returned.
+//! Anyone may register a model. The chain keeps the model's program, a list of integer operators,
+//! and checks once that it is well formed; of the weights, which are far too large, it keeps the
+//! root digest alone. Both together decide every result bit by bit, so a model cannot change:
+//! another program or other weights are another model. What can change is its owner, and the
+//! royalty the owner asks for each unit of work. An owner who is done with a model retires it; jobs
+//! that run on it still end properly, and then it is forgotten and its deposit returned.
 //!
 //! ## Terminology
 //!
@@ -49,7 +49,8 @@
 //!
 //! ## Invariants
 //!
-//! - **INV-1**: what is held of each account is the sum of its deposits, for models and for programs.
+//! - **INV-1**: what is held of each account is the sum of its deposits, for models and for
+//!   programs.
 //! - **INV-2**: a program is stored exactly while a model uses it, and counts its models.
 //! - **INV-3**: stored bytes hash to their digest, are well formed, and have the cost form and the
 //!   length of their record.
@@ -58,18 +59,18 @@
 //!
 //! ## Example
 //!
-//! The tests in `src/tests/register.rs` and `src/tests/retire.rs` show two models of one program come
-//! and go, with what is held of whom at each step.
+//! The tests in `src/tests/register.rs` and `src/tests/retire.rs` show two models of one program
+//! come and go, with what is held of whom at each step.
 //!
 //! ## Low level / Design
 //!
 //! 1. *A job never reads a program.* It reads the cost form: some hundred bytes instead of up to 64
 //!    KiB.
-//! 2. *Validated once.* Bytes are validated before they are stored, and their hash is their name; so
-//!    whatever is stored is well formed for ever.
-//! 3. *One payer for the bytes.* The deposit of a program is that of its first registrant, also while
-//!    only models of others use it: whoever makes a program public carries it. It is a price for
-//!    storage, not a stake: it is never taken, and comes back with the last model.
+//! 2. *Validated once.* Bytes are validated before they are stored, and their hash is their name;
+//!    so whatever is stored is well formed for ever.
+//! 3. *One payer for the bytes.* The deposit of a program is that of its first registrant, also
+//!    while only models of others use it: whoever makes a program public carries it. It is a price
+//!    for storage, not a stake: it is never taken, and comes back with the last model.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
@@ -332,8 +333,8 @@ pub mod pallet {
 		/// ## Details
 		///
 		/// The program is validated and stored, unless a model uses the same one already; then its
-		/// bytes are not stored again and cost no deposit. Holds [`Config::ModelDeposit`], and for a
-		/// program that is stored [`Config::ProgramDepositBase`] and
+		/// bytes are not stored again and cost no deposit. Holds [`Config::ModelDeposit`], and for
+		/// a program that is stored [`Config::ProgramDepositBase`] and
 		/// [`Config::ProgramDepositPerByte`] for each byte, until no model uses it.
 		///
 		/// ## Parameters
@@ -443,8 +444,8 @@ pub mod pallet {
 		///
 		/// ## Details
 		///
-		/// The new owner sets its terms, earns its royalty and may retire it. Deposits stay those of
-		/// the accounts that paid them, and return to these when the new owner retires it.
+		/// The new owner sets its terms, earns its royalty and may retire it. Deposits stay those
+		/// of the accounts that paid them, and return to these when the new owner retires it.
 		///
 		/// ## Parameters
 		///

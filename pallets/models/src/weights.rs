@@ -1,5 +1,6 @@
 //! Weights for tests and for runtimes that have none of their own. Structured by hand: reads and
-//! writes are counted, times are rounded up. A runtime uses what was measured with its own database.
+//! writes are counted, times are rounded up. A runtime uses what was measured with its own
+//! database.
 
 use core::marker::PhantomData;
 use frame_support::{

@@ -39,10 +39,14 @@ fn op() -> impl Strategy<Value = Op> {
 	let duration = || 0u32..60;
 	prop_oneof![
 		2 => (provider(), 0u32..3, price(), 0u64..40, duration()).prop_map(
-			|(who, model, price, rate, duration)| Op::CreateOffer { who, model, price, rate, duration }
+			|(who, model, price, rate, duration)| {
+				Op::CreateOffer { who, model, price, rate, duration }
+			}
 		),
 		1 => (account(), 0u64..6, price(), 0u64..40, duration()).prop_map(
-			|(who, offer, price, rate, duration)| Op::UpdateOffer { who, offer, price, rate, duration }
+			|(who, offer, price, rate, duration)| {
+				Op::UpdateOffer { who, offer, price, rate, duration }
+			}
 		),
 		1 => (account(), 0u64..6).prop_map(|(who, offer)| Op::CloseOffer { who, offer }),
 		4 => (account(), 0u64..6, 0u128..3_000, duration(), 4u128..20).prop_map(

@@ -93,7 +93,8 @@ fn boundary_of_the_escrow() {
 				min_escrow,
 			)
 		};
-		// The chain's minimum counts where the offer's is lower, and the offer's where it is higher.
+		// The chain's minimum counts where the offer's is lower, and the offer's where it is
+		// higher.
 		assert_ok!(create(0));
 		assert_noop!(open(MIN_ESCROW - 1, DURATION, PRICE), Error::<Test>::EscrowTooLow);
 		assert_ok!(open(MIN_ESCROW, DURATION, PRICE));

@@ -111,7 +111,9 @@ proptest! {
 	}
 
 	#[test]
-	fn random_bytes_never_panic_and_leave_nothing(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+	fn random_bytes_never_panic_and_leave_nothing(
+		bytes in proptest::collection::vec(any::<u8>(), 0..400),
+	) {
 		new_test_ext().execute_with(|| {
 			let bytes = [&1u32.to_le_bytes()[..], &bytes].concat();
 			assert_storage_noop!(assert!(
