@@ -6,7 +6,7 @@
 //! rows, `Q = 2^(bits-1) - 1` and
 //!
 //! ```text
-//! factor(A) = rd(max(1, A) * 2^(bits-1), Q)          (the scale A / Q with bits-1 more fraction bits)
+//! factor(A) = rd(max(1, A) * 2^(bits-1), Q)      (A / Q, with bits-1 more fraction bits)
 //! ```
 //!
 //! All sums and products below are exact in int64 for any operand; nothing wraps.
@@ -282,7 +282,7 @@ pub enum Operator {
 	///
 	/// ```text
 	/// u = clamp(x + (n / 2) * 2^shift, 0, n * 2^shift);  i = u >> shift;  r = u - i * 2^shift
-	/// y = sat(base(x) + table[i] + rs((table[i+1] - table[i]) * r, shift))      (no last term if i = n)
+	/// y = sat(base(x) + table[i] + rs((table[i+1] - table[i]) * r, shift))  (no last term if i = n)
 	/// ```
 	///
 	/// `base` is 0, or `max(0, x)` for functions that follow it far from 0: for gelu the table

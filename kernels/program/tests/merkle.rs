@@ -120,7 +120,10 @@ fn data_statements() {
 proptest! {
 	/// A blob's digest does not depend on the pieces it comes in.
 	#[test]
-	fn pieces_do_not_matter(length in 0usize..20_000, cuts in prop::collection::vec(0usize..20_000, 0..6)) {
+	fn pieces_do_not_matter(
+		length in 0usize..20_000,
+		cuts in prop::collection::vec(0usize..20_000, 0..6),
+	) {
 		let bytes = content(length);
 		let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(length)).collect();
 		cuts.sort_unstable();
