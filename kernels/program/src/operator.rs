@@ -282,7 +282,7 @@ pub enum Operator {
 	///
 	/// ```text
 	/// u = clamp(x + (n / 2) * 2^shift, 0, n * 2^shift);  i = u >> shift;  r = u - i * 2^shift
-	/// y = sat(base(x) + table[i] + rs((table[i+1] - table[i]) * r, shift))  (no last term if i = n)
+	/// y = sat(base(x) + table[i] + rs((table[i+1] - table[i]) * r, shift))   (no rs if i = n)
 	/// ```
 	///
 	/// `base` is 0, or `max(0, x)` for functions that follow it far from 0: for gelu the table
