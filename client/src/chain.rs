@@ -8,6 +8,7 @@ use crate::{
 	error::{mismatch, Error, Kind, Result},
 };
 use assay_program::Hash;
+use codec::{Decode, Encode};
 use std::{
 	collections::{HashSet, VecDeque},
 	sync::Arc,
@@ -19,12 +20,18 @@ use subxt::{
 	config::{DefaultExtrinsicParamsBuilder, RpcConfigFor},
 	dynamic::{self, Value},
 	error::{DispatchError, TransactionEventsError},
-	ext::scale_value::Composite,
+	ext::scale_value::{scale, Composite},
 	rpcs::{client::RpcSubscription, methods::legacy::LegacyRpcMethods, rpc_params, RpcClient},
 	tx::TransactionStatus,
 	utils::{AccountId32, H256},
 	OnlineClient, PolkadotConfig,
 };
+
+/// What executing a view function answers: bytes, or the number of the reason for none.
+type ViewAnswer = std::result::Result<Vec<u8>, u8>;
+
+/// Length of a view function's id.
+const VIEW_ID_BYTES: usize = 32;
 
 type At = ClientAtBlock<PolkadotConfig, OnlineClientAtBlockImpl<PolkadotConfig>>;
 type Header = <PolkadotConfig as subxt::Config>::Header;
@@ -186,17 +193,39 @@ impl Chain {
 		at.runtime_apis()
 			.call(call)
 			.await
-			.map_err(|e| Error::new(Kind::Refused, format!("{name}::{method}: {e}")))
+			.map_err(|e| Error::new(Kind::Refused, first_line(&format!("{name}::{method}: {e}"))))
 	}
 
 	/// Answer of a pallet's view function at the best block.
+	// The call is packed here: the runtime API takes the arguments as one byte string and answers
+	// with a `Result` around another, while this version of subxt passes and reads them bare.
 	pub async fn view(&self, pallet: &str, function: &str, arguments: Vec<Value>) -> Result<Value> {
-		let call = dynamic::view_function_call::<_, Value>(pallet, function, arguments);
+		let unfit = |why: &str| {
+			mismatch(format!("{pallet}.{function}: {why}"))
+				.next("the chain's runtime and this client do not fit; use a client of its version")
+		};
 		let at = self.best().await?;
-		at.view_functions()
-			.call(call)
-			.await
-			.map_err(|e| Error::new(Kind::Refused, format!("{pallet}.{function}: {e}")))
+		let views = at.view_functions();
+		let metadata = at.metadata();
+		let output = metadata
+			.pallet_by_name(pallet)
+			.and_then(|pallet| pallet.view_function_by_name(function))
+			.map(|function| function.output_ty())
+			.ok_or_else(|| unfit("the chain has no such view function"))?;
+		let call = dynamic::view_function_call::<_, Value>(pallet, function, arguments);
+		let bare = views.encode_args(call).map_err(|e| unfit(&e.to_string()))?;
+		let (id, arguments) =
+			bare.split_at_checked(VIEW_ID_BYTES).ok_or_else(|| unfit("the call has no id"))?;
+		let packed = [id, arguments.encode().as_slice()].concat();
+		let answer = views.call_raw(Some(&packed)).await.map_err(|e| {
+			Error::new(Kind::Refused, first_line(&format!("{pallet}.{function}: {e}")))
+		})?;
+		let answer = ViewAnswer::decode(&mut answer.as_slice())
+			.map_err(|e| unfit(&e.to_string()))?
+			.map_err(|reason| unfit(&format!("not executed, reason {reason}")))?;
+		let value = scale::decode_as_type(&mut answer.as_slice(), output, metadata.types())
+			.map_err(|e| unfit(&e.to_string()))?;
+		Ok(value.remove_context())
 	}
 
 	/// A storage entry at the best block, if there is one.
@@ -293,7 +322,8 @@ impl Chain {
 	}
 
 	fn broken(&self, error: &dyn std::fmt::Display) -> Error {
-		Error::new(Kind::Unreachable, format!("the node at {} failed: {error}", self.url))
+		let said = first_line(&error.to_string());
+		Error::new(Kind::Unreachable, format!("the node at {} failed: {said}", self.url))
 			.next("look at the node's log; is it still running?")
 	}
 }
@@ -457,11 +487,15 @@ impl Follower {
 	}
 }
 
+/// The first line of what a node said; a backtrace may follow it.
+fn first_line(text: &str) -> String {
+	text.lines().next().unwrap_or_default().to_string()
+}
+
 fn height(header: &Header) -> Result<u32> {
 	u32::try_from(header.number).map_err(|_| mismatch("a block number does not fit 32 bits"))
 }
 
 fn header_hash(header: &Header) -> H256 {
-	use codec::Encode;
 	H256(assay_program::merkle::blake2_256(&header.encode()))
 }
