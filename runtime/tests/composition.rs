@@ -14,9 +14,7 @@ use assay_runtime::{
 use codec::{Decode, Encode};
 use common::{begin_block, chain, FIRST_SLOT};
 use frame_support::{
-	dispatch::GetDispatchInfo,
-	traits::{Get, PalletsInfoAccess},
-	weights::constants::ParityDbWeight,
+	dispatch::GetDispatchInfo, traits::PalletsInfoAccess, weights::constants::ParityDbWeight,
 };
 use frame_system::offchain::CreateAuthorizedTransaction;
 use sp_keyring::Sr25519Keyring;

@@ -11,7 +11,7 @@ use assay_runtime::{
 };
 use codec::Encode;
 use common::{as_root, begin_block, block, chain, chain_of_four, end_block, epoch_start, signed};
-use frame_support::{assert_noop, assert_ok, BoundedVec};
+use frame_support::{assert_noop, assert_ok, traits::KeyOwnerProofSystem, BoundedVec};
 use pallet_session::historical::{HistoricalSessions, StoredRange};
 use sp_consensus_babe::{EquivocationProof, KEY_TYPE};
 use sp_core::H256;
@@ -169,7 +169,7 @@ fn report(proof: EquivocationProof<assay_runtime::Header>) -> UncheckedExtrinsic
 	UncheckedExtrinsic::new_bare(RuntimeCall::Babe(
 		pallet_babe::Call::report_equivocation_unsigned {
 			equivocation_proof: Box::new(proof),
-			key_owner_proof: Box::new(key_owner_proof),
+			key_owner_proof,
 		},
 	))
 }
