@@ -13,8 +13,8 @@
 //!
 //! ```
 //! match assay_cuda::probe() {
-//! 	Ok(gpu) => assert!(!gpu.devices.is_empty()),
-//! 	Err(reason) => assert!(!reason.to_string().is_empty()),
+//!     Ok(gpu) => assert!(!gpu.devices.is_empty()),
+//!     Err(reason) => assert!(!reason.to_string().is_empty()),
 //! }
 //! ```
 

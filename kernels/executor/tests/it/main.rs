@@ -1,4 +1,6 @@
 //! The executor over real HTTP, with real programs.
+// Clippy takes only `#[test]` functions for tests, not what they share.
+#![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod binary;
 mod blobs;
