@@ -3,7 +3,7 @@
 //! Chains that can be named on the command line. Their genesis comes from the runtime's presets: the
 //! node knows nothing of who owns what.
 
-use assay_runtime::{Block, SS58_PREFIX, WASM_BINARY};
+use assay_runtime::{OpaqueBlock as Block, SS58_PREFIX, WASM_BINARY};
 use sc_chain_spec::{ChainSpecExtension, ChainType, Properties};
 use serde::{Deserialize, Serialize};
 use sp_genesis_builder::{DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRESET};

@@ -2,7 +2,7 @@
 
 //! What each subcommand does.
 
-use assay_runtime::Block;
+use assay_runtime::OpaqueBlock as Block;
 use clap::builder::OsStr;
 use sc_cli::SubstrateCli;
 use sc_network::config::NetworkBackendType;

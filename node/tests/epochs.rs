@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use assay_node::{cli::Cli, service};
-use assay_runtime::{Block, EPOCH_DURATION_IN_SLOTS};
+use assay_runtime::{OpaqueBlock as Block, EPOCH_DURATION_IN_SLOTS};
 use futures::{
 	channel::{mpsc, oneshot},
 	SinkExt,
@@ -26,8 +26,9 @@ use sp_consensus_babe::{
 };
 use sp_inherents::{InherentData, InherentDataProvider};
 
-/// How far the clock runs from block to block. Every slot is Alice's, so none needs to be made.
-const SLOTS_PER_BLOCK: u64 = 60;
+/// How far the clock runs from block to block. Every slot is Alice's, so none needs to be made. A few
+/// blocks are enough: each waits a second for a transaction pool that nobody maintains here.
+const SLOTS_PER_BLOCK: u64 = 400;
 
 /// Reads the fake clock.
 fn read(clock: Arc<SlotTimestampProvider>) -> BabeCreateInherentDataProviders<Block> {

@@ -63,6 +63,8 @@ pub type Address = MultiAddress<AccountId, ()>;
 pub type Header = generic::Header<BlockNumber, BlakeTwo256>;
 /// A block.
 pub type Block = generic::Block<Header, UncheckedExtrinsic>;
+/// A block as nodes handle it: its transactions are bytes, which JSON shows as hex digits.
+pub type OpaqueBlock = generic::Block<Header, sp_runtime::OpaqueExtrinsic>;
 /// A block with its justification.
 pub type SignedBlock = generic::SignedBlock<Block>;
 /// A block's id.

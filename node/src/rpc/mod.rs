@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use assay_runtime::{Block, BlockNumber, Hash};
+use assay_runtime::{BlockNumber, Hash, OpaqueBlock as Block};
 use jsonrpsee::RpcModule;
 use sc_consensus_babe::BabeWorkerHandle;
 use sc_consensus_grandpa::{

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use assay_runtime::{Block, Hash};
+use assay_runtime::{Hash, OpaqueBlock as Block};
 use futures::FutureExt;
 use prometheus_endpoint::Registry;
 use sc_client_api::{Backend, HeaderBackend};

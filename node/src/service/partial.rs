@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use assay_runtime::{Block, RuntimeApi};
+use assay_runtime::{OpaqueBlock as Block, RuntimeApi};
 use sc_consensus_babe::{BabeLink, BabeWorkerHandle};
 use sc_consensus_grandpa::GrandpaPruningFilter;
 use sc_executor::WasmExecutor;
