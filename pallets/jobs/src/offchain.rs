@@ -76,13 +76,19 @@ impl Run {
 	/// Put a blob; the executor checks it and knows it by digest.
 	fn put_input(&self, digest: &[u8; 32], bytes: Vec<u8>) -> Result<Answer, RequestError> {
 		let path = format!("/v1/blobs/input/{}", hex(digest));
-		self.ask(Method::Other("PUT"), &path, bytes)
+		self.ask(Method::Put, &path, bytes)
 	}
 
 	/// Hand a job over, or ask where it stands: the same request, since it is idempotent.
 	fn put_job(&self, job: &JobRequest, digest: &JobDigest) -> Result<Answer, RequestError> {
+		let path = format!("/v1/jobs/{}", hex(digest.as_ref()));
+		self.ask(Method::Put, &path, job.encode())
+	}
+
+	/// Wait a little for a job that was handed over.
+	fn await_job(&self, digest: &JobDigest) -> Result<Answer, RequestError> {
 		let path = format!("/v1/jobs/{}?wait_ms={JOB_WAIT_MILLIS}", hex(digest.as_ref()));
-		self.ask(Method::Other("PUT"), &path, job.encode())
+		self.ask(Method::Get, &path, Vec::new())
 	}
 }
 
@@ -137,12 +143,19 @@ impl<T: Config> Pallet<T> {
 		let duties = Self::duties_of(provider);
 		let start = (run.block as usize).checked_rem(duties.len().max(1)).unwrap_or(0);
 		let start = if duties.len() > DUTIES_PER_RUN { start } else { 0 };
+		let mut computing = Vec::new();
 		for slot_id in duties.iter().cycle().skip(start).take(duties.len().min(DUTIES_PER_RUN)) {
 			if run.is_over() {
 				log::debug!(target: TARGET, "the run's time is over: the rest follows next block");
-				return;
+				break;
 			}
-			Self::serve_slot(run, *slot_id);
+			if Self::serve_slot(run, *slot_id) {
+				computing.push(*slot_id);
+			}
+		}
+		// All work is handed over before any is waited for: the executor's queue is never idle.
+		for slot_id in computing {
+			Self::await_slot(run, slot_id);
 		}
 	}
 
@@ -150,7 +163,7 @@ impl<T: Config> Pallet<T> {
 	fn tell_tenants(run: &Run, provider: &AccountId) {
 		let tenants = T::Leases::tenants_of(provider).into_iter().map(Into::into).collect();
 		let body = Tenants { genesis: run.genesis.0, block: run.block, tenants }.encode();
-		match run.ask(Method::Other("PUT"), "/v1/tenants", body) {
+		match run.ask(Method::Put, "/v1/tenants", body) {
 			Ok(answer) if answer.is_success() => (),
 			Ok(answer) => log::warn!(
 				target: TARGET,
@@ -165,16 +178,30 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	fn serve_slot(run: &Run, slot_id: SlotId) {
-		let Some(slot) = Slots::<T>::get(slot_id) else { return };
-		let Some(job) = Jobs::<T>::get(slot.job) else { return };
+	/// Do what a slot needs. Whether the executor computes its job now.
+	fn serve_slot(run: &Run, slot_id: SlotId) -> bool {
+		let Some(slot) = Slots::<T>::get(slot_id) else { return false };
+		let Some(job) = Jobs::<T>::get(slot.job) else { return false };
 		if Self::settle_or_lapse(run, slot_id, &slot) {
-			return;
+			return false;
 		}
 		match Self::work_of(run, &slot, &job) {
-			Work::Wait => (),
+			Work::Wait => false,
 			Work::Compute => Self::compute(run, slot_id, &slot, &job),
-			Work::Reveal(anchor) => Self::reveal_slot(run, slot_id, &slot, &job, anchor),
+			Work::Reveal(anchor) => {
+				Self::reveal_slot(run, slot_id, &slot, &job, anchor);
+				false
+			},
+		}
+	}
+
+	/// Wait for a job that was handed over in this run; accept it when its deadline nears.
+	fn await_slot(run: &Run, slot_id: SlotId) {
+		let Some(slot) = Slots::<T>::get(slot_id) else { return };
+		let answer = if run.is_over() { None } else { run.await_job(&slot.job).ok() };
+		match answer.and_then(Self::read_state) {
+			Some(JobState::Done { claim }) => Self::commit_slot(run, slot_id, &slot, claim),
+			_ => Self::accept_late(run, slot_id, &slot),
 		}
 	}
 
@@ -223,7 +250,8 @@ impl<T: Config> Pallet<T> {
 		Some(Anchor { number: closed_at, hash: hash_of(closed_at)? })
 	}
 
-	fn compute(run: &Run, slot_id: SlotId, slot: &Slot<AccountId>, job: &Job<AccountId>) {
+	/// Hand a job over and commit to its result if that is there. Whether it is computed now.
+	fn compute(run: &Run, slot_id: SlotId, slot: &Slot<AccountId>, job: &Job<AccountId>) -> bool {
 		if matches!(slot.state, SlotState::Assigned { accepted: false, .. })
 			&& T::Stake::free(&slot.party) < job.pledge
 		{
@@ -233,11 +261,11 @@ impl<T: Config> Pallet<T> {
 				slot_id.0,
 				job.pledge,
 			);
-			return;
+			return false;
 		}
 		match Self::state_at_executor(run, &slot.job, job) {
+			Some(JobState::Queued | JobState::Running) => return true,
 			Some(JobState::Done { claim }) => Self::commit_slot(run, slot_id, slot, claim),
-			Some(JobState::Queued | JobState::Running) => Self::accept_late(run, slot_id, slot),
 			Some(JobState::Failed { code }) => log::error!(
 				target: TARGET,
 				"the executor failed job {:?} with code {code}: the slot will lapse",
@@ -245,6 +273,7 @@ impl<T: Config> Pallet<T> {
 			),
 			None => (),
 		}
+		false
 	}
 
 	/// Where the executor stands with a job, which it is given if it does not have it.
@@ -262,9 +291,7 @@ impl<T: Config> Pallet<T> {
 			}
 		}
 		match answer {
-			Ok(answer) if answer.is_success() => JobState::decode(&mut &answer.body[..])
-				.inspect_err(|_| log::error!(target: TARGET, "the executor's answer is unreadable"))
-				.ok(),
+			Ok(answer) if answer.is_success() => Self::read_state(answer),
 			Ok(answer) => {
 				log::warn!(
 					target: TARGET,
@@ -280,6 +307,15 @@ impl<T: Config> Pallet<T> {
 				None
 			},
 		}
+	}
+
+	fn read_state(answer: Answer) -> Option<JobState> {
+		if !answer.is_success() {
+			return None;
+		}
+		JobState::decode(&mut &answer.body[..])
+			.inspect_err(|_| log::error!(target: TARGET, "the executor's answer is unreadable"))
+			.ok()
 	}
 
 	fn request_of(run: &Run, job: &Job<AccountId>) -> JobRequest {

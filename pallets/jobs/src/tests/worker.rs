@@ -87,8 +87,24 @@ fn expect_job(state: &Offchain, job: &assay_primitives::JobDigest, answer: JobSt
 	};
 	assert_eq!(&assay_primitives::JobDigest::from(request.digest()), job);
 	let hex: String = job.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-	let path = format!("/v1/jobs/{hex}?wait_ms=400");
+	let path = format!("/v1/jobs/{hex}");
 	expect(state, "PUT", path, request.encode(), answer.encode());
+}
+
+/// The worker waits for a job that it has handed over.
+fn expect_wait(state: &Offchain, job: &assay_primitives::JobDigest, answer: JobState) {
+	let hex: String = job.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+	state.write().expect_request(PendingRequest {
+		method: "GET".into(),
+		uri: format!("http://127.0.0.1:1/v1/jobs/{hex}?wait_ms=400"),
+		headers: vec![
+			("authorization".into(), "Bearer secret".into()),
+			("accept".into(), "application/octet-stream".into()),
+		],
+		response: Some(answer.encode()),
+		sent: true,
+		..Default::default()
+	});
 }
 
 /// Take what is in the pool, check it as the pool would, dispatch it.
@@ -202,17 +218,42 @@ fn a_wrong_digest_after_the_commitment_is_not_revealed() {
 }
 
 #[test]
+fn hands_all_jobs_over_before_it_waits_for_one() {
+	with_worker(|state, pool| {
+		settings();
+		let jobs = [submit(0).0, submit(1).0];
+		let mut slots: Vec<_> = Jobs::duties_of(&provider());
+		slots.sort();
+		let in_order: Vec<_> = Jobs::duties_of(&provider())
+			.into_iter()
+			.map(|slot| jobs[slots.iter().position(|other| *other == slot).unwrap()])
+			.collect();
+		expect_tenants(&state);
+		for job in &in_order {
+			expect_job(&state, job, JobState::Queued);
+		}
+		for job in &in_order {
+			expect_wait(&state, job, JobState::Done { claim: true_claim() });
+		}
+		run();
+		assert_eq!(drain(&pool), 2);
+	});
+}
+
+#[test]
 fn accepts_ahead_when_the_result_takes_long() {
 	with_worker(|state, pool| {
 		settings();
 		let (job, slot) = submit(0);
 		expect_tenants(&state);
 		expect_job(&state, &job, JobState::Running);
+		expect_wait(&state, &job, JobState::Running);
 		run();
 		assert_eq!(drain(&pool), 0, "there is time yet");
 		roll_to(7);
 		expect_tenants(&state);
 		expect_job(&state, &job, JobState::Queued);
+		expect_wait(&state, &job, JobState::Running);
 		run();
 		assert_eq!(drain(&pool), 1);
 		assert!(matches!(
