@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH Classpath-exception-2.0
 
-//! Chains that can be named on the command line. Their genesis comes from the runtime's presets: the
-//! node knows nothing of who owns what.
+//! Chains that can be named on the command line. Their genesis comes from the runtime's presets:
+//! the node knows nothing of who owns what.
 
 use assay_runtime::{OpaqueBlock as Block, SS58_PREFIX, WASM_BINARY};
 use sc_chain_spec::{ChainSpecExtension, ChainType, Properties};

@@ -2,9 +2,9 @@
 
 //! # The Assay node
 //!
-//! Runs the chain (BABE makes blocks, GRANDPA finalises them) and, beside it, what a provider needs:
-//! off-chain workers on every node, the settings they read, and an executor inside the process where
-//! that is wanted.
+//! Runs the chain (BABE makes blocks, GRANDPA finalises them) and, beside it, what a provider
+//! needs: off-chain workers on every node, the settings they read, and an executor inside the
+//! process where that is wanted.
 //!
 //! | module | what |
 //! |---|---|

@@ -158,7 +158,7 @@ pub fn new_worker_key(keystore: &KeystorePtr) -> Result<sr25519::Public, sp_keys
 	keystore.sr25519_generate_new(WORKER_KEY_TYPE, None)
 }
 
-/// Prove that this node holds a worker key, for `owner` and no one else, on this chain and no other.
+/// Prove that this node holds a worker key: for `owner` and no one else, on this chain alone.
 pub fn prove_worker_key(
 	keystore: &KeystorePtr,
 	key: &sr25519::Public,

@@ -26,8 +26,8 @@ use sp_consensus_babe::{
 };
 use sp_inherents::{InherentData, InherentDataProvider};
 
-/// How far the clock runs from block to block. Every slot is Alice's, so none needs to be made. A few
-/// blocks are enough: each waits a second for a transaction pool that nobody maintains here.
+/// How far the clock runs from block to block. Every slot is Alice's, so none needs to be made. A
+/// few blocks are enough: each waits a second for a transaction pool that nobody maintains here.
 const SLOTS_PER_BLOCK: u64 = 400;
 
 /// Reads the fake clock.

@@ -48,8 +48,8 @@ struct Seen {
 	hash: Hash,
 }
 
-/// Every state of a job that differs from the one before on the same chain, starting with the present
-/// one. Ends when the job is over on the finalised chain.
+/// Every state of a job that differs from the one before on the same chain, starting with the
+/// present one. Ends when the job is over on the finalised chain.
 pub fn updates(client: Arc<FullClient>, digest: JobDigest) -> impl Stream<Item = JobUpdate> {
 	// Listen first, then ask for the present: nothing falls between.
 	let best =

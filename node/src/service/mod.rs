@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later WITH Classpath-exception-2.0
 
-//! Puts the node together: first what works without a network ([`partial`]), then network, off-chain
-//! workers, JSON-RPC, block production and finality.
+//! Puts the node together: first what works without a network ([`partial`]), then network,
+//! off-chain workers, JSON-RPC, block production and finality.
 
 use std::{sync::Arc, time::Duration};
 

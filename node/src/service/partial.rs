@@ -31,12 +31,14 @@ pub type FullSelectChain = sc_consensus::LongestChain<FullBackend, Block>;
 pub type FullPool = sc_transaction_pool::TransactionPoolHandle<Block, FullClient>;
 type GrandpaBlockImport =
 	sc_consensus_grandpa::GrandpaBlockImport<FullBackend, Block, FullClient, FullSelectChain>;
+/// Tells slot and time to authors and importers.
+pub type Clock = BabeCreateInherentDataProviders<Block>;
 /// Checks and imports blocks: BABE first, then GRANDPA.
 pub type FullBlockImport = sc_consensus_babe::BabeBlockImport<
 	Block,
 	FullClient,
 	GrandpaBlockImport,
-	BabeCreateInherentDataProviders<Block>,
+	Clock,
 	FullSelectChain,
 >;
 
@@ -72,7 +74,7 @@ pub type Partial = PartialComponents<
 >;
 
 /// The clock of a real node.
-pub fn system_clock(slot_duration: SlotDuration) -> BabeCreateInherentDataProviders<Block> {
+pub fn system_clock(slot_duration: SlotDuration) -> Clock {
 	Arc::new(move |_, ()| async move {
 		let timestamp = sp_timestamp::InherentDataProvider::from_system_time();
 		let slot = SlotInherent::from_timestamp_and_slot_duration(*timestamp, slot_duration);
@@ -91,7 +93,7 @@ pub fn new_partial(config: &Configuration) -> Result<Partial, ServiceError> {
 /// As [`new_partial`], with another clock: tests let time run faster than it does.
 pub fn new_partial_with_clock(
 	config: &Configuration,
-	clock: impl FnOnce(&Arc<FullClient>) -> Result<BabeCreateInherentDataProviders<Block>, ServiceError>,
+	clock: impl FnOnce(&Arc<FullClient>) -> Result<Clock, ServiceError>,
 ) -> Result<Partial, ServiceError> {
 	let telemetry = start_telemetry(config)?;
 	let executor = sc_service::new_wasm_executor(&config.executor);
