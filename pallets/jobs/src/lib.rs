@@ -79,6 +79,11 @@ mod offchain;
 pub mod types;
 pub mod weights;
 
+#[cfg(test)]
+mod mock;
+#[cfg(test)]
+mod tests;
+
 pub use assay_program::Claim;
 pub use pallet::*;
 pub use types::{Assurance, Clock, InlineInput, Job, JobInput, Phase, Receipt, Slot, Timing};

@@ -13,13 +13,14 @@ use frame_support::{
 	assert_ok, derive_impl, parameter_types,
 	traits::{
 		fungible::{Balanced, HoldConsideration},
-		ConstU128, ConstU32, ConstU64, Contains, Hooks, LinearStoragePrice, OnUnbalanced,
+		Authorize, ConstU128, ConstU32, ConstU64, Contains, LinearStoragePrice, OnFinalize,
+		OnInitialize, OnUnbalanced,
 	},
 };
 use frame_system::{EnsureRoot, RawOrigin};
 use sp_core::{Pair, H256};
 use sp_runtime::{
-	traits::{Authorize, IdentityLookup},
+	traits::IdentityLookup,
 	transaction_validity::{TransactionSource, TransactionValidityError},
 	BuildStorage, DispatchResult, Permill,
 };
@@ -102,6 +103,7 @@ parameter_types! {
 }
 
 /// Slashed funds go to the treasury.
+#[derive(Debug)]
 pub struct SlashToTreasury;
 impl OnUnbalanced<pallet_stake::CreditOf<Test, pallet_stake::Instance1>> for SlashToTreasury {
 	fn on_nonzero_unbalanced(amount: pallet_stake::CreditOf<Test, pallet_stake::Instance1>) {
@@ -121,6 +123,7 @@ impl pallet_stake::Config<pallet_stake::Instance1> for Test {
 }
 
 /// Blocks of a duty period, from this pallet's timing as in the real runtime.
+#[derive(Debug)]
 pub struct DutyPeriod;
 impl sp_core::Get<u32> for DutyPeriod {
 	fn get() -> u32 {
@@ -145,6 +148,7 @@ impl pallet_providers::Config for Test {
 }
 
 /// Only the draft semantics exist.
+#[derive(Debug)]
 pub struct Draft;
 impl Contains<u32> for Draft {
 	fn contains(semantics: &u32) -> bool {
@@ -326,8 +330,7 @@ pub(crate) fn roll_by(blocks: BlockNumber) {
 /// Keep the provider alive, as its worker would.
 pub(crate) fn beat() {
 	let period = System::block_number() / TIMING.duty_period;
-	let statement =
-		assay_primitives::heartbeat_statement(&Jobs::genesis(), &provider(), period);
+	let statement = assay_primitives::heartbeat_statement(&Jobs::genesis(), &provider(), period);
 	let signature = worker().sign(&statement).into();
 	let call = pallet_providers::Call::heartbeat { owner: provider(), period, signature };
 	let _ = dispatch_authorized(call.into());
@@ -364,13 +367,7 @@ fn set_up_market() {
 		100_000,
 		UNIT,
 	));
-	assert_ok!(Leases::open_lease(
-		signed(tenant()),
-		OfferId(0),
-		ESCROW,
-		100_000,
-		PRICE_PER_UNIT
-	));
+	assert_ok!(Leases::open_lease(signed(tenant()), OfferId(0), ESCROW, 100_000, PRICE_PER_UNIT));
 }
 
 pub(crate) fn signed(who: AccountId) -> RuntimeOrigin {
@@ -505,4 +502,9 @@ pub(crate) fn events() -> Vec<crate::Event<Test>> {
 /// Bytes of an encoded receipt, for the receipts root.
 pub(crate) fn leaf_of(receipt: &crate::Receipt<AccountId>) -> [u8; 32] {
 	assay_program::merkle::leaf(&receipt.encode())
+}
+
+/// The tenant's lease, as jobs see it.
+pub(crate) fn lease() -> assay_primitives::LeaseInfo<AccountId, Balance> {
+	<Leases as assay_primitives::Leases<_, _>>::open_lease(LeaseId(0)).unwrap()
 }

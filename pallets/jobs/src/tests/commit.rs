@@ -120,11 +120,7 @@ fn fails_when_the_bond_went_elsewhere() {
 	build_and_execute(|| {
 		let (_, slot) = submit(0);
 		assert_ok!(ProviderStake::unbond(signed(provider()), BOND));
-		assert_refused(
-			accept_call(slot, &worker()),
-			custom(Error::BondTooLow),
-			Error::BondTooLow,
-		);
+		assert_refused(accept_call(slot, &worker()), custom(Error::BondTooLow), Error::BondTooLow);
 	});
 }
 

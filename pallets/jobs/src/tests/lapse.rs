@@ -3,7 +3,7 @@ use assay_primitives::Balance;
 
 /// Submit, and what the lease, the bond and the treasury have before.
 fn before() -> (assay_primitives::JobDigest, SlotId, Balance, Balance, Balance) {
-	let free = Leases::open_lease(LeaseId(0)).unwrap().free;
+	let free = lease().free;
 	let (job, slot) = submit(0);
 	(job, slot, free, ProviderStake::bonded(&provider()), Balances::free_balance(Treasury::get()))
 }
@@ -25,7 +25,7 @@ fn without_acceptance_costs_nothing_and_refunds() {
 				Event::JobExpired { job, reason, refund: price },
 			]
 		);
-		assert_eq!(Leases::open_lease(LeaseId(0)).unwrap().free, free);
+		assert_eq!(lease().free, free);
 		assert_eq!(ProviderStake::bonded(&provider()), bond);
 		assert_eq!(Balances::free_balance(Treasury::get()), treasury);
 		assert!(crate::Jobs::<Test>::iter().next().is_none());
@@ -48,7 +48,7 @@ fn without_commitment_costs_a_fifth() {
 		assert_eq!(ProviderStake::bonded(&provider()), bond - penalty);
 		assert_eq!(ProviderStake::free(&provider()), bond - penalty);
 		assert_eq!(Balances::free_balance(Treasury::get()), treasury + penalty);
-		assert_eq!(Leases::open_lease(LeaseId(0)).unwrap().free, free);
+		assert_eq!(lease().free, free);
 	});
 }
 
@@ -65,7 +65,7 @@ fn without_reveal_costs_a_fifth_after_the_grace() {
 		let penalty = job.pledge / 5;
 		assert_eq!(ProviderStake::bonded(&provider()), bond - penalty);
 		assert_eq!(Balances::free_balance(Treasury::get()), treasury + penalty);
-		assert_eq!(Leases::open_lease(LeaseId(0)).unwrap().free, free);
+		assert_eq!(lease().free, free);
 	});
 }
 

@@ -9,7 +9,10 @@ mod settle;
 mod submit_job;
 mod worker;
 
-use crate::{mock::*, *};
+use crate::{
+	mock::*, types, Assurance, Call, Claim, Error, Event, JobInput, Phase, RECEIPTS_ENGINE_ID,
+	RECEIPTS_VERSION,
+};
 use assay_primitives::{Anchor, LapseReason, LeaseId, Leases as _, SlotId, Stake};
 use frame_support::{assert_noop, assert_ok};
 use sp_core::H256;

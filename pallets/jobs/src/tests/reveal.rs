@@ -19,7 +19,13 @@ fn opens_the_window() {
 			]
 		);
 		assert_refused(
-			reveal_call(slot, true_claim(), SALT, Anchor { number: 1, hash: hash_of(1) }, &worker()),
+			reveal_call(
+				slot,
+				true_claim(),
+				SALT,
+				Anchor { number: 1, hash: hash_of(1) },
+				&worker(),
+			),
 			InvalidTransaction::Stale,
 			Error::AlreadyRevealed,
 		);

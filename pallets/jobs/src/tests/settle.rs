@@ -1,6 +1,7 @@
 use super::*;
 use assay_primitives::JobDigest;
 use codec::{Decode, Encode};
+use frame_support::traits::fungible::Inspect;
 
 /// A job whose window has just passed.
 fn due(nonce: u64) -> (JobDigest, SlotId) {
@@ -34,15 +35,13 @@ fn pays_everyone_to_the_last_unit() {
 		assert_eq!(Balances::total_balance(&tenant()), escrow - price - NONCE_FEE);
 		assert_eq!(Balances::total_balance(&owner()), royalty + royalty_due);
 		assert_eq!(Balances::total_balance(&Treasury::get()), fee + fee_due);
-		assert_eq!(
-			Balances::total_balance(&provider()),
-			earned + price - royalty_due - fee_due
-		);
+		assert_eq!(Balances::total_balance(&provider()), earned + price - royalty_due - fee_due);
 		assert_eq!(ProviderStake::free(&provider()), BOND);
 		assert!(crate::Slots::<Test>::get(slot).is_none());
 		assert!(Jobs::duties_of(&provider()).is_empty());
 
-		let Some(Event::JobSettled { job: settled, leaf_index: 0, receipt }) = events().pop() else {
+		let Some(Event::JobSettled { job: settled, leaf_index: 0, receipt }) = events().pop()
+		else {
 			panic!("no receipt")
 		};
 		assert_eq!(settled, digest);
@@ -118,7 +117,6 @@ fn receipts_root_is_in_the_header() {
 		assert_eq!(leaves.iter().map(|(index, _)| *index).collect::<Vec<_>>(), vec![0, 1]);
 		let expected = assay_program::merkle::root(leaves.iter().map(|(_, r)| leaf_of(r)));
 
-		frame_support::traits::Hooks::on_finalize(&mut (), System::block_number());
 		Jobs::seal_receipts();
 		let digest = System::digest();
 		let sealed: Vec<_> = digest

@@ -6,7 +6,7 @@ use assay_program::wire::JobRequest;
 #[test]
 fn assigns_a_slot_and_reserves_the_price() {
 	build_and_execute(|| {
-		let free = Leases::open_lease(LeaseId(0)).unwrap().free;
+		let free = lease().free;
 		let balance = Balances::free_balance(tenant());
 		let (digest, slot) = submit(7);
 
@@ -19,7 +19,7 @@ fn assigns_a_slot_and_reserves_the_price() {
 		assert_eq!(job.units_max, units);
 		assert_eq!(job.price_max, PRICE_PER_UNIT * u128::from(units));
 		assert_eq!(job.pledge, 2 * job.price_max);
-		assert_eq!(Leases::open_lease(LeaseId(0)).unwrap().free, free - job.price_max);
+		assert_eq!(lease().free, free - job.price_max);
 		assert_eq!(Balances::free_balance(tenant()), balance - NONCE_FEE);
 		assert_eq!(
 			crate::Slots::<Test>::get(slot).unwrap().state,
@@ -170,9 +170,8 @@ fn fails_when_the_bond_does_not_cover_it() {
 fn fails_when_the_provider_drains_or_is_silent() {
 	build_and_execute(|| {
 		assert_ok!(Providers::drain(signed(provider())));
-		let attempt = || {
-			Jobs::submit_job(signed(tenant()), LeaseId(0), 0, inline_input(), parameters(), 0)
-		};
+		let attempt =
+			|| Jobs::submit_job(signed(tenant()), LeaseId(0), 0, inline_input(), parameters(), 0);
 		assert_noop!(attempt(), Error::<Test>::ProviderUnavailable);
 		assert_ok!(Providers::resume(signed(provider())));
 		roll_by(3 * TIMING.duty_period);
@@ -198,7 +197,7 @@ fn fails_when_all_slots_are_open() {
 #[test]
 fn fails_when_the_escrow_is_spent() {
 	build_and_execute(|| {
-		let lease = Leases::open_lease(LeaseId(0)).unwrap();
+		let lease = lease();
 		assert_ok!(Leases::reserve(LeaseId(0), JobDigest::default(), lease.free, 1));
 		frame_support::hypothetically!({
 			assert!(Jobs::submit_job(

@@ -167,10 +167,7 @@ fn plays_a_job_from_submission_to_settlement() {
 		expect_job(&state, &job, done);
 		run();
 		assert_eq!(drain(&pool), 1);
-		assert!(matches!(
-			crate::Jobs::<Test>::get(job).unwrap().phase,
-			Phase::Window { .. }
-		));
+		assert!(matches!(crate::Jobs::<Test>::get(job).unwrap().phase, Phase::Window { .. }));
 
 		roll_by(20);
 		expect_tenants(&state);
