@@ -298,7 +298,7 @@ impl Attention {
 
 		let width = self.heads * self.depth;
 		let source = &workspace.tensor(self.query).halves()[row * width + head * self.depth..];
-		let left = if self.depth % 2 == 0 {
+		let left = if self.depth.is_multiple_of(2) {
 			Rows::new(source, width, rows)
 		} else {
 			for (to, from) in queries.chunks_exact_mut(self.depth + 1).zip(source.chunks(width)) {

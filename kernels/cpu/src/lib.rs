@@ -32,10 +32,14 @@ mod workspace;
 pub use isa::{InstructionSet, Processor};
 
 use assay_program::{Backend, BackendError, Model, Program};
+use assay_reference::ReferenceBackend;
 use model::CpuModel;
 use plan::Plan;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::{Arc, OnceLock};
+
+/// Packed weights of this size are never too large, whatever the size of the weights.
+const PACKED_BYTES: usize = 64 << 20;
 
 /// Computes programs on this machine's processor.
 #[derive(Debug)]
@@ -85,6 +89,11 @@ impl Backend for CpuBackend {
 		program: Arc<Program>,
 		weights: Arc<[u8]>,
 	) -> Result<Arc<dyn Model>, BackendError> {
+		program.validate()?;
+		if plan::packed_bytes(&program) > weights.len().saturating_mul(2).max(PACKED_BYTES) {
+			// A program made so that its weights do not pack well: not worth its memory.
+			return ReferenceBackend.load(program, weights);
+		}
 		let plan = Plan::compile(program, weights)?;
 		Ok(Arc::new(CpuModel::new(plan, self.processor, self.pool()?)))
 	}

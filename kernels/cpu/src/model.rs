@@ -37,10 +37,12 @@ impl CpuModel {
 	fn run_batch(&self, input: &[u8], parameters: &Parameters) -> Result<Vec<u8>, BackendError> {
 		let sequence = parameters.sequence as usize;
 		let at_once = PART_ROWS.div_ceil(sequence);
-		let parts = input.chunks(at_once * sequence * 4);
-		let threads = self.threads.current_num_threads().div_ceil(parts.len().max(1));
+		let parts: Vec<&[u8]> = input.chunks(at_once * sequence * 4).collect();
+		let all = self.threads.current_num_threads();
+		// Where parts fall evenly on threads, each part has its own; else they help each other.
+		let even = parts.len().is_multiple_of(all) || parts.len() >= 4 * all;
+		let threads = if even { 1 } else { all };
 		let run = |part: &[u8]| self.workspaces.lend(|w| self.run_part(part, sequence, threads, w));
-		let parts: Vec<&[u8]> = parts.collect();
 		let outputs: Result<Vec<Vec<u8>>, BackendError> = if parts.len() > 1 {
 			parts.into_par_iter().map(run).collect()
 		} else {

@@ -9,9 +9,16 @@ use crate::{
 	attention::Attention,
 	product::PackedWeights,
 	rows::{self, RowStage},
+	table::FunctionTable,
 };
-use assay_program::{BackendError, Dim, Kind, Operator, Program, TensorId, TensorInfo, WeightId};
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use assay_program::{
+	BackendError, Dim, Kind, Operator, Program, TableBase, TensorId, TensorInfo, WeightId,
+};
+use std::{
+	collections::{BTreeMap, BTreeSet},
+	ops::Range,
+	sync::Arc,
+};
 
 /// One step of a plan.
 #[derive(Debug)]
@@ -85,8 +92,12 @@ pub(crate) struct Compiler<'a> {
 	pub(crate) weights: &'a WeightsBlob,
 	/// For each tensor the operators that read it, in order.
 	readers: Vec<Vec<usize>>,
-	/// Weights packed so far.
+	// Weights readied so far: however many operators use a tensor, it is held once.
 	packed: BTreeMap<WeightId, Arc<PackedWeights>>,
+	integers: BTreeMap<WeightId, Arc<[i32]>>,
+	multipliers: BTreeMap<WeightId, Arc<[i32]>>,
+	zeros: BTreeMap<usize, Arc<[i32]>>,
+	tables: BTreeMap<(WeightId, u8, bool), Arc<FunctionTable>>,
 }
 
 impl Compiler<'_> {
@@ -120,16 +131,13 @@ impl Compiler<'_> {
 		self.readers.get(tensor).map_or(&[], Vec::as_slice)
 	}
 
-	/// A matrix of weights in panels; each is packed once, however many operators use it.
+	/// A matrix of weights in panels.
 	pub(crate) fn packed(&mut self, id: WeightId) -> Option<Arc<PackedWeights>> {
 		if let Some(packed) = self.packed.get(&id) {
 			return Some(packed.clone());
 		}
-		let [columns, depth] = self.program.weights.get(usize::from(id.0))?.dims[..] else {
-			return None;
-		};
-		let packed = PackedWeights::new(self.weights.bytes(id), columns as usize, depth as usize);
-		let packed = Arc::new(packed);
+		let (columns, depth) = matrix(self.program, id)?;
+		let packed = Arc::new(PackedWeights::new(self.weights.bytes(id), columns, depth));
 		self.packed.insert(id, packed.clone());
 		Some(packed)
 	}
@@ -140,9 +148,51 @@ impl Compiler<'_> {
 	}
 
 	/// A tensor of int32 weights.
-	pub(crate) fn integers(&self, id: WeightId) -> Vec<i32> {
-		self.weights.integers(id)
+	pub(crate) fn integers(&mut self, id: WeightId) -> Arc<[i32]> {
+		let weights = self.weights;
+		self.integers.entry(id).or_insert_with(|| weights.integers(id).into()).clone()
 	}
+
+	/// A tensor of int32 multipliers, of which negative ones count as 0.
+	pub(crate) fn multipliers(&mut self, id: WeightId) -> Arc<[i32]> {
+		let weights = self.weights;
+		let make = || weights.integers(id).into_iter().map(|scale| scale.max(0)).collect();
+		self.multipliers.entry(id).or_insert_with(make).clone()
+	}
+
+	/// Zeros in place of a bias.
+	pub(crate) fn zeros(&mut self, length: usize) -> Arc<[i32]> {
+		self.zeros.entry(length).or_insert_with(|| vec![0; length].into()).clone()
+	}
+
+	/// A function table.
+	pub(crate) fn table(&mut self, id: WeightId, shift: u8, base: TableBase) -> Arc<FunctionTable> {
+		let weights = self.weights;
+		let make = || Arc::new(FunctionTable::new(weights.integers(id), shift, base));
+		self.tables.entry((id, shift, base == TableBase::Relu)).or_insert_with(make).clone()
+	}
+}
+
+/// Number and length of the rows of an int8 matrix.
+fn matrix(program: &Program, id: WeightId) -> Option<(usize, usize)> {
+	match program.weights.get(usize::from(id.0))?.dims[..] {
+		[rows, columns] => Some((rows as usize, columns as usize)),
+		_ => None,
+	}
+}
+
+/// Bytes that the packed weights of a program take, of which a matrix with a single row wastes
+/// most.
+pub(crate) fn packed_bytes(program: &Program) -> usize {
+	let linear = program.operators.iter().filter_map(|operator| match operator {
+		Operator::Linear { weights, .. } => Some(*weights),
+		_ => None,
+	});
+	let matrices: BTreeSet<WeightId> = linear.collect();
+	let bytes = matrices.iter().filter_map(|id| {
+		matrix(program, *id).map(|(columns, depth)| PackedWeights::bytes_of(columns, depth))
+	});
+	bytes.fold(0, usize::saturating_add)
 }
 
 /// For each tensor the operators that read it, each once.
@@ -176,6 +226,10 @@ impl Plan {
 			weights: &weights,
 			readers: readers_of(&program),
 			packed: BTreeMap::new(),
+			integers: BTreeMap::new(),
+			multipliers: BTreeMap::new(),
+			zeros: BTreeMap::new(),
+			tables: BTreeMap::new(),
 		};
 		let steps = steps(&mut compiler)?;
 		let output = match program.operators.last() {
@@ -278,6 +332,83 @@ impl Step {
 				let reads = operator.into_iter().flat_map(Operator::reads);
 				reads.map(|id| usize::from(id.0)).chain([*number]).collect()
 			},
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use assay_reference::sample::{self, Shape, Style};
+
+	fn plan(program: Program) -> Plan {
+		let weights = sample::weights(&program, Style::Plausible, 1);
+		Plan::compile(Arc::new(program), weights.into()).unwrap()
+	}
+
+	fn kinds(plan: &Plan) -> String {
+		let kind = |scheduled: &Scheduled| match scheduled.step {
+			Step::Rows(_) => 'r',
+			Step::Attention(_) => 'a',
+			Step::Whole(_) => 'w',
+		};
+		plan.steps.iter().map(kind).collect()
+	}
+
+	#[test]
+	fn an_encoder_is_stages_of_rows_with_attention_between() {
+		let plan = plan(sample::encoder(&Shape { layers: 2, ..Shape::SMALL }));
+		// The single operator is the mean over positions.
+		assert_eq!(kinds(&plan), "rararwr");
+		assert!(plan.skips_padding);
+	}
+
+	#[test]
+	fn attention_with_a_reader_in_its_middle_stays_in_pieces() {
+		let whole = sample::encoder(&Shape::SMALL);
+		let is_exponential = |operator: &Operator| matches!(operator, Operator::SoftmaxExp { .. });
+		let inside = whole.operators.iter().position(is_exponential).unwrap();
+		let mut program = whole.clone();
+		let stop = TensorId(program.operators.len() as u16 - 2);
+		program.operators.pop();
+		program.operators.push(Operator::Emit { value: TensorId(inside as u16), stop });
+		program.validate().unwrap();
+		let plan = plan(program);
+		assert!(!kinds(&plan).contains('a'));
+		// What is emitted has elements at padding.
+		assert!(!plan.skips_padding);
+	}
+
+	#[test]
+	fn rows_at_padding_are_computed_where_they_are_emitted() {
+		let mut program = sample::encoder(&Shape::SMALL);
+		let pooled = program.operators.iter().find_map(|operator| match operator {
+			Operator::MeanPool { value, .. } => Some(*value),
+			_ => None,
+		});
+		let stop = TensorId(program.operators.len() as u16 - 2);
+		program.operators.pop();
+		program.operators.push(Operator::Emit { value: pooled.unwrap(), stop });
+		let plan = plan(program);
+		assert!(kinds(&plan).contains('a'));
+		assert!(!plan.skips_padding);
+	}
+
+	#[test]
+	fn every_tensor_is_released_but_the_output() {
+		let plan = plan(sample::encoder(&Shape { layers: 2, ..Shape::SMALL }));
+		let mut released: Vec<usize> =
+			plan.steps.iter().flat_map(|scheduled| scheduled.releases.clone()).collect();
+		let count = released.len();
+		released.sort_unstable();
+		released.dedup();
+		assert_eq!(released.len(), count);
+		assert!(!released.contains(&plan.output));
+		for scheduled in &plan.steps {
+			for tensor in scheduled.step.tensors(&plan.program) {
+				let known = released.contains(&tensor) || tensor == plan.output;
+				assert!(known, "tensor {tensor} is never released");
+			}
 		}
 	}
 }

@@ -66,7 +66,7 @@ struct RowOperator {
 enum RowKernel {
 	Embed {
 		table: WeightId,
-		scales: Vec<i32>,
+		scales: Arc<[i32]>,
 		by: EmbedBy,
 		shift: u32,
 	},
@@ -86,12 +86,12 @@ enum RowKernel {
 		guard: u32,
 	},
 	Normalise {
-		gain: Vec<i32>,
-		bias: Vec<i32>,
+		gain: Arc<[i32]>,
+		bias: Arc<[i32]>,
 		raise: u32,
 		shift: u32,
 	},
-	Table(FunctionTable),
+	Table(Arc<FunctionTable>),
 	L2Norm,
 	L2Normalise {
 		fraction: u8,
@@ -102,8 +102,8 @@ enum RowKernel {
 #[derive(Debug)]
 struct Linear {
 	weights: Arc<PackedWeights>,
-	scales: Vec<i32>,
-	bias: Vec<i32>,
+	scales: Arc<[i32]>,
+	bias: Arc<[i32]>,
 	bits: u8,
 	shifts: (u32, u32),
 	rescale: Rescale,
@@ -245,7 +245,7 @@ fn kernel(compiler: &mut Compiler<'_>, operator: &Operator) -> Option<RowKernel>
 			}
 		},
 		Operator::Table { table, shift, base, .. } => {
-			RowKernel::Table(FunctionTable::new(compiler.integers(*table), *shift, *base))
+			RowKernel::Table(compiler.table(*table, *shift, *base))
 		},
 		Operator::L2Norm { .. } => RowKernel::L2Norm,
 		Operator::L2Normalise { fraction, .. } => RowKernel::L2Normalise { fraction: *fraction },
@@ -264,11 +264,10 @@ fn linear(compiler: &mut Compiler<'_>, operator: &Operator) -> Option<Linear> {
 	};
 	let bits = compiler.bits(*input)?;
 	let shifts = shifts::linear(bits, compiler.fraction(*max)?, *shift, *fraction)?;
-	let scales: Vec<i32> =
-		compiler.integers(*scales).into_iter().map(|scale| scale.max(0)).collect();
+	let scales = compiler.multipliers(*scales);
 	let bias = match bias {
 		Some(bias) => compiler.integers(*bias),
-		None => vec![0; scales.len()],
+		None => compiler.zeros(scales.len()),
 	};
 	let packed = compiler.packed(*weights)?;
 	let product = largest_product(compiler.bytes(*weights), packed.depth(), &scales, bits);

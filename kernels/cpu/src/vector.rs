@@ -88,6 +88,7 @@ const HALF_UP: f64 = 1.0 / (1_u64 << 34) as f64;
 
 /// How a row of sums becomes a row of a linear operator's output.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "the plain loops ask nothing"))]
 pub(crate) struct LinearFinish<'a> {
 	/// Multipliers of all columns, none negative.
 	pub scales: &'a [i32],
@@ -101,6 +102,7 @@ pub(crate) struct LinearFinish<'a> {
 
 /// What is known of a value that is rescaled twice, before its row is.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "the plain loops ask nothing"))]
 pub(crate) struct Rescale {
 	/// The value after the first shift is at most this; `None` where that may pass int32, or a
 	/// shift is too long for [`x86`].
@@ -111,6 +113,7 @@ pub(crate) struct Rescale {
 	bias: i64,
 }
 
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "the plain loops ask nothing"))]
 impl Rescale {
 	/// For products of magnitude `product` or less.
 	pub(crate) fn new(product: i64, bias: i64, (first, second): (u32, u32)) -> Self {
@@ -138,6 +141,7 @@ impl Rescale {
 
 /// How a tile of sums becomes scores.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "the plain loops ask nothing"))]
 pub(crate) struct ScoresFinish<'a> {
 	/// Scale of each query row.
 	pub query_factors: &'a [i64],
@@ -341,8 +345,8 @@ vectorised! {
 	}
 }
 
-/// `Linear`, finish, for one tile; `out` begins at the tile's first row and column, `factors` at its
-/// first row.
+/// `Linear`, finish, for one tile; `out` begins at the tile's first row and column, `factors` at
+/// its first row.
 pub(crate) fn finish_linear(
 	processor: Processor,
 	sums: &TileSums,
@@ -377,8 +381,8 @@ pub(crate) fn finish_linear(
 
 /// `Linear`, finish, for a row of a tile, whatever the operands.
 ///
-/// Sums and scales are below 2^31, the middle is, and a factor is below 2^31 + 2^21: no product with
-/// its half passes 2^62 + 2^61 + 2^53, nor does a bias take it to 2^63.
+/// Sums and scales are below 2^31, the middle is, and a factor is below 2^31 + 2^21: no product
+/// with its half passes 2^62 + 2^61 + 2^53, nor does a bias take it to 2^63.
 #[inline(always)]
 fn linear_row(
 	sums: &[i32],

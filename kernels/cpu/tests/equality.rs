@@ -1,5 +1,6 @@
 //! The backend against the reference: random encoders, random programs, extreme weights, every
 //! instruction set of the machine and several numbers of threads.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use assay_cpu::{CpuBackend, Processor};
 use assay_program::{
@@ -141,6 +142,21 @@ fn a_long_sequence_and_the_widths_of_minilm() {
 	let program = sample::encoder(&shape);
 	check(&program, Style::Plausible, &Parameters::encoder(2, 149), 3);
 	check(&program, Style::Extreme, &Parameters::encoder(1, 20), 4);
+}
+
+#[test]
+fn weights_that_do_not_pack_well_are_not_packed() {
+	let limits = Limits { max_batch: 1, max_sequence: 2 };
+	let mut builder = Builder::new(limits);
+	let ids = builder.push(Operator::Tokens { vocabulary: 3 });
+	let (table, scales) = (builder.matrix(3, 8_000), builder.vector(3));
+	let by = EmbedBy::Token;
+	let value = builder.push(Operator::Embed { ids, table, scales, by, fraction: 16 });
+	let rows = builder.quantise(value, 1, 12);
+	// Each a single row, which a panel holds like sixteen.
+	let products: Vec<TensorId> = (0..600).map(|_| builder.linear(rows, 1, 8_000, 16)).collect();
+	let program = builder.finish(products[599]);
+	check(&program, Style::Plausible, &Parameters::encoder(1, 2), 9);
 }
 
 fn shapes() -> impl Strategy<Value = Shape> {

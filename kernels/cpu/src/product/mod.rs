@@ -48,7 +48,7 @@ impl PackedWeights {
 	/// Bytes that `weights` lacks count as zero, so that no length can make this fail.
 	pub fn new(weights: &[u8], columns: usize, depth: usize) -> Self {
 		let pairs = pairs_of(depth);
-		let mut bytes = vec![0_i8; columns.div_ceil(PANEL) * pairs * PANEL * 2];
+		let mut bytes = vec![0_i8; Self::bytes_of(columns, depth)];
 		for (column, row) in weights.chunks_exact(depth.max(1)).take(columns).enumerate() {
 			let panel = (column / PANEL) * pairs * PANEL * 2;
 			let lane = (column % PANEL) * 2;
@@ -58,6 +58,11 @@ impl PackedWeights {
 			}
 		}
 		Self { columns, depth, bytes }
+	}
+
+	/// Bytes that weights of these dimensions take in panels.
+	pub(crate) fn bytes_of(columns: usize, depth: usize) -> usize {
+		columns.next_multiple_of(PANEL).saturating_mul(pairs_of(depth).saturating_mul(2))
 	}
 
 	/// Number of columns, which is the number of rows of the weights as stored.
@@ -143,7 +148,7 @@ impl PackedColumns {
 		self.columns = columns;
 		self.pairs = pairs_of(depth);
 		let length = columns.div_ceil(PANEL) * self.pairs * PANEL * 2;
-		if self.values.len() != length || columns % PANEL != 0 {
+		if self.values.len() != length || !columns.is_multiple_of(PANEL) {
 			self.values.clear();
 			self.values.resize(length, 0);
 		}

@@ -82,9 +82,10 @@ macro_rules! finishing {
 				let repeated = $repeat(factor);
 				for at in (0..width).step_by($lanes) {
 					// SAFETY: `at + $lanes` is at most the length of each slice, asserted above, and
-					// the loads are unaligned ones.
-					let (sums, factors) =
-						unsafe { ($load(sums.as_ptr().add(at)), $load(factors.as_ptr().add(at))) };
+					// the load is an unaligned one.
+					let sums = unsafe { $load(sums.as_ptr().add(at)) };
+					// SAFETY: as above.
+					let factors = unsafe { $load(factors.as_ptr().add(at)) };
 					let bias = match maybe_bias {
 						// SAFETY: as above.
 						Some(bias) => unsafe { $load(bias.as_ptr().add(at)) },
