@@ -9,10 +9,15 @@ use crate::{
 };
 use assay_program::{quantised_limit, shifts, Operator, TensorId};
 use assay_reference::element;
+use core::ops::Range;
 use rayon::prelude::*;
 
 /// Query rows that go through all of attention together.
 const BLOCK: usize = 16;
+
+/// Bytes of packed keys and values at a time. A single head may take more, but never more than the
+/// tensors it is packed from.
+const PACKED_BYTES: usize = 32 << 20;
 
 /// A chain from `Scores` to `Context` whose middle nobody else reads.
 #[derive(Clone, Debug)]
@@ -151,32 +156,66 @@ impl Attention {
 		layout: &Layout,
 		workspace: &mut Workspace,
 	) {
+		let info = &plan.tensors[self.out];
+		let mut out = workspace.make(info, layout.count(&info.dims));
 		let mut heads = core::mem::take(&mut workspace.heads);
-		heads.resize_with(layout.batch() * self.heads, Head::default);
+		if let Store::Words(words) = &mut out {
+			for group in self.groups(layout) {
+				self.run_group(place, layout, workspace, &group, &mut heads, words);
+			}
+		}
+		workspace.heads = heads;
+		workspace.tensors[self.out] = out;
+	}
+
+	/// Cuts inputs and heads into groups that are packed together.
+	fn groups(&self, layout: &Layout) -> Vec<Group> {
+		let keys = (0..layout.batch()).map(|entry| self.keys(layout, entry)).max().unwrap_or(0);
+		let each = Head::bytes_of(keys, self.depth, self.value_depth);
+		let at_once = (PACKED_BYTES / each.max(1)).max(1);
+		let (batch, heads_at_once) = (layout.batch(), at_once.min(self.heads));
+		let entries_at_once = (at_once / self.heads).max(1);
+		let mut groups = Vec::new();
+		for first in (0..batch).step_by(entries_at_once) {
+			let entries = first..(first + entries_at_once).min(batch);
+			for head in (0..self.heads).step_by(heads_at_once) {
+				let heads = head..(head + heads_at_once).min(self.heads);
+				groups.push(Group { entries: entries.clone(), heads });
+			}
+		}
+		groups
+	}
+
+	/// Runs it for a group.
+	fn run_group(
+		&self,
+		place: Place<'_>,
+		layout: &Layout,
+		workspace: &Workspace,
+		group: &Group,
+		heads: &mut Vec<Head>,
+		out: &mut [i32],
+	) {
+		let at_once = group.heads.len();
+		heads.resize_with(group.entries.len() * at_once, Head::default);
 		let pack = |(number, head): (usize, &mut Head)| {
-			self.pack(layout, workspace, number / self.heads, number % self.heads, head);
+			let entry = group.entries.start + number / at_once;
+			self.pack(layout, workspace, entry, group.heads.start + number % at_once, head);
 		};
 		if place.threads > 1 {
 			heads.par_iter_mut().enumerate().for_each(pack);
 		} else {
 			heads.iter_mut().enumerate().for_each(pack);
 		}
-
-		let info = &plan.tensors[self.out];
-		let mut out = workspace.make(info, layout.count(&info.dims));
-		if let Store::Words(words) = &mut out {
-			let blocks = self.blocks(layout, place.threads, &heads, words);
-			let run = |mut block: Block<'_>| {
-				place.scratch.lend(|scratch| self.run_block(place, workspace, &mut block, scratch));
-			};
-			if place.threads > 1 {
-				blocks.into_par_iter().for_each(run);
-			} else {
-				blocks.into_iter().for_each(run);
-			}
+		let blocks = self.blocks(layout, place.threads, group, heads, out);
+		let run = |mut block: Block<'_>| {
+			place.scratch.lend(|scratch| self.run_block(place, workspace, &mut block, scratch));
+		};
+		if place.threads > 1 {
+			blocks.into_par_iter().for_each(run);
+		} else {
+			blocks.into_iter().for_each(run);
 		}
-		workspace.heads = heads;
-		workspace.tensors[self.out] = out;
 	}
 
 	/// Number of keys that a query of an input looks at.
@@ -225,27 +264,29 @@ impl Attention {
 		head.value_max.extend(of_head(self.value_max));
 	}
 
-	/// Cuts the output into parts, each of one input.
+	/// Cuts a group's part of the output into parts, each of one input.
 	fn blocks<'a>(
 		&self,
 		layout: &Layout,
 		threads: usize,
+		group: &Group,
 		heads: &'a [Head],
 		out: &'a mut [i32],
 	) -> Vec<Block<'a>> {
 		let width = self.heads * self.value_depth;
 		let at_once = rows_at_once(layout.ids.len(), threads);
 		let mut blocks = Vec::new();
-		let mut rest = out;
-		for entry in 0..layout.batch() {
+		let mut rest = &mut out[layout.rows_of(group.entries.start).start * width..];
+		for (number, entry) in group.entries.clone().enumerate() {
 			let rows = layout.rows_of(entry);
 			let (mine, others) = rest.split_at_mut(rows.len() * width);
 			rest = others;
-			let heads = &heads[entry * self.heads..(entry + 1) * self.heads];
+			let heads = &heads[number * group.heads.len()..(number + 1) * group.heads.len()];
 			let keys = self.keys(layout, entry);
 			for (number, out) in mine.chunks_mut(at_once * width).enumerate() {
 				let first = rows.start + number * at_once;
-				blocks.push(Block { first, rows: out.len() / width, keys, heads, out });
+				let (rows, first_head) = (out.len() / width, group.heads.start);
+				blocks.push(Block { first, rows, keys, first_head, heads, out });
 			}
 		}
 		blocks
@@ -267,7 +308,7 @@ impl Attention {
 			stride,
 		};
 		// The step after an odd number of keys is multiplied by the columns' zero.
-		for head in 0..self.heads {
+		for head in 0..block.heads.len() {
 			for first in (0..block.rows).step_by(BLOCK) {
 				let rows = BLOCK.min(block.rows - first);
 				self.run_rows(place, workspace, block, head, first, rows, &mut memory);
@@ -279,7 +320,7 @@ impl Attention {
 		scratch.factors = memory.factors;
 	}
 
-	/// A few queries of one head, from scores to contexts.
+	/// A few queries of one of the block's heads, from scores to contexts.
 	#[allow(clippy::too_many_arguments, reason = "the inside of one loop")]
 	fn run_rows(
 		&self,
@@ -294,6 +335,7 @@ impl Attention {
 		let processor = place.processor;
 		let Memory { scores, weights, queries, factors, stride } = memory;
 		let packed = &block.heads[head];
+		let head = block.first_head + head;
 		let row = block.first + first;
 
 		let width = self.heads * self.depth;
@@ -352,6 +394,12 @@ impl Attention {
 	}
 }
 
+/// Inputs and heads whose keys and values are packed at the same time.
+struct Group {
+	entries: Range<usize>,
+	heads: Range<usize>,
+}
+
 /// Queries of one input that one thread works on.
 struct Block<'a> {
 	/// The row of the first of them.
@@ -359,6 +407,8 @@ struct Block<'a> {
 	rows: usize,
 	/// Keys they look at.
 	keys: usize,
+	/// Number of the first of `heads`.
+	first_head: usize,
 	heads: &'a [Head],
 	out: &'a mut [i32],
 }

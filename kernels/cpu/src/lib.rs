@@ -15,6 +15,9 @@
 //! - `vector`, `table`: everything else that is done to rows.
 //! - `plan`, `rows`, `attention`, `whole`: what a program becomes, and how its steps run.
 //!
+//! Memory: weights once more in panels, the tensors that validation counted, and a bounded amount
+//! per thread. A program whose weights or steps would take more is left to the reference.
+//!
 //! `unsafe` is in the inner loops of `product` and `table`, and where code compiled for an
 //! instruction set is called, for which there must be a [`Processor`] that has it.
 
@@ -31,22 +34,24 @@ mod workspace;
 
 pub use isa::{InstructionSet, Processor};
 
-use assay_program::{Backend, BackendError, Model, Program};
+use assay_program::{Backend, BackendError, Limits, Model, Program};
 use assay_reference::ReferenceBackend;
-use model::CpuModel;
+use model::{CpuModel, Machine};
 use plan::Plan;
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::ThreadPoolBuilder;
 use std::sync::{Arc, OnceLock};
 
 /// Packed weights of this size are never too large, whatever the size of the weights.
 const PACKED_BYTES: usize = 64 << 20;
+/// Tensors of this size are never too large, whatever a program promised.
+const TENSOR_BYTES: u64 = 64 << 20;
 
 /// Computes programs on this machine's processor.
 #[derive(Debug)]
 pub struct CpuBackend {
 	processor: Processor,
 	maybe_threads: Option<usize>,
-	pool: OnceLock<Arc<ThreadPool>>,
+	machine: OnceLock<Arc<Machine>>,
 }
 
 impl CpuBackend {
@@ -58,7 +63,7 @@ impl CpuBackend {
 	/// A backend that keeps to one instruction set.
 	pub fn with_processor(threads: Option<usize>, processor: Processor) -> Self {
 		let maybe_threads = threads.map(|threads| threads.max(1));
-		Self { processor, maybe_threads, pool: OnceLock::new() }
+		Self { processor, maybe_threads, machine: OnceLock::new() }
 	}
 
 	/// The instruction set in use.
@@ -67,16 +72,24 @@ impl CpuBackend {
 	}
 
 	/// The threads, started when they are first needed.
-	fn pool(&self) -> Result<Arc<ThreadPool>, BackendError> {
-		if let Some(pool) = self.pool.get() {
-			return Ok(pool.clone());
+	fn machine(&self) -> Result<Arc<Machine>, BackendError> {
+		if let Some(machine) = self.machine.get() {
+			return Ok(machine.clone());
 		}
 		let builder = ThreadPoolBuilder::new()
 			.num_threads(self.maybe_threads.unwrap_or(0))
 			.thread_name(|number| format!("assay-cpu-{number}"));
-		let pool = builder.build().map_err(|error| BackendError::Device(error.to_string()))?;
-		Ok(self.pool.get_or_init(|| Arc::new(pool)).clone())
+		let threads = builder.build().map_err(|error| BackendError::Device(error.to_string()))?;
+		Ok(self.machine.get_or_init(|| Arc::new(Machine::new(threads))).clone())
 	}
+}
+
+/// Whether a plan's tensors take more than validation promised of the program: a plan runs
+/// operators together, and so holds some operands for longer.
+fn is_greedy(plan: &Plan) -> Result<bool, BackendError> {
+	let Limits { max_batch, max_sequence } = plan.program.limits;
+	let promised = plan.program.live_bytes(max_batch, max_sequence)?;
+	Ok(plan.live_bytes(max_batch, max_sequence) > promised.max(TENSOR_BYTES))
 }
 
 impl Backend for CpuBackend {
@@ -94,7 +107,98 @@ impl Backend for CpuBackend {
 			// A program made so that its weights do not pack well: not worth its memory.
 			return ReferenceBackend.load(program, weights);
 		}
-		let plan = Plan::compile(program, weights)?;
-		Ok(Arc::new(CpuModel::new(plan, self.processor, self.pool()?)))
+		let plan = Plan::compile(program.clone(), weights.clone())?;
+		if is_greedy(&plan)? {
+			return ReferenceBackend.load(program, weights);
+		}
+		Ok(Arc::new(CpuModel::new(plan, self.processor, self.machine()?)))
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use assay_program::{EmbedBy, Operator, TensorId};
+	use assay_reference::sample::{self, Builder, Shape, Style};
+
+	fn plan(program: Program) -> Plan {
+		let weights = sample::weights(&program, Style::Plausible, 1);
+		Plan::compile(Arc::new(program), weights.into()).unwrap()
+	}
+
+	#[test]
+	fn an_encoder_takes_no_more_than_it_promises() {
+		let small = Shape { vocabulary: 1_000, ..Shape::MINILM };
+		for shape in [Shape::SMALL, small, Shape { max_batch: 1, ..small }] {
+			let plan = plan(sample::encoder(&shape));
+			let (batch, sequence) = (shape.max_batch, shape.max_sequence);
+			let promised = plan.program.live_bytes(batch, sequence).unwrap();
+			let planned = plan.live_bytes(batch, sequence);
+			assert!(planned <= promised, "{planned} of {promised}: {shape:?}");
+		}
+	}
+
+	/// Many attentions whose scores come first, each from queries of its own, and whose
+	/// contexts come last.
+	fn hoarder(count: usize) -> Program {
+		let (width, heads) = (65_536, 16);
+		let mut builder = Builder::new(Limits { max_batch: 1, max_sequence: 16 });
+		let ids = builder.push(Operator::Tokens { vocabulary: 3 });
+		let (table, scales) = (builder.matrix(3, width), builder.vector(3));
+		let by = EmbedBy::Token;
+		let embedded = builder.push(Operator::Embed { ids, table, scales, by, fraction: 16 });
+		let scored: Vec<TensorId> = (0..count)
+			.map(|_| {
+				let (query, query_max) = builder.quantise(embedded, heads, 8);
+				let (key, key_max) = (query, query_max);
+				let (shift, fraction) = (8, 16);
+				let scores = Operator::Scores { query, query_max, key, key_max, shift, fraction };
+				builder.push(scores)
+			})
+			.collect();
+		let (value, value_max) = builder.quantise(embedded, heads, 8);
+		let mut output = embedded;
+		for scores in scored {
+			let max = builder.push(Operator::SoftmaxMax { scores, ids: None });
+			let exponentials = builder.push(Operator::SoftmaxExp { scores, max, ids: None });
+			let sum = builder.push(Operator::SoftmaxSum { exponentials });
+			let probabilities = builder.push(Operator::SoftmaxNormalise { exponentials, sum });
+			let weight =
+				builder.push(Operator::ContextWeight { probabilities, value_max, fraction: 16 });
+			let (weight, weight_max) = builder.quantise(weight, 1, 8);
+			output = builder.push(Operator::Context { weight, weight_max, value, fraction: 16 });
+		}
+		builder.finish(output)
+	}
+
+	#[test]
+	fn a_program_whose_plan_would_hoard_operands_is_not_planned() {
+		let few = plan(hoarder(2));
+		assert!(!is_greedy(&few).unwrap());
+		let many = hoarder(60);
+		// One after the other its queries take 2 MiB; the plan would hold all of them.
+		assert!(many.live_bytes(1, 16).unwrap() < 32 << 20);
+		assert!(is_greedy(&plan(many)).unwrap());
+	}
+
+	#[test]
+	fn every_copy_of_a_function_table_counts() {
+		let mut builder = Builder::new(Limits { max_batch: 1, max_sequence: 1 });
+		let ids = builder.push(Operator::Tokens { vocabulary: 3 });
+		let (rows, scales) = (builder.matrix(3, 4), builder.vector(3));
+		let by = EmbedBy::Token;
+		let mut value =
+			builder.push(Operator::Embed { ids, table: rows, scales, by, fraction: 16 });
+		let tables: Vec<_> = (0..8).map(|_| builder.vector(65_537)).collect();
+		for shift in 1..=24 {
+			for table in &tables {
+				let base = assay_program::TableBase::Zero;
+				let table = *table;
+				value = builder.push(Operator::Table { value, table, shift, base, fraction: 16 });
+			}
+		}
+		let program = builder.finish(value);
+		program.validate().unwrap();
+		assert!(plan::packed_bytes(&program) > PACKED_BYTES);
 	}
 }

@@ -15,21 +15,33 @@ use std::sync::Arc;
 /// weights, few enough that what is between two steps stays in its cache.
 const PART_ROWS: usize = 128;
 
+/// Threads, and the memory that runs on them use again, whichever model they are of: what is kept
+/// is bounded by the number of threads, not by that of loaded models.
+#[derive(Debug)]
+pub(crate) struct Machine {
+	threads: ThreadPool,
+	workspaces: Pool<Workspace>,
+	scratch: Pool<Scratch>,
+}
+
+impl Machine {
+	pub(crate) fn new(threads: ThreadPool) -> Self {
+		let count = threads.current_num_threads();
+		Self { threads, workspaces: Pool::new(count), scratch: Pool::new(count) }
+	}
+}
+
 /// A program with its weights, planned for this processor.
 #[derive(Debug)]
 pub(crate) struct CpuModel {
 	plan: Plan,
 	processor: Processor,
-	threads: Arc<ThreadPool>,
-	workspaces: Pool<Workspace>,
-	scratch: Pool<Scratch>,
+	machine: Arc<Machine>,
 }
 
 impl CpuModel {
-	pub(crate) fn new(plan: Plan, processor: Processor, threads: Arc<ThreadPool>) -> Self {
-		let count = threads.current_num_threads();
-		let (workspaces, scratch) = (Pool::new(count), Pool::new(count));
-		Self { plan, processor, threads, workspaces, scratch }
+	pub(crate) fn new(plan: Plan, processor: Processor, machine: Arc<Machine>) -> Self {
+		Self { plan, processor, machine }
 	}
 
 	/// Runs a checked input. Inputs of a batch do not touch each other, so each part of it runs on
@@ -38,11 +50,13 @@ impl CpuModel {
 		let sequence = parameters.sequence as usize;
 		let at_once = PART_ROWS.div_ceil(sequence);
 		let parts: Vec<&[u8]> = input.chunks(at_once * sequence * 4).collect();
-		let all = self.threads.current_num_threads();
+		let all = self.machine.threads.current_num_threads();
 		// Where parts fall evenly on threads, each part has its own; else they help each other.
 		let even = parts.len().is_multiple_of(all) || parts.len() >= 4 * all;
 		let threads = if even { 1 } else { all };
-		let run = |part: &[u8]| self.workspaces.lend(|w| self.run_part(part, sequence, threads, w));
+		let run = |part: &[u8]| {
+			self.machine.workspaces.lend(|w| self.run_part(part, sequence, threads, w))
+		};
 		let outputs: Result<Vec<Vec<u8>>, BackendError> = if parts.len() > 1 {
 			parts.into_par_iter().map(run).collect()
 		} else {
@@ -61,7 +75,7 @@ impl CpuModel {
 		let plan = &self.plan;
 		let layout = Layout::new(input, sequence, plan.skips_padding);
 		workspace.reset(plan.tensors.len());
-		let place = Place { processor: self.processor, threads, scratch: &self.scratch };
+		let place = Place { processor: self.processor, threads, scratch: &self.machine.scratch };
 		for scheduled in &plan.steps {
 			match &scheduled.step {
 				Step::Rows(stage) => stage.run(plan, place, &layout, workspace),
@@ -73,6 +87,10 @@ impl CpuModel {
 			}
 		}
 		let output = workspace.tensor(plan.output).words();
+		// Bytes that are not the output must never be taken for it: they would be committed.
+		if output.is_empty() || output.len() != layout.elements(&plan.tensors[plan.output].dims) {
+			return Err(BackendError::Unsupported(format!("output of tensor {}", plan.output)));
+		}
 		let bytes = output.iter().flat_map(|value| value.to_le_bytes()).collect();
 		workspace.release(plan.output);
 		Ok(bytes)
@@ -102,7 +120,40 @@ impl Model for CpuModel {
 		if let Err(code) = self.plan.program.validate_input(input, parameters) {
 			return Ok(Outcome::Invalid(code));
 		}
-		let data = self.threads.install(|| self.run_batch(input, parameters))?;
+		let data = self.machine.threads.install(|| self.run_batch(input, parameters))?;
 		Ok(Outcome::Output { count: 1, data })
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use assay_reference::sample::{self, Shape, Style};
+	use rayon::ThreadPoolBuilder;
+
+	/// What a small encoder comes to when its plan was changed.
+	fn run(change: impl FnOnce(&mut Plan)) -> Result<Outcome, BackendError> {
+		let program = sample::encoder(&Shape::SMALL);
+		let weights = sample::weights(&program, Style::Plausible, 1);
+		let mut plan = Plan::compile(Arc::new(program), weights.into()).unwrap();
+		change(&mut plan);
+		let threads = ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+		let model = CpuModel::new(plan, Processor::detect(), Arc::new(Machine::new(threads)));
+		model.run(&sample::input(Shape::SMALL.vocabulary, 3, 7, 1), &Parameters::encoder(3, 7))
+	}
+
+	#[test]
+	fn an_output_that_is_not_there_or_of_another_length_is_an_error() {
+		assert!(matches!(run(|_| {}), Ok(Outcome::Output { count: 1, .. })));
+		// Made by no step, as `Stop` is, and gone after its last use.
+		for output in [|plan: &Plan| plan.tensors.len() - 2, |_: &Plan| 5] {
+			let outcome = run(|plan| plan.output = output(plan));
+			assert!(matches!(outcome, Err(BackendError::Unsupported(_))), "{outcome:?}");
+		}
+		let outcome = run(|plan| {
+			let output = plan.output;
+			plan.tensors[output].dims.pop();
+		});
+		assert!(outcome.is_err(), "{outcome:?}");
 	}
 }

@@ -182,7 +182,7 @@ fn matrix(program: &Program, id: WeightId) -> Option<(usize, usize)> {
 }
 
 /// Bytes that the packed weights of a program take, of which a matrix with a single row wastes
-/// most.
+/// most, and a function table that is used with many shifts, since it is packed for each.
 pub(crate) fn packed_bytes(program: &Program) -> usize {
 	let linear = program.operators.iter().filter_map(|operator| match operator {
 		Operator::Linear { weights, .. } => Some(*weights),
@@ -192,7 +192,20 @@ pub(crate) fn packed_bytes(program: &Program) -> usize {
 	let bytes = matrices.iter().filter_map(|id| {
 		matrix(program, *id).map(|(columns, depth)| PackedWeights::bytes_of(columns, depth))
 	});
-	bytes.fold(0, usize::saturating_add)
+	let packed = bytes.fold(0, usize::saturating_add);
+	let tables = program.operators.iter().filter_map(|operator| match operator {
+		Operator::Table { table, shift, base, .. } => {
+			Some((*table, *shift, *base == TableBase::Relu))
+		},
+		_ => None,
+	});
+	let tables: BTreeSet<(WeightId, u8, bool)> = tables.collect();
+	let table_bytes = tables.iter().filter_map(|(id, ..)| {
+		let entries = *program.weights.get(usize::from(id.0))?.dims.first()? as usize;
+		// As they are, and packed.
+		entries.checked_mul(2 * size_of::<i32>())
+	});
+	table_bytes.fold(packed, usize::saturating_add)
 }
 
 /// For each tensor the operators that read it, each once.
@@ -239,6 +252,27 @@ impl Plan {
 		let skips_padding = skips_padding(&steps, &program, &tensors, output);
 		let steps = schedule(steps, &program, output);
 		Ok(Self { program, tensors, steps, skips_padding, output, weights })
+	}
+
+	/// The most bytes that tensors between steps take at once in a run of a shape.
+	pub(crate) fn live_bytes(&self, batch: u32, sequence: u32) -> u64 {
+		let bytes =
+			|tensor: usize| self.tensors.get(tensor).map_or(0, |info| info.bytes(batch, sequence));
+		let mut held = BTreeSet::new();
+		let (mut live, mut most) = (0u64, 0u64);
+		for scheduled in &self.steps {
+			for tensor in scheduled.step.tensors(&self.program) {
+				// The input is part of the layout.
+				if tensor > 0 && held.insert(tensor) {
+					live = live.saturating_add(bytes(tensor));
+				}
+			}
+			most = most.max(live);
+			for tensor in scheduled.releases.iter().filter(|tensor| held.remove(tensor)) {
+				live = live.saturating_sub(bytes(*tensor));
+			}
+		}
+		most
 	}
 
 	/// The bytes of a weight tensor.

@@ -21,6 +21,9 @@ use std::sync::Arc;
 const ROWS_AT_ONCE: usize = 128;
 /// The same, at least.
 const ROWS_AT_LEAST: usize = 8;
+/// Most buffers of all parts of a stage together, so that a stage of many operators over many
+/// short rows does not take more memory for their list than for the rows.
+const BUFFERS: usize = 1 << 20;
 
 /// Operators in their order, over rows of the same leading dimensions.
 #[derive(Debug)]
@@ -360,7 +363,8 @@ impl RowStage {
 		workspace: &mut Workspace,
 	) {
 		let rows = layout.count(&self.leading);
-		let at_once = rows_at_once(rows, place.threads);
+		let most_parts = (BUFFERS / self.operands.len().max(1)).max(1);
+		let at_once = rows_at_once(rows, place.threads).max(rows.div_ceil(most_parts));
 		let mut outputs: Vec<(usize, Store)> = Vec::new();
 		for (number, operand) in self.operands.iter().enumerate() {
 			if operand.role == Role::Output {

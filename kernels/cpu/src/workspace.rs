@@ -56,6 +56,11 @@ impl Layout {
 		}
 	}
 
+	/// The product of dimensions, positions of padding included.
+	pub(crate) fn elements(&self, dims: &[Dim]) -> usize {
+		dims.iter().map(|dim| self.size(*dim)).product()
+	}
+
 	/// One dimension.
 	pub(crate) fn size(&self, dim: Dim) -> usize {
 		match dim {
@@ -122,26 +127,39 @@ impl<T> DerefMut for Block<T> {
 #[derive(Debug, Default)]
 pub(crate) struct Spare<T>(Vec<Vec<T>>);
 
+/// Most bytes of blocks of a type that wait for reuse.
+const IDLE_BYTES: usize = 32 << 20;
+/// A block is lent in place of one of half its length, and of any length up to this.
+const SMALL_BLOCK: usize = 4096;
+
 impl<T: Copy + Default> Spare<T> {
 	/// A block of `length` elements of any value: the smallest that is long enough, else the
-	/// longest one, made longer.
+	/// longest of the shorter ones, made longer.
+	///
+	/// One that is far too long is not lent, or else a run could hold much more than its tensors.
 	pub(crate) fn take(&mut self, length: usize) -> Block<T> {
-		let fits = |vector: &&mut Vec<T>| vector.len() >= length;
-		let spare = match self.0.iter_mut().filter(fits).min_by_key(|vector| vector.len()) {
-			Some(smallest) => Some(smallest),
-			None => self.0.iter_mut().max_by_key(|vector| vector.len()),
-		};
-		let mut elements = spare.map(core::mem::take).unwrap_or_default();
-		self.0.retain(|vector| !vector.is_empty());
-		if elements.len() < length {
+		let fitting = length..=length.saturating_mul(2).max(SMALL_BLOCK);
+		let lengths = || self.0.iter().map(Vec::len).enumerate();
+		let smallest = lengths().filter(|(_, spare)| fitting.contains(spare)).min_by_key(|s| s.1);
+		let shorter = || lengths().filter(|(_, spare)| *spare < length).max_by_key(|s| s.1);
+		let found = smallest.or_else(shorter).map(|(number, _)| number);
+		let mut elements = found.map(|number| self.0.swap_remove(number)).unwrap_or_default();
+		if elements.is_empty() {
+			elements = vec![T::default(); length];
+		} else if elements.len() < length {
+			elements.reserve_exact(length - elements.len());
 			elements.resize(length, T::default());
 		}
 		Block { elements, length }
 	}
 
-	/// Keeps a block for later.
+	/// Keeps a block for later, if it is not too much.
 	pub(crate) fn give(&mut self, block: Block<T>) {
-		self.0.push(block.elements);
+		let idle: usize = self.0.iter().map(Vec::len).sum();
+		let bytes = idle.saturating_add(block.elements.len()).saturating_mul(size_of::<T>());
+		if !block.elements.is_empty() && bytes <= IDLE_BYTES {
+			self.0.push(block.elements);
+		}
 	}
 }
 
@@ -152,7 +170,7 @@ pub(crate) struct Workspace {
 	pub(crate) tensors: Vec<Store>,
 	words: Spare<i32>,
 	halves: Spare<i16>,
-	/// Keys and values of each head of each input.
+	/// Keys and values of some heads of some inputs.
 	pub(crate) heads: Vec<Head>,
 }
 
@@ -165,6 +183,17 @@ pub(crate) struct Head {
 	pub(crate) narrow_key_factors: Vec<i32>,
 	pub(crate) largest_key_factor: i64,
 	pub(crate) value_max: Vec<i32>,
+}
+
+impl Head {
+	/// Bytes that it takes for a number of keys.
+	pub(crate) fn bytes_of(keys: usize, depth: usize, value_depth: usize) -> usize {
+		let columns = PackedColumns::bytes_of(keys, depth)
+			.saturating_add(PackedColumns::bytes_of(value_depth, keys));
+		// Beside each key a factor in two widths and a maximum.
+		let each = size_of::<i64>() + 2 * size_of::<i32>();
+		columns.saturating_add(keys.saturating_mul(each)).saturating_add(size_of::<Self>())
+	}
 }
 
 impl Workspace {
@@ -234,5 +263,43 @@ impl<T: Default> Pool<T> {
 			kept.push(lent);
 		}
 		result
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn blocks_are_used_again_where_they_fit() {
+		let mut spare = Spare::<i32>::default();
+		let block = spare.take(100_000);
+		let address = block.as_ptr();
+		spare.give(block);
+		let block = spare.take(60_000);
+		assert_eq!((block.as_ptr(), block.len()), (address, 60_000));
+		spare.give(block);
+		// The longest shorter one is made longer.
+		let block = spare.take(150_000);
+		assert_eq!(block.len(), 150_000);
+		assert!(spare.0.is_empty());
+	}
+
+	#[test]
+	fn a_small_tensor_does_not_hold_a_large_block() {
+		let mut spare = Spare::<i32>::default();
+		let large = spare.take(1 << 20);
+		spare.give(large);
+		let small = spare.take(10);
+		assert!(small.elements.len() <= SMALL_BLOCK, "{}", small.elements.len());
+	}
+
+	#[test]
+	fn what_waits_for_reuse_is_bounded() {
+		let mut spare = Spare::<i32>::default();
+		let blocks: Vec<_> = (0..10).map(|_| spare.take(1 << 21)).collect();
+		blocks.into_iter().for_each(|block| spare.give(block));
+		let idle: usize = spare.0.iter().map(Vec::len).sum();
+		assert_eq!(idle * size_of::<i32>(), IDLE_BYTES);
 	}
 }

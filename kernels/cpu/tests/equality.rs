@@ -126,6 +126,68 @@ fn weights_of_a_wrong_length_are_refused() {
 	assert!(CpuBackend::new(Some(1)).load(broken.into(), weights.into()).is_err());
 }
 
+/// A program with a tensor as its output, where validation admits that.
+fn emitting(program: &Program, value: usize) -> Option<Program> {
+	let mut program = program.clone();
+	let stop = TensorId(program.operators.len() as u16 - 2);
+	*program.operators.last_mut()? = Operator::Emit { value: TensorId(value as u16), stop };
+	program.validate().is_ok().then_some(program)
+}
+
+/// Also what no importer would emit: whatever validation admits has one answer.
+#[test]
+fn every_tensor_that_may_be_emitted_equals_the_reference() {
+	let mut bare = Builder::new(Limits { max_batch: 3, max_sequence: 2 });
+	bare.push(Operator::Tokens { vocabulary: 3 });
+	let programs = [sample::encoder(&Shape::SMALL), bare.finish(TensorId(1))];
+	let mut emitted = 0;
+	for program in &programs {
+		for value in 0..program.operators.len() {
+			if let Some(program) = emitting(program, value) {
+				check(&program, Style::Plausible, &Parameters::encoder(3, 2), value as u64);
+				emitted += 1;
+			}
+		}
+	}
+	assert!(emitted > 20, "{emitted}");
+}
+
+#[test]
+fn more_heads_than_are_packed_at_once() {
+	// Some 400 bytes a head: 12 inputs of 16,384 heads go in several groups, 65,536 heads of one
+	// input too.
+	for (heads, max_batch) in [(16_384, 12), (98_304, 2)] {
+		let shape = Shape { heads, width: heads, inner: 4, max_batch, ..Shape::SMALL };
+		let program = attention_of(&shape);
+		check(&program, Style::Plausible, &Parameters::encoder(max_batch, 3), 8);
+	}
+}
+
+/// Attention alone: a whole layer of this width would take too long.
+fn attention_of(shape: &Shape) -> Program {
+	let Shape { heads, width, bits, fraction, .. } = *shape;
+	let Shape { max_batch, max_sequence, .. } = *shape;
+	let mut builder = Builder::new(Limits { max_batch, max_sequence });
+	let ids = builder.push(Operator::Tokens { vocabulary: shape.vocabulary });
+	let (table, scales) = (builder.matrix(shape.vocabulary, width), builder.vector(40));
+	let by = EmbedBy::Token;
+	let embedded = builder.push(Operator::Embed { ids, table, scales, by, fraction });
+	let (query, query_max) = builder.quantise(embedded, heads, bits);
+	let (value, value_max) = (query, query_max);
+	let (key, key_max, shift) = (query, query_max, bits);
+	let scores = Operator::Scores { query, query_max, key, key_max, shift, fraction: 16 };
+	let scores = builder.push(scores);
+	let ids = Some(ids);
+	let max = builder.push(Operator::SoftmaxMax { scores, ids });
+	let exponentials = builder.push(Operator::SoftmaxExp { scores, max, ids });
+	let sum = builder.push(Operator::SoftmaxSum { exponentials });
+	let probabilities = builder.push(Operator::SoftmaxNormalise { exponentials, sum });
+	let weight = builder.push(Operator::ContextWeight { probabilities, value_max, fraction });
+	let (weight, weight_max) = builder.quantise(weight, 1, bits);
+	let context = builder.push(Operator::Context { weight, weight_max, value, fraction });
+	builder.finish(context)
+}
+
 #[test]
 fn a_long_sequence_and_the_widths_of_minilm() {
 	let shape = Shape {
@@ -410,6 +472,8 @@ impl Maker<'_> {
 		let (value, _) = self.pick_fixed().unwrap();
 		let program = self.ended(value);
 		assert!(program.validate().is_ok() && program.limits == self.limits);
+		let stop = program.operators.len() - 2;
+		assert!(emitting(&program, stop).is_none(), "`Stop` is no output");
 		program
 	}
 }

@@ -567,5 +567,7 @@ fn emit(value: TensorId, stop: TensorId, scope: &Scope) -> Result<Inferred, E> {
 	let (dims, fraction) = scope.fixed(value)?;
 	let stops = scope.program.operators.get(usize::from(stop.0)) == Some(&Operator::Stop);
 	ensure(stops && scope.tensors.len() == usize::from(stop.0).saturating_add(1), E::Frame)?;
+	// An output has a part for each input of a batch; `Stop` itself has none, and is no result.
+	ensure(value != stop && dims.first() == Some(&Dim::Batch), E::Shape)?;
 	pointwise(scope, fixed(dims.to_vec(), fraction), ONE.saturating_mul(2))
 }

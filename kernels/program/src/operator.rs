@@ -347,7 +347,7 @@ pub enum Operator {
 	/// Always the last operator. Depends on: one element, one `Stop` element.
 	#[codec(index = 21)]
 	Emit {
-		/// Any fixed-point tensor.
+		/// Any fixed-point tensor whose first dimension is the batch.
 		value: TensorId,
 		/// From [`Operator::Stop`].
 		stop: TensorId,

@@ -186,7 +186,7 @@ impl Program {
 		if units > limits::MAX_UNITS {
 			return Err(ProgramError::TooMuchWork);
 		}
-		if self.live_bytes(&analysis.tensors) > limits::MAX_LIVE_BYTES {
+		if self.live_bytes_of(&analysis.tensors, max_batch, max_sequence) > limits::MAX_LIVE_BYTES {
 			return Err(ProgramError::TooMuchMemory);
 		}
 		Ok(analysis)
@@ -250,10 +250,14 @@ impl Program {
 		last
 	}
 
-	/// The most bytes that tensors take at once for the largest shape.
-	fn live_bytes(&self, tensors: &[TensorInfo]) -> u64 {
-		let Limits { max_batch, max_sequence } = self.limits;
-		let bytes = |tensor: &TensorInfo| tensor.bytes(max_batch, max_sequence);
+	/// The most bytes that tensors take at once in a run of a shape, each freed after its last use.
+	pub fn live_bytes(&self, batch: u32, sequence: u32) -> Result<u64, ProgramError> {
+		let analysis = self.analyse()?;
+		Ok(self.live_bytes_of(&analysis.tensors, batch, sequence))
+	}
+
+	fn live_bytes_of(&self, tensors: &[TensorInfo], batch: u32, sequence: u32) -> u64 {
+		let bytes = |tensor: &TensorInfo| tensor.bytes(batch, sequence);
 		let last_uses = self.last_uses();
 		// Bytes that become free after each operator.
 		let mut freed: Vec<u64> = last_uses.iter().map(|_| 0).collect();

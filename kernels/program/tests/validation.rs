@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
 use assay_program::{
-	limits, EmbedBy, InvalidCode, Limits, Operator, OperatorError, Parameters, Program,
+	limits, Dim, EmbedBy, InvalidCode, Limits, Operator, OperatorError, Parameters, Program,
 	ProgramError, TableBase, TensorId, WeightId, WeightKind, WeightShape,
 };
 use assay_reference::sample::{self, Builder, Shape};
@@ -142,6 +142,30 @@ fn a_program_needs_its_frame() {
 	let last = program.operators.len() - 1;
 	program.operators[last] = Operator::Emit { value: TensorId(1), stop: TensorId(2) };
 	refused(&program, last, OperatorError::Frame);
+}
+
+#[test]
+fn what_is_emitted_has_a_part_for_each_input() {
+	// `Stop` makes a number as other operators do, but not one for each input of a batch.
+	let mut builder = Builder::new(bounds(2, 4));
+	builder.push(Operator::Tokens { vocabulary: 8 });
+	refused(&builder.finish(TensorId(1)), 2, OperatorError::Shape);
+	let mut program = small();
+	let last = program.operators.len() - 1;
+	let stop = TensorId(last as u16 - 1);
+	program.operators[last] = Operator::Emit { value: stop, stop };
+	refused(&program, last, OperatorError::Shape);
+	// Whatever else a program may emit begins with the batch.
+	for value in 0..last - 1 {
+		program.operators[last] = Operator::Emit { value: TensorId(value as u16), stop };
+		match program.output() {
+			Ok(output) => assert_eq!(output.dims[0], Dim::Batch),
+			Err(error) => {
+				let reason = OperatorError::Kind;
+				assert_eq!(error, ProgramError::Operator { operator: last as u32, reason });
+			},
+		}
+	}
 }
 
 /// A cycle is an operator that reads what is not made yet.
@@ -320,6 +344,18 @@ fn memory_counts_live_tensors_only() {
 		sums.into_iter().fold(value, |left, right| builder.push(Operator::Add { left, right }))
 	});
 	assert_eq!(kept.validate(), Err(ProgramError::TooMuchMemory));
+}
+
+#[test]
+fn memory_is_told_for_every_shape() {
+	// At `Emit` the output and what it copies: 2 * 4 bytes * 8 columns a position, and `Stop`.
+	let program = after_embedding(bounds(4, 16), 8, |builder, _, value| {
+		builder.push(Operator::Add { left: value, right: value })
+	});
+	assert_eq!(program.live_bytes(1, 1), Ok(64 + 4));
+	assert_eq!(program.live_bytes(3, 5), Ok(15 * 64 + 4));
+	let broken = Program { operators: Vec::new(), ..program };
+	assert_eq!(broken.live_bytes(1, 1), Err(ProgramError::Frame));
 }
 
 #[test]

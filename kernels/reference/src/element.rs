@@ -198,15 +198,27 @@ pub fn normalise(value: i32, normal: &Normal, gain: i32, bias: i32) -> i32 {
 /// `Table`. `entries` is the whole table; at most two of them are read.
 #[inline]
 pub fn table(value: i32, entries: &[i32], shift: u8, base: TableBase) -> i32 {
+	table_by(value, entries.len(), |index| entries.get(index).copied(), shift, base)
+}
+
+/// [`table`] with `length` entries that lie anywhere.
+#[inline]
+pub fn table_by(
+	value: i32,
+	length: usize,
+	entry: impl Fn(usize) -> Option<i32>,
+	shift: u8,
+	base: TableBase,
+) -> i32 {
 	let shift = u32::from(shift);
-	let intervals = i64::try_from(entries.len().saturating_sub(1)).unwrap_or(0);
+	let intervals = i64::try_from(length.saturating_sub(1)).unwrap_or(0);
 	let end = scale_up(intervals, shift);
 	let middle = scale_up(intervals.div_euclid(2), shift);
 	let offset = i64::from(value).saturating_add(middle).clamp(0, end);
 	let interval = offset.wrapping_shr(shift);
 	let rest = offset.saturating_sub(scale_up(interval, shift));
 	let index = usize::try_from(interval).unwrap_or(0);
-	let entry = |index: usize| entries.get(index).copied().map_or(0, i64::from);
+	let entry = |index: usize| entry(index).map_or(0, i64::from);
 	let from = entry(index);
 	let step = if interval < intervals {
 		let slope = entry(index.saturating_add(1)).saturating_sub(from);

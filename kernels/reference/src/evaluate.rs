@@ -53,6 +53,21 @@ fn dot(left: &[i16], right: &[i16]) -> i32 {
 	products(left.iter().map(|value| i32::from(*value)), right)
 }
 
+/// int32 weights, read in place: an operator may use a few entries of a long tensor, and what it
+/// does not use is not in its price.
+#[derive(Clone, Copy)]
+struct Integers<'a>(&'a [[u8; 4]]);
+
+impl Integers<'_> {
+	fn get(&self, index: usize) -> Option<i32> {
+		self.0.get(index).map(|word| i32::from_le_bytes(*word))
+	}
+
+	fn iter(&self) -> impl Iterator<Item = i32> + '_ {
+		self.0.iter().map(|word| i32::from_le_bytes(*word))
+	}
+}
+
 /// A length as a divisor.
 fn count(length: usize) -> i64 {
 	i64::try_from(length).unwrap_or(i64::MAX)
@@ -144,9 +159,8 @@ impl<'a> Machine<'a> {
 		self.weights.get(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)
 	}
 
-	fn integers(&self, id: WeightId) -> Option<Vec<i32>> {
-		let words = self.bytes(id)?.chunks_exact(4);
-		words.map(|word| Some(i32::from_le_bytes(word.try_into().ok()?))).collect()
+	fn integers(&self, id: WeightId) -> Option<Integers<'a>> {
+		Some(Integers(self.bytes(id)?.as_chunks().0))
 	}
 
 	/// Length of a row of an int8 matrix.
@@ -183,7 +197,7 @@ impl<'a> Machine<'a> {
 				EmbedBy::Token => token,
 				EmbedBy::Position => place.checked_rem(self.sequence)?,
 			};
-			let scale = *scales.get(index)?;
+			let scale = scales.get(index)?;
 			let entries = row(table, index, width)?.iter().map(|byte| i8::from_le_bytes([*byte]));
 			out.extend(entries.map(|entry| element::embed(entry, scale, shift)));
 		}
@@ -222,18 +236,19 @@ impl<'a> Machine<'a> {
 		let (columns, weights) = (self.columns(*weights)?, self.bytes(*weights)?);
 		let scales = self.integers(*scales)?;
 		let bias = match bias {
-			Some(bias) => self.integers(*bias)?,
-			None => vec![0; scales.len()],
+			Some(bias) => Some(self.integers(*bias)?),
+			None => None,
 		};
 		let (input, max) = (self.quantised(*input)?, self.fixed(*max)?);
-		let mut out = Vec::with_capacity(max.len().saturating_mul(scales.len()));
+		let mut out = Vec::with_capacity(max.len().saturating_mul(scales.0.len()));
 		for (row, max) in input.chunks_exact(columns).zip(max) {
 			let factor = element::factor(*max, bits);
-			let rows = weights.chunks_exact(columns).zip(scales.iter().zip(&bias));
-			out.extend(rows.map(|(weights, (scale, bias))| {
+			let rows = weights.chunks_exact(columns).zip(scales.iter()).enumerate();
+			for (number, (weights, scale)) in rows {
 				let products = dot_weights(row, weights);
-				element::linear_finish(products, *scale, *bias, factor, shifts)
-			}));
+				let bias = bias.map_or(Some(0), |bias| bias.get(number))?;
+				out.push(element::linear_finish(products, scale, bias, factor, shifts));
+			}
 		}
 		Some(out)
 	}
@@ -419,10 +434,10 @@ impl<'a> Machine<'a> {
 		for (row, (mean, deviation)) in value.chunks_exact(width).zip(rows) {
 			let normal =
 				element::Normal { mean: *mean, deviation: *deviation, guard: guard.into(), shift };
-			let columns = row.iter().zip(gain.iter().zip(&bias));
+			let columns = row.iter().zip(gain.iter().zip(bias.iter()));
 			out.extend(
 				columns
-					.map(|(value, (gain, bias))| element::normalise(*value, &normal, *gain, *bias)),
+					.map(|(value, (gain, bias))| element::normalise(*value, &normal, gain, bias)),
 			);
 		}
 		Some(out)
@@ -431,8 +446,9 @@ impl<'a> Machine<'a> {
 	fn table(&self, operator: &Operator) -> Option<Vec<i32>> {
 		let Operator::Table { value, table, shift, base, .. } = operator else { return None };
 		let entries = self.integers(*table)?;
+		let (length, entry) = (entries.0.len(), |index| entries.get(index));
 		let value = self.fixed(*value)?.iter();
-		Some(value.map(|value| element::table(*value, &entries, *shift, *base)).collect())
+		Some(value.map(|value| element::table_by(*value, length, entry, *shift, *base)).collect())
 	}
 
 	fn mean_pool(&self, value: TensorId, ids: TensorId) -> Option<Vec<i32>> {

@@ -4,7 +4,9 @@
 
 mod oracle;
 
-use assay_program::{merkle, Kind, Operator, Outcome, Parameters, Program, TableBase, TensorInfo};
+use assay_program::{
+	merkle, EmbedBy, Kind, Limits, Operator, Outcome, Parameters, Program, TableBase, TensorInfo,
+};
 use assay_reference::{
 	arithmetic, element, run,
 	sample::{self, Builder, Shape, Style},
@@ -13,6 +15,7 @@ use assay_reference::{
 use codec::Encode;
 use oracle::{Scene, Wide};
 use proptest::prelude::*;
+use std::time::Instant;
 
 const README: &str = include_str!("../../README.md");
 
@@ -429,4 +432,26 @@ fn weights_of_another_length_are_the_hosts_error() {
 		let error = assay_reference::HostError::WeightsLength { expected, actual: actual as u64 };
 		assert_eq!(run(&program, &other, &[0; 4], &parameters), Err(error));
 	}
+}
+
+/// What an operator does not use of a long tensor is not in its price, and must not take its time.
+#[test]
+fn long_tables_are_read_in_place() {
+	let (rows, operators) = (1 << 20, 2_000);
+	let mut builder = Builder::new(Limits { max_batch: 1, max_sequence: 1 });
+	let ids = builder.push(Operator::Tokens { vocabulary: rows });
+	let (table, scales) = (builder.matrix(rows, 1), builder.vector(rows));
+	let by = EmbedBy::Token;
+	let embed = Operator::Embed { ids, table, scales, by, fraction: 16 };
+	let value = (0..operators).fold(ids, |_, _| builder.push(embed.clone()));
+	let program = builder.finish(value);
+	let parameters = Parameters::encoder(1, 1);
+	assert_eq!(program.cost_form().units(&parameters, 1), 1);
+	let weights = vec![1; program.weights_length() as usize];
+	let began = Instant::now();
+	let outcome = run(&program, &weights, &7i32.to_le_bytes(), &parameters).unwrap();
+	assert!(matches!(outcome, Outcome::Output { count: 1, .. }));
+	// Copied for each operator, they would be gigabytes.
+	let seconds = began.elapsed().as_secs_f64();
+	assert!(seconds < 1.0, "{seconds} seconds");
 }

@@ -143,6 +143,12 @@ impl PackedColumns {
 		}
 	}
 
+	/// Bytes that columns of this depth take in panels.
+	pub(crate) fn bytes_of(columns: usize, depth: usize) -> usize {
+		let values = columns.next_multiple_of(PANEL).saturating_mul(pairs_of(depth) * 2);
+		values.saturating_mul(size_of::<i16>())
+	}
+
 	/// Makes room; the padding columns of the last panel and the odd last step read zero.
 	fn reset(&mut self, columns: usize, depth: usize) {
 		self.columns = columns;

@@ -79,7 +79,8 @@ fn an_embedding_does_not_depend_on_its_neighbours() {
 	let model = load(&assay_cpu::CpuBackend::new(None), &imported);
 	let rows = tokens(&sentences);
 	let together = run(&*model, &rows);
-	let alone: Vec<u8> = rows.iter().flat_map(|row| run(&*model, &[row.clone()])).collect();
+	let alone: Vec<u8> =
+		rows.iter().flat_map(|row| run(&*model, std::slice::from_ref(row))).collect();
 	assert_eq!(together, alone);
 }
 
