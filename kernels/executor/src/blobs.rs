@@ -4,10 +4,17 @@
 //! the hash is its digest. So whatever stands under a digest is whole and right, a process killed
 //! at any point leaves at most temporary files, and those go at the next start.
 //!
-//! Disk is bounded. When it runs short, inputs and outputs that no open job uses go, the least
-//! recently used first, but none before its time to keep. Programs and weights stay: a store that
-//! is full of them refuses.
+//! Disk is bounded. When it runs short, blobs go in this order: inputs that no job has used in
+//! their time, then inputs and outputs that no open job uses, each the least recently used first
+//! and none before its time to keep. A tenant that is still short may displace unused inputs of
+//! tenants that hold more. Programs and weights stay: a store that is full of them refuses.
+//!
+//! A part of the store is closed to inputs, and the room for a job's output is set aside before
+//! the job is taken: whoever fills the store, jobs that were taken keep their results.
 
+mod index;
+
+use self::index::{Index, Key, Want};
 use crate::{
 	config::Limits,
 	error::{Error, StartError},
@@ -19,15 +26,16 @@ use assay_program::{
 };
 use bytes::Bytes;
 use codec::DecodeAll;
-use futures::{Stream, StreamExt};
+use futures::{stream, Stream, StreamExt};
 use opendal::{services, Operator, Writer};
 use std::{
 	collections::{HashMap, HashSet},
 	fmt,
-	path::Path,
+	fs::File,
+	path::{Path, PathBuf},
 	str::FromStr,
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
-	time::{Duration, SystemTime},
+	time::SystemTime,
 };
 
 /// Bytes that are handed to the disk at once.
@@ -36,6 +44,15 @@ const CHUNK: usize = 256 * 1024;
 const STRIDE: u64 = 1 << 20;
 /// What a file costs beside its bytes; counted so that many tiny blobs are bounded too.
 const FILE_BYTES: u64 = 4096;
+
+/// What a blob costs beside its bytes: its file, and one more that names its owner.
+pub(crate) const fn overhead(owned: bool) -> u64 {
+	if owned {
+		2 * FILE_BYTES
+	} else {
+		FILE_BYTES
+	}
+}
 
 /// The kinds of blobs. Each kind has its own digest rule and bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -103,99 +120,11 @@ pub(crate) enum Kept {
 	Already,
 }
 
-type Key = (BlobKind, Hash);
-
-#[derive(Debug)]
-struct Held {
-	bytes: u64,
-	/// When it was last touched, in ticks of the index.
-	used: u64,
-	/// When it was last of use to a job; it stays for `keep` from then.
-	since: SystemTime,
-	pins: u32,
-	owner: Option<Hash>,
-}
-
-#[derive(Debug, Default)]
-struct Index {
-	held: HashMap<Key, Held>,
-	/// Bytes of everything held, [`FILE_BYTES`] per file included.
-	bytes: u64,
-	/// Bytes set aside for bodies that are still coming.
-	reserved: u64,
-	/// Bytes of inputs per tenant, held or coming.
-	owned: HashMap<Hash, u64>,
-	ticks: u64,
-}
-
-impl Index {
-	fn touch(&mut self, key: &Key) -> Option<u64> {
-		self.ticks = self.ticks.saturating_add(1);
-		let held = self.held.get_mut(key)?;
-		held.used = self.ticks;
-		Some(held.bytes)
-	}
-
-	fn insert(&mut self, key: Key, bytes: u64, since: SystemTime, owner: Option<Hash>) {
-		self.ticks = self.ticks.saturating_add(1);
-		let held = Held { bytes, used: self.ticks, since, pins: 0, owner };
-		if let Some(owner) = owner {
-			*self.owned.entry(owner).or_default() += bytes;
-		}
-		self.bytes += bytes + FILE_BYTES;
-		self.held.insert(key, held);
-	}
-
-	fn remove(&mut self, key: &Key) -> bool {
-		let Some(held) = self.held.remove(key) else { return false };
-		self.bytes -= held.bytes + FILE_BYTES;
-		if let Some(owner) = held.owner {
-			self.disown(owner, held.bytes);
-		}
-		true
-	}
-
-	fn disown(&mut self, owner: Hash, bytes: u64) {
-		if let Some(owned) = self.owned.get_mut(&owner) {
-			*owned = owned.saturating_sub(bytes);
-			if *owned == 0 {
-				self.owned.remove(&owner);
-			}
-		}
-	}
-
-	/// The blobs that go to make room for `bytes` within `budget`; `None` when too few may go.
-	fn victims(&self, bytes: u64, budget: u64, keep: Duration) -> Option<Vec<Key>> {
-		let wanted = self.bytes.saturating_add(self.reserved).saturating_add(bytes);
-		let mut excess = wanted.saturating_sub(budget);
-		if excess == 0 {
-			return Some(Vec::new());
-		}
-		let now = SystemTime::now();
-		let old = |held: &Held| now.duration_since(held.since).is_ok_and(|age| age >= keep);
-		let mut idle: Vec<(u64, u64, Key)> = self
-			.held
-			.iter()
-			.filter(|((kind, _), held)| kind.may_go() && held.pins == 0 && old(held))
-			.map(|(key, held)| (held.used, held.bytes + FILE_BYTES, *key))
-			.collect();
-		idle.sort_unstable();
-		let mut victims = Vec::new();
-		for (_, bytes, key) in idle {
-			if excess == 0 {
-				break;
-			}
-			excess = excess.saturating_sub(bytes);
-			victims.push(key);
-		}
-		(excess == 0).then_some(victims)
-	}
-}
-
 /// The blob store.
 #[derive(Debug)]
 pub(crate) struct Blobs {
 	operator: Operator,
+	root: PathBuf,
 	index: Mutex<Index>,
 	/// Held while a blob takes its name or goes, so that neither overtakes the other.
 	naming: tokio::sync::Mutex<()>,
@@ -206,17 +135,30 @@ pub(crate) struct Blobs {
 /// Bytes set aside for a body that is coming. Given back when dropped.
 struct Reservation<'a> {
 	blobs: &'a Blobs,
+	kind: BlobKind,
 	owner: Option<Hash>,
+	/// What the blob costs beside its bytes is part of them.
 	bytes: u64,
 }
 
 impl Drop for Reservation<'_> {
 	fn drop(&mut self) {
-		let mut index = self.blobs.index();
-		index.reserved = index.reserved.saturating_sub(self.bytes);
-		if let Some(owner) = self.owner {
-			index.disown(owner, self.bytes);
+		if self.bytes > 0 {
+			self.give_back(&mut self.blobs.index());
 		}
+	}
+}
+
+/// Bytes set aside for the output of a job that was taken. Given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Room {
+	blobs: Arc<Blobs>,
+	bytes: u64,
+}
+
+impl Drop for Room {
+	fn drop(&mut self) {
+		self.blobs.index().give_back(BlobKind::Output, None, self.bytes);
 	}
 }
 
@@ -240,6 +182,7 @@ impl Blobs {
 		let operator = Operator::new(service).map_err(|e| failed(&e))?.finish();
 		let blobs = Self {
 			operator,
+			root,
 			index: Mutex::default(),
 			naming: tokio::sync::Mutex::default(),
 			limits,
@@ -290,6 +233,10 @@ impl Blobs {
 				_ => None,
 			};
 			index.insert(key, bytes, since, owner);
+			// Whether a job used it is not known any more: to its credit.
+			if let Some(held) = index.held.get_mut(&key) {
+				held.used_by_job = true;
+			}
 		}
 		self.report(&index);
 		Ok(())
@@ -322,6 +269,7 @@ impl Blobs {
 		let bytes = index.touch(&(kind, *digest))?;
 		if let Some(held) = index.held.get_mut(&(kind, *digest)) {
 			held.pins = held.pins.saturating_add(1);
+			held.used_by_job = true;
 		}
 		Some(bytes)
 	}
@@ -332,6 +280,38 @@ impl Blobs {
 			held.pins = held.pins.saturating_sub(1);
 			held.since = SystemTime::now();
 		}
+	}
+
+	/// Whether a blob is held; if so its time to keep begins again, as if it had just come.
+	fn refresh(&self, kind: BlobKind, digest: &Hash) -> bool {
+		let (mut index, key) = (self.index(), (kind, *digest));
+		let is_held = index.touch(&key).is_some();
+		if let Some(held) = index.held.get_mut(&key) {
+			held.since = SystemTime::now();
+		}
+		is_held
+	}
+
+	/// Sets room aside for an output of at most `bytes`.
+	pub(crate) async fn set_aside(self: &Arc<Self>, bytes: u64) -> Result<Room, Error> {
+		let bytes = bytes.saturating_add(overhead(false));
+		self.reserve(&Want { kind: BlobKind::Output, bytes, owner: None }).await?;
+		Ok(Room { blobs: self.clone(), bytes })
+	}
+
+	/// Keeps an output in the room that was set aside for it, if any was.
+	pub(crate) async fn put_output(
+		&self,
+		digest: Hash,
+		bytes: Vec<u8>,
+		room: Option<Room>,
+	) -> Result<Kept, Error> {
+		let length = bytes.len() as u64;
+		let body = stream::once(async move { Ok(Bytes::from(bytes)) });
+		let set_aside = room.map_or(0, |mut room| std::mem::take(&mut room.bytes));
+		let kind = BlobKind::Output;
+		let reservation = Reservation { blobs: self, kind, owner: None, bytes: set_aside };
+		self.put_within(digest, body, Some(length), reservation).await
 	}
 
 	/// Keeps a blob, if its bytes have the digest.
@@ -346,23 +326,34 @@ impl Blobs {
 		announced: Option<u64>,
 		owner: Option<Hash>,
 	) -> Result<Kept, Error> {
+		let reservation = Reservation { blobs: self, kind, owner, bytes: 0 };
+		self.put_within(digest, body, announced, reservation).await
+	}
+
+	async fn put_within(
+		&self,
+		digest: Hash,
+		body: impl Stream<Item = Result<Bytes, Error>> + Send,
+		announced: Option<u64>,
+		mut reservation: Reservation<'_>,
+	) -> Result<Kept, Error> {
+		let kind = reservation.kind;
 		let mut body = std::pin::pin!(body);
-		if self.length(kind, &digest).is_some() {
+		if self.refresh(kind, &digest) {
 			// Read all the same: a sender that is cut off would not see the answer.
 			while body.next().await.transpose()?.is_some() {}
 			return Ok(Kept::Already);
 		}
-		let mut reservation = Reservation { blobs: self, owner, bytes: 0 };
-		reservation.grow(announced.unwrap_or(0)).await?;
+		reservation.hold(announced.unwrap_or(0)).await?;
 		let mut writer = self
 			.operator
 			.writer_with(&path(kind, &digest))
 			.chunk(CHUNK)
 			.await
 			.map_err(store_failed)?;
-		let written = self.write(kind, digest, &mut body, &mut writer, &mut reservation).await;
+		let written = self.write(digest, &mut body, &mut writer, &mut reservation).await;
 		let named = match written {
-			Ok(bytes) => self.name(kind, digest, &mut writer, bytes, reservation).await,
+			Ok(bytes) => self.name(digest, &mut writer, bytes, reservation).await,
 			Err(error) => Err(error),
 		};
 		if named.is_err() {
@@ -376,12 +367,12 @@ impl Blobs {
 	/// Writes a body under its temporary name and checks it. Returns its length.
 	async fn write(
 		&self,
-		kind: BlobKind,
 		digest: Hash,
 		body: &mut (impl Stream<Item = Result<Bytes, Error>> + Unpin),
 		writer: &mut Writer,
 		reservation: &mut Reservation<'_>,
 	) -> Result<u64, Error> {
+		let kind = reservation.kind;
 		let mut check = Check::new(kind);
 		let limit = kind.limit(&self.limits);
 		let mut bytes = 0u64;
@@ -390,9 +381,9 @@ impl Blobs {
 			if bytes > limit {
 				return Err(Error::TooLarge { what: kind.word(), limit });
 			}
-			if bytes > reservation.bytes {
-				let stride = STRIDE.min(limit - reservation.bytes);
-				reservation.grow(stride.max(bytes - reservation.bytes)).await?;
+			if bytes > reservation.room() {
+				let stride = reservation.room().saturating_add(STRIDE).min(limit);
+				reservation.hold(stride.max(bytes)).await?;
 			}
 			check.update(&chunk);
 			writer.write(chunk).await.map_err(store_failed)?;
@@ -408,14 +399,14 @@ impl Blobs {
 	/// Gives a checked blob its name.
 	async fn name(
 		&self,
-		kind: BlobKind,
 		digest: Hash,
 		writer: &mut Writer,
 		bytes: u64,
-		reservation: Reservation<'_>,
+		mut reservation: Reservation<'_>,
 	) -> Result<Kept, Error> {
+		let kind = reservation.kind;
 		let naming = self.naming.lock().await;
-		if self.length(kind, &digest).is_some() {
+		if self.refresh(kind, &digest) {
 			// Somebody else was faster with the same bytes.
 			drop(naming);
 			writer.abort().await.map_err(store_failed)?;
@@ -427,35 +418,42 @@ impl Blobs {
 			self.operator.write(&file, owner.to_vec()).await.map_err(store_failed)?;
 		}
 		writer.close().await.map_err(store_failed)?;
-		drop(reservation);
-		let mut index = self.index();
-		index.insert((kind, digest), bytes, SystemTime::now(), owner);
-		self.report(&index);
+		{
+			let mut index = self.index();
+			reservation.give_back(&mut index);
+			index.insert((kind, digest), bytes, SystemTime::now(), owner);
+			self.report(&index);
+		}
+		drop(naming);
+		self.sync_names(kind).await?;
 		self.metrics.blobs_kept.with_label_values(&[kind.word()]).inc();
 		Ok(Kept::New)
 	}
 
-	/// Makes room for `bytes`, and sets them aside.
-	async fn reserve(&self, bytes: u64, owner: Option<Hash>) -> Result<(), Error> {
-		let (budget, keep) = (self.limits.store_bytes, self.limits.keep);
+	/// Makes the names of a kind's blobs outlast a power cut: they are data of its folder, and
+	/// what is told of a blob may stand in the journal.
+	async fn sync_names(&self, kind: BlobKind) -> Result<(), Error> {
+		let folder = self.root.join(kind.word());
+		let synced = tokio::task::spawn_blocking(move || File::open(folder)?.sync_all());
+		synced.await.map_err(store_failed)?.map_err(store_failed)
+	}
+
+	/// Makes room for bytes, and sets them aside.
+	async fn reserve(&self, want: &Want) -> Result<(), Error> {
 		loop {
 			let victims = {
 				let mut index = self.index();
-				if let Some(owner) = owner {
-					let owned = index.owned.get(&owner).copied().unwrap_or(0);
+				if let Some(owner) = want.owner {
 					let limit = self.limits.tenant_total_bytes;
-					if owned.saturating_add(bytes) > limit {
+					if index.owned_by(&owner).saturating_add(want.bytes) > limit {
 						return Err(Error::QuotaTotal { limit });
 					}
 				}
-				let victims = index
-					.victims(bytes.saturating_add(FILE_BYTES), budget, keep)
-					.ok_or(Error::StoreFull { budget })?;
+				let budget = self.limits.store_bytes;
+				let full = Error::StoreFull { budget };
+				let victims = index.victims(want, &self.limits).ok_or(full)?;
 				if victims.is_empty() {
-					index.reserved += bytes;
-					if let Some(owner) = owner {
-						*index.owned.entry(owner).or_default() += bytes;
-					}
+					index.set_aside(want);
 					return Ok(());
 				}
 				victims
@@ -524,10 +522,25 @@ impl Blobs {
 }
 
 impl Reservation<'_> {
-	async fn grow(&mut self, bytes: u64) -> Result<(), Error> {
-		self.blobs.reserve(bytes, self.owner).await?;
-		self.bytes += bytes;
+	/// The longest body for which there is room.
+	fn room(&self) -> u64 {
+		self.bytes.saturating_sub(overhead(self.owner.is_some()))
+	}
+
+	/// Sees to it that there is room for a body.
+	async fn hold(&mut self, body: u64) -> Result<(), Error> {
+		let needed = body.saturating_add(overhead(self.owner.is_some()));
+		let bytes = needed.saturating_sub(self.bytes);
+		if bytes > 0 {
+			let Self { kind, owner, .. } = *self;
+			self.blobs.reserve(&Want { kind, bytes, owner }).await?;
+			self.bytes += bytes;
+		}
 		Ok(())
+	}
+
+	fn give_back(&mut self, index: &mut Index) {
+		index.give_back(self.kind, self.owner, std::mem::take(&mut self.bytes));
 	}
 }
 
@@ -605,5 +618,66 @@ pub fn digest_of(kind: BlobKind, bytes: &[u8]) -> Result<Hash, Error> {
 			check.update(bytes);
 			check.finish()
 		},
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use std::time::Duration;
+	use tempfile::TempDir;
+
+	const HOUR: Duration = Duration::from_secs(3600);
+
+	async fn open(folder: &TempDir) -> Arc<Blobs> {
+		let limits = Limits { store_bytes: 100_000, ..Limits::default() };
+		let metrics = Arc::new(Metrics::new("test").unwrap());
+		Arc::new(Blobs::open(folder.path(), limits, metrics).await.unwrap())
+	}
+
+	async fn put(blobs: &Blobs, bytes: &[u8]) -> Result<Kept, Error> {
+		let body = stream::once(async { Ok(Bytes::copy_from_slice(bytes)) });
+		let length = Some(bytes.len() as u64);
+		blobs.put(BlobKind::Input, merkle::blob(bytes), body, length, None).await
+	}
+
+	#[tokio::test]
+	async fn a_blob_that_comes_again_stays_as_if_it_had_just_come() {
+		let folder = TempDir::new().unwrap();
+		let blobs = open(&folder).await;
+		let (first, second) = ([1; 50_000], [2; 50_000]);
+		let key = (BlobKind::Input, merkle::blob(&first));
+		assert_eq!(put(&blobs, &first).await, Ok(Kept::New));
+		let long_ago = SystemTime::now() - HOUR * 2;
+		blobs.index().held.get_mut(&key).unwrap().since = long_ago;
+		assert_eq!(put(&blobs, &first).await, Ok(Kept::Already));
+		// There is room for one only.
+		assert!(matches!(put(&blobs, &second).await, Err(Error::StoreFull { .. })));
+		blobs.index().held.get_mut(&key).unwrap().since = long_ago;
+		assert_eq!(put(&blobs, &second).await, Ok(Kept::New));
+	}
+
+	#[tokio::test]
+	async fn what_is_set_aside_is_given_back() {
+		let folder = TempDir::new().unwrap();
+		let blobs = open(&folder).await;
+		let room = blobs.set_aside(90_000).await.unwrap();
+		let full = blobs.set_aside(10_000).await.unwrap_err();
+		assert!(matches!(full, Error::StoreFull { .. }));
+		assert!(matches!(put(&blobs, &[1; 1]).await, Ok(Kept::New)));
+		let outcome = Outcome::Output { count: 1, data: vec![1; 80_000] };
+		let bytes = codec::Encode::encode(&outcome);
+		let digest = outcome.digest();
+		assert_eq!(blobs.put_output(digest, bytes.clone(), Some(room)).await, Ok(Kept::New));
+		let held = bytes.len() as u64 + 1 + 2 * overhead(false);
+		{
+			let index = blobs.index();
+			assert_eq!(
+				(index.bytes, index.reserved, index.outputs),
+				(held, 0, bytes.len() as u64 + overhead(false))
+			);
+		}
+		drop(blobs.set_aside(5_000).await.unwrap());
+		assert_eq!(blobs.index().reserved, 0);
 	}
 }

@@ -1,6 +1,6 @@
 //! What an executor is told at start, with a bound on everything.
 
-use assay_program::{Backend, Hash, MAX_PROGRAM_BYTES};
+use assay_program::{limits::MAX_LIVE_BYTES, Backend, Hash, MAX_PROGRAM_BYTES};
 use std::{
 	fmt,
 	net::{Ipv4Addr, SocketAddr},
@@ -95,21 +95,31 @@ pub struct Limits {
 	pub store_bytes: u64,
 	/// For how long inputs and outputs stay at least once their job is finished.
 	pub keep: Duration,
+	/// For how long an input stays at least that no job has used.
+	pub keep_unused: Duration,
 	/// Memory for loaded models, counted by their weights.
 	pub models_bytes: u64,
 	/// Largest job, in compute units.
 	pub job_units: u64,
+	/// Largest job, in bytes of the tensors that it holds at once.
+	pub job_bytes: u64,
 	/// Jobs that wait at most.
 	pub queue: usize,
 	/// Finished jobs that are remembered.
 	pub finished: usize,
 	/// How often a job may fail, or take the executor down, before it stays failed.
 	pub attempts: u32,
+	/// Time after which a job may be tried again whose output found no place on disk.
+	pub retry: Duration,
 	/// Connections per listener.
 	pub connections: usize,
+	/// Connections of the data listener from one address.
+	pub connections_per_address: usize,
 	/// Longest long-poll; longer ones are cut to it.
 	pub wait: Duration,
-	/// Time for the head of a request.
+	/// Time for the first byte of a connection.
+	pub first_byte: Duration,
+	/// Time for the head of a request, and between two requests of a connection.
 	pub head: Duration,
 	/// Longest pause inside a body, and of a client that does not read its answer.
 	pub pause: Duration,
@@ -121,11 +131,11 @@ pub struct Limits {
 	pub tenants: usize,
 	/// How many blocks ahead a signed request may expire.
 	pub expiry_blocks: u32,
-	/// Bytes a tenant may send, and as many it may fetch, per window.
+	/// Bytes a tenant may send, the cost of files included, and as many it may fetch, per window.
 	pub tenant_window_bytes: u64,
 	/// Length of that window.
 	pub tenant_window: Duration,
-	/// Bytes of inputs a tenant may keep on disk.
+	/// Bytes of inputs a tenant may keep on disk, the cost of their files included.
 	pub tenant_total_bytes: u64,
 	/// Length of the journal at which it is compacted, if it has also doubled since.
 	pub journal_bytes: u64,
@@ -141,14 +151,19 @@ impl Default for Limits {
 			output_bytes: 64 * MIB,
 			store_bytes: 16 * 1024 * MIB,
 			keep: Duration::from_secs(3600),
+			keep_unused: Duration::from_secs(300),
 			models_bytes: 2048 * MIB,
 			job_units: 100_000_000,
+			job_bytes: MAX_LIVE_BYTES,
 			queue: 256,
 			finished: 65_536,
 			attempts: 3,
+			retry: Duration::from_secs(15),
 			connections: 256,
+			connections_per_address: 32,
 			wait: Duration::from_secs(25),
-			head: Duration::from_secs(15),
+			first_byte: Duration::from_secs(3),
+			head: Duration::from_secs(10),
 			pause: Duration::from_secs(10),
 			slowest_bytes_per_second: 4096,
 			drain: Duration::from_secs(10),
@@ -177,6 +192,12 @@ impl Limits {
 		(self.tenants as u64).saturating_mul(80).saturating_add(1024)
 	}
 
+	/// Disk that inputs may use together with programs and weights: a quarter stays free for
+	/// outputs, so that no tenant can keep another one's job from its result.
+	pub fn inputs_bytes(&self) -> u64 {
+		self.store_bytes - self.store_bytes / 4
+	}
+
 	/// Refuses limits under which nothing could be served.
 	pub(crate) fn check(&self) -> Result<(), StartError> {
 		let least = [
@@ -184,8 +205,10 @@ impl Limits {
 			("finished", self.finished as u64),
 			("attempts", u64::from(self.attempts)),
 			("connections", self.connections as u64),
+			("connections_per_address", self.connections_per_address as u64),
 			("slowest_bytes_per_second", self.slowest_bytes_per_second),
 			("store_bytes", self.store_bytes),
+			("first_byte", self.first_byte.as_millis() as u64),
 			("head", self.head.as_millis() as u64),
 			("pause", self.pause.as_millis() as u64),
 			("tenant_window", self.tenant_window.as_millis() as u64),

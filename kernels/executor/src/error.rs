@@ -62,9 +62,9 @@ rejections! {
 	/// The path does not take the method.
 	MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed",
 		"this path does not take this method; the crate documentation lists the routes";
-	/// All connections are in use.
+	/// All connections of the listener, or of the caller's address, are in use.
 	Busy { connections: usize } = SERVICE_UNAVAILABLE, "busy",
-		"all {connections} connections of this listener are in use; try again later";
+		"all {connections} connections that this listener has for you are in use; try again later";
 	/// The executor is being stopped.
 	Stopping = SERVICE_UNAVAILABLE, "stopping",
 		"the executor is stopping; try again when it is back";
@@ -265,6 +265,12 @@ impl Failure {
 	/// The number on the wire.
 	pub fn code(self) -> u32 {
 		self as u32
+	}
+
+	/// Whether it counts as one of the times that a job may fail. It does not where the job had
+	/// no part in it, and nothing was lost but time.
+	pub fn counts(self) -> bool {
+		!matches!(self, Self::BlobGone | Self::OutputNotKept)
 	}
 
 	/// A word for logs and metrics.

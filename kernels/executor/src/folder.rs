@@ -15,9 +15,22 @@ const TOKEN_LENGTH: std::ops::RangeInclusive<usize> = 16..=256;
 /// Only the owner may read a token.
 const PRIVATE: u32 = 0o600;
 
-/// Makes the folder if needed and locks it. The lock ends with the file or the process, however
-/// that ends.
-pub(crate) fn lock(folder: &Path) -> Result<File, StartError> {
+/// The lock of a folder. It ends with this value or the process, however that ends.
+#[derive(Debug)]
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+	fn drop(&mut self) {
+		// Closing the file is not enough while a process that is just being started elsewhere in
+		// this one still has a copy of it.
+		if let Err(error) = self.0.unlock() {
+			tracing::warn!(%error, "the folder stays locked until this process ends");
+		}
+	}
+}
+
+/// Makes the folder if needed and locks it.
+pub(crate) fn lock(folder: &Path) -> Result<Lock, StartError> {
 	let failed = |source| StartError::Folder { folder: folder.display().to_string(), source };
 	fs::create_dir_all(folder).map_err(failed)?;
 	let file = OpenOptions::new()
@@ -27,7 +40,7 @@ pub(crate) fn lock(folder: &Path) -> Result<File, StartError> {
 		.open(folder.join("lock"))
 		.map_err(failed)?;
 	match file.try_lock() {
-		Ok(()) => Ok(file),
+		Ok(()) => Ok(Lock(file)),
 		Err(TryLockError::WouldBlock) => {
 			Err(StartError::FolderLocked(folder.display().to_string()))
 		},

@@ -1,10 +1,11 @@
 //! The jobs: what was asked for, where it stands, and who waits for it.
 //!
 //! A job is known by its digest, so asking twice is asking once, whatever a re-org does. It is on
-//! disk before it is promised, and its result is on disk before it is told.
+//! disk before it is promised, and its result is on disk before it is told. It is taken only when
+//! there is room for its result.
 
 use crate::{
-	blobs::{hex, BlobKind, Blobs},
+	blobs::{hex, BlobKind, Blobs, Room},
 	config::Limits,
 	error::{Error, Failure},
 	journal::{written, End, Journal, Ledger, Open, Record, Written},
@@ -13,7 +14,7 @@ use crate::{
 };
 use assay_program::{
 	wire::{JobRequest, JobState},
-	Claim, Hash,
+	Claim, Hash, Parameters, Program,
 };
 use std::{
 	collections::{HashMap, VecDeque},
@@ -36,12 +37,15 @@ struct Pins {
 	pinned: Vec<(BlobKind, Hash)>,
 	/// Length of the weights.
 	weights_bytes: u64,
+	/// Room for the output.
+	room: Option<Room>,
 }
 
 impl Pins {
 	/// Pins all blobs of a request, or says which one is missing.
 	fn take(blobs: &Arc<Blobs>, request: &JobRequest) -> Result<Self, Error> {
-		let mut pins = Self { blobs: blobs.clone(), pinned: Vec::new(), weights_bytes: 0 };
+		let mut pins =
+			Self { blobs: blobs.clone(), pinned: Vec::new(), weights_bytes: 0, room: None };
 		let wanted = [
 			(BlobKind::Program, request.program),
 			(BlobKind::Weights, request.weights),
@@ -72,8 +76,32 @@ struct Job {
 	/// How often it was begun.
 	starts: u32,
 	taken: Instant,
+	/// Whether its record is on disk: only then it is promised.
+	journalled: bool,
+	/// Whether its last start is still under way.
+	begun: bool,
+	/// Whether its end is being written.
+	ending: bool,
+	/// When it may be tried again, where that is not at once.
+	retry_at: Option<Instant>,
 	/// What is needed to run it; gone once it has ended.
 	open: Option<(Arc<JobRequest>, Pins)>,
+}
+
+impl Job {
+	fn new(tenant: Hash, state: JobState, starts: u32) -> Self {
+		Self {
+			tenant,
+			state: watch::Sender::new(state),
+			starts,
+			taken: Instant::now(),
+			journalled: false,
+			begun: false,
+			ending: false,
+			retry_at: None,
+			open: None,
+		}
+	}
 }
 
 #[derive(Debug, Default)]
@@ -85,6 +113,8 @@ struct Table {
 	waiting: VecDeque<Hash>,
 	/// How many wait or run.
 	open: usize,
+	/// Nothing begins any more.
+	closed: bool,
 }
 
 /// All jobs of one executor.
@@ -103,6 +133,11 @@ pub(crate) struct Jobs {
 	stop: CancellationToken,
 }
 
+/// Most bytes of the output blob of a job.
+fn output_bytes(program: &Program, parameters: &Parameters) -> u64 {
+	program.cost_form().output_length(parameters).saturating_add(OUTCOME_HEAD_BYTES)
+}
+
 /// Whether a state is an end.
 pub(crate) fn ended(state: &JobState) -> bool {
 	matches!(state, JobState::Done { .. } | JobState::Failed { .. })
@@ -110,7 +145,7 @@ pub(crate) fn ended(state: &JobState) -> bool {
 
 impl Jobs {
 	/// The jobs of a journal, the open ones queued again.
-	pub(crate) fn resume(
+	pub(crate) async fn resume(
 		ledger: Ledger,
 		journal: Journal,
 		blobs: Arc<Blobs>,
@@ -135,38 +170,46 @@ impl Jobs {
 				End::Done { claim } => (JobState::Done { claim }, 0),
 				End::Failed { code, starts } => (JobState::Failed { code }, starts),
 			};
-			let state = watch::Sender::new(state);
-			let known = Job { tenant, state, starts, taken: Instant::now(), open: None };
 			let mut table = jobs.table();
-			table.jobs.insert(job, known);
+			table.jobs.insert(job, Job::new(tenant, state, starts));
 			table.ended.push_back(job);
 		}
 		for open in ledger.open.into_values() {
-			jobs.resume_one(open);
+			jobs.resume_one(open).await;
 		}
 		jobs
 	}
 
-	fn resume_one(&self, Open { request, starts }: Open) {
+	async fn resume_one(&self, Open { request, starts }: Open) {
 		let job = request.digest();
 		match Pins::take(&self.blobs, &request) {
-			Ok(pins) => {
+			Ok(mut pins) => {
 				tracing::info!(job = %hex(&job), starts, "job resumed from the journal");
 				self.metrics.jobs_resumed.inc();
-				self.insert(&mut self.table(), job, request, pins, starts);
+				// It was promised: without room now, it takes what there is when it is done.
+				pins.room = self.room(&request).await.ok();
+				let mut table = self.table();
+				self.insert(&mut table, job, request, pins, starts);
+				if let Some(known) = table.jobs.get_mut(&job) {
+					known.journalled = true;
+				}
 			},
 			Err(error) => {
 				tracing::warn!(job = %hex(&job), %error, "job cannot be resumed");
 				let code = Failure::BlobGone.code();
 				let tenant = request.tenant;
 				self.journal.note(Record::Failed { job, tenant, code, starts });
-				let state = watch::Sender::new(JobState::Failed { code });
-				let failed = Job { tenant, state, starts, taken: Instant::now(), open: None };
 				let mut table = self.table();
-				table.jobs.insert(job, failed);
+				table.jobs.insert(job, Job::new(tenant, JobState::Failed { code }, starts));
 				table.ended.push_back(job);
 			},
 		}
+	}
+
+	/// Room for the output of a job.
+	async fn room(&self, request: &JobRequest) -> Result<Room, Error> {
+		let program = self.models.program(&self.blobs, &request.program).await?;
+		self.blobs.set_aside(output_bytes(&program, &request.parameters)).await
 	}
 
 	fn table(&self) -> MutexGuard<'_, Table> {
@@ -180,21 +223,15 @@ impl Jobs {
 	}
 
 	fn insert(&self, table: &mut Table, job: Hash, request: JobRequest, pins: Pins, starts: u32) {
-		let tenant = request.tenant;
-		let open = Some((Arc::new(request), pins));
-		let taken = Instant::now();
-		match table.jobs.get_mut(&job) {
+		let mut fresh = Job::new(request.tenant, JobState::Queued, starts);
+		fresh.open = Some((Arc::new(request), pins));
+		if let Some(known) = table.jobs.remove(&job) {
 			// A failed job that is tried again keeps those who watch it.
-			Some(known) => {
-				(known.open, known.taken) = (open, taken);
-				known.state.send_replace(JobState::Queued);
-				table.ended.retain(|ended| *ended != job);
-			},
-			None => {
-				let state = watch::Sender::new(JobState::Queued);
-				table.jobs.insert(job, Job { tenant, state, starts, taken, open });
-			},
+			fresh.state = known.state;
+			fresh.state.send_replace(JobState::Queued);
+			table.ended.retain(|ended| *ended != job);
 		}
+		table.jobs.insert(job, fresh);
 		table.waiting.push_back(job);
 		table.open += 1;
 		self.metrics.jobs_taken.inc();
@@ -207,7 +244,9 @@ impl Jobs {
 	fn settled(&self, table: &Table, job: &Hash) -> Option<JobState> {
 		let known = table.jobs.get(job)?;
 		let state = known.state.borrow().clone();
-		let again = matches!(state, JobState::Failed { .. }) && known.starts < self.limits.attempts;
+		let again = matches!(state, JobState::Failed { .. })
+			&& known.starts < self.limits.attempts
+			&& known.retry_at.is_none_or(|at| at <= Instant::now());
 		(!again).then_some(state)
 	}
 
@@ -219,13 +258,13 @@ impl Jobs {
 		}
 		let known = self.settled(&self.table(), &job);
 		if let Some(state) = known {
-			return self.promised(state).await;
+			return self.promised(&job, state).await;
 		}
 		if self.stop.is_cancelled() {
 			return Err(Error::Stopping);
 		}
-		let pins = Pins::take(&self.blobs, &request)?;
-		self.admit(&request, &pins).await?;
+		let mut pins = Pins::take(&self.blobs, &request)?;
+		pins.room = Some(self.admit(&request, &pins).await?);
 		let taken = {
 			let mut table = self.table();
 			let known = self.settled(&table, &job);
@@ -239,26 +278,66 @@ impl Jobs {
 			}
 		};
 		match taken {
-			Ok(on_disk) => written(on_disk).await.map(|()| JobState::Queued),
-			Err(state) => self.promised(state).await,
+			Ok((on_disk, taken)) => {
+				self.journalled(&job, taken, on_disk).await.map(|()| JobState::Queued)
+			},
+			Err(state) => self.promised(&job, state).await,
 		}
 	}
 
 	/// The state of a job that was taken before, once that is on disk.
-	async fn promised(&self, state: JobState) -> Result<JobState, Error> {
-		if !ended(&state) {
-			written(self.journal.sync()).await?;
+	async fn promised(&self, job: &Hash, state: JobState) -> Result<JobState, Error> {
+		if ended(&state) {
+			return Ok(state);
 		}
-		Ok(state)
+		let (written_again, mut state_then) = {
+			let table = self.table();
+			let known = table.jobs.get(job).ok_or(Error::JobUnknown)?;
+			if known.journalled {
+				return Ok(state);
+			}
+			// It is not there yet, or could not be written the first time. Twice does no harm;
+			// but after its end it must not stand there as if it had just been taken.
+			let open = known.open.as_ref().filter(|_| !known.ending);
+			let record = open.map(|(request, _)| Record::Queued {
+				request: (**request).clone(),
+				starts: known.starts,
+			});
+			let again = record.map(|record| (self.journal.append(record), known.taken));
+			(again, known.state.subscribe())
+		};
+		match written_again {
+			Some((on_disk, taken)) => self.journalled(job, taken, on_disk).await.map(|()| state),
+			// It is a matter of one record.
+			None => {
+				let end = state_then.wait_for(ended).await.map_err(|_| Error::JobUnknown)?;
+				Ok(end.clone())
+			},
+		}
+	}
+
+	/// Waits until the record of a job is on disk, and notes that.
+	async fn journalled(&self, job: &Hash, taken: Instant, on_disk: Written) -> Result<(), Error> {
+		written(on_disk).await?;
+		if let Some(known) = self.table().jobs.get_mut(job).filter(|known| known.taken == taken) {
+			known.journalled = true;
+		}
+		Ok(())
 	}
 
 	/// Queues a job. It may begin at once; only the promise waits for the disk.
-	fn take(&self, table: &mut Table, job: Hash, request: JobRequest, pins: Pins) -> Written {
+	fn take(
+		&self,
+		table: &mut Table,
+		job: Hash,
+		request: JobRequest,
+		pins: Pins,
+	) -> (Written, Instant) {
 		let starts = table.jobs.get(&job).map_or(0, |known| known.starts);
 		tracing::info!(job = %hex(&job), units = self.units(&request), "job taken");
 		let on_disk = self.journal.append(Record::Queued { request: request.clone(), starts });
 		self.insert(table, job, request, pins, starts);
-		on_disk
+		(on_disk, table.jobs.get(&job).map_or_else(Instant::now, |known| known.taken))
 	}
 
 	fn units(&self, request: &JobRequest) -> u64 {
@@ -267,8 +346,8 @@ impl Jobs {
 		program.map_or(0, |p| p.cost_form().units(parameters, parameters.max_steps))
 	}
 
-	/// Refuses a job whose parts do not fit each other or this machine.
-	async fn admit(&self, request: &JobRequest, pins: &Pins) -> Result<(), Error> {
+	/// Refuses a job whose parts do not fit each other or this machine; gives room for its output.
+	async fn admit(&self, request: &JobRequest, pins: &Pins) -> Result<Room, Error> {
 		let program = self.models.program(&self.blobs, &request.program).await?;
 		let (form, parameters) = (program.cost_form(), &request.parameters);
 		form.check(parameters)
@@ -281,15 +360,19 @@ impl Jobs {
 		if expected > budget {
 			return Err(Error::ModelTooLarge { bytes: expected, budget });
 		}
-		let output = form.output_length(parameters).saturating_add(OUTCOME_HEAD_BYTES);
+		let output = output_bytes(&program, parameters);
+		let live = program
+			.live_bytes(parameters.batch, parameters.sequence)
+			.map_err(|error| Error::ProgramInvalid { reason: error.to_string() })?;
 		let bounds = [
 			("units of work", form.units(parameters, parameters.max_steps), self.limits.job_units),
+			("bytes of tensors at once", live, self.limits.job_bytes),
 			("bytes of input", form.input_length(parameters), self.limits.input_bytes),
 			("bytes of output", output, self.limits.output_bytes),
 		];
 		match bounds.into_iter().find(|(_, amount, limit)| amount > limit) {
 			Some((what, amount, limit)) => Err(Error::JobTooLarge { what, amount, limit }),
-			None => Ok(()),
+			None => self.blobs.set_aside(output).await,
 		}
 	}
 
@@ -316,21 +399,53 @@ impl Jobs {
 		}
 	}
 
-	/// A job begins.
-	pub(crate) fn begin(&self, job: &Hash) {
+	/// A job begins, unless the executor has stopped.
+	pub(crate) fn begin(&self, job: &Hash) -> bool {
+		let mut table = self.table();
+		if table.closed {
+			return false;
+		}
 		// Not waited for: it only counts how often a job took the process down with it.
 		self.journal.note(Record::Started { job: *job });
-		if let Some(known) = self.table().jobs.get_mut(job) {
+		if let Some(known) = table.jobs.get_mut(job) {
 			known.starts = known.starts.saturating_add(1);
+			known.begun = true;
 			known.state.send_replace(JobState::Running);
 		}
+		true
+	}
+
+	/// The executor stops: nothing begins any more, and what has begun and not ended did not fail.
+	pub(crate) fn close(&self) {
+		let mut table = self.table();
+		table.closed = true;
+		for (job, known) in &mut table.jobs {
+			if known.begun && !known.ending {
+				known.begun = false;
+				known.starts = known.starts.saturating_sub(1);
+				self.journal.note(Record::Stopped { job: *job });
+			}
+		}
+	}
+
+	/// The room that was set aside for a job's output.
+	pub(crate) fn output_room(&self, job: &Hash) -> Option<Room> {
+		self.table().jobs.get_mut(job)?.open.as_mut()?.1.room.take()
 	}
 
 	/// A job ended. Returns when that is on disk and everybody who waits has heard.
 	pub(crate) async fn end(&self, job: Hash, result: Result<Claim, Failure>) {
 		let (tenant, starts) = {
-			let table = self.table();
-			let Some(known) = table.jobs.get(&job) else { return };
+			let mut table = self.table();
+			let Some(known) = table.jobs.get_mut(&job) else { return };
+			known.ending = true;
+			if known.begun && matches!(result, Err(failure) if !failure.counts()) {
+				known.starts = known.starts.saturating_sub(1);
+			}
+			known.begun = false;
+			// Computing it again would not help before the disk is in order.
+			let pause = matches!(result, Err(Failure::OutputNotKept));
+			known.retry_at = pause.then(|| Instant::now() + self.limits.retry);
 			(known.tenant, known.starts)
 		};
 		let (record, state, word) = match result {
@@ -395,5 +510,78 @@ impl Jobs {
 			tenant = timeout(wait, appears) => tenant.ok().flatten().ok_or(Error::JobUnknown),
 			() = self.stop.cancelled() => known().ok_or(Error::JobUnknown),
 		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use assay_program::{merkle, program_digest};
+	use assay_reference::{
+		sample::{self, Shape, Style},
+		ReferenceBackend,
+	};
+	use bytes::Bytes;
+	use codec::Encode;
+	use futures::stream;
+	use tempfile::TempDir;
+
+	/// Jobs without stages, so that nothing runs, and a request whose blobs are held.
+	async fn jobs(folder: &TempDir, journal: Journal) -> (Jobs, JobRequest) {
+		let (limits, metrics) = (Limits::default(), Arc::new(Metrics::new("test").unwrap()));
+		let blobs = Blobs::open(folder.path(), limits.clone(), metrics.clone()).await.unwrap();
+		let program = sample::encoder(&Shape::SMALL);
+		let weights = sample::weights(&program, Style::Plausible, 1);
+		let input = sample::input(Shape::SMALL.vocabulary, 1, 4, 1);
+		let request = JobRequest {
+			genesis: [0; 32],
+			program: program_digest(&program.encode()),
+			weights: merkle::blob(&weights),
+			input: merkle::blob(&input),
+			parameters: Parameters::encoder(1, 4),
+			tenant: [1; 32],
+			nonce: 1,
+		};
+		for (kind, digest, bytes) in [
+			(BlobKind::Program, request.program, program.encode()),
+			(BlobKind::Weights, request.weights, weights),
+			(BlobKind::Input, request.input, input),
+		] {
+			let body = stream::once(async { Ok(Bytes::from(bytes)) });
+			blobs.put(kind, digest, body, None, None).await.unwrap();
+		}
+		let models = Models::new(Arc::new(ReferenceBackend), 1 << 20, metrics.clone());
+		let (blobs, models, stop) = (Arc::new(blobs), Arc::new(models), CancellationToken::new());
+		let ledger = Ledger::new(8);
+		let jobs = Jobs::resume(ledger, journal, blobs, models, limits, metrics, stop).await;
+		(jobs, request)
+	}
+
+	#[tokio::test]
+	async fn a_job_is_promised_only_when_its_record_is_on_disk() {
+		let folder = TempDir::new().unwrap();
+		let (jobs, request) = jobs(&folder, Journal::full_at_first(folder.path())).await;
+		let job = request.digest();
+		let refused = jobs.submit(job, request.clone()).await;
+		assert_eq!(refused, Err(Error::JournalFailed));
+		// The job stands in the table, but a promise means that it stands on disk.
+		assert_eq!(jobs.submit(job, request.clone()).await, Ok(JobState::Queued));
+		let (_, ledger, _) = Journal::open(folder.path(), None, &jobs.limits).unwrap();
+		let open: Vec<_> = ledger.open.values().map(|open| open.request.digest()).collect();
+		assert_eq!(open, [job]);
+	}
+
+	#[tokio::test]
+	async fn the_record_of_a_job_that_has_ended_is_not_written_again() {
+		let folder = TempDir::new().unwrap();
+		let (jobs, request) = jobs(&folder, Journal::full_at_first(folder.path())).await;
+		let job = request.digest();
+		assert_eq!(jobs.submit(job, request.clone()).await, Err(Error::JournalFailed));
+		assert!(jobs.begin(&job));
+		let claim = Claim::Invalid { code: 1 };
+		jobs.end(job, Ok(claim)).await;
+		assert_eq!(jobs.submit(job, request).await, Ok(JobState::Done { claim }));
+		let (_, ledger, _) = Journal::open(folder.path(), None, &jobs.limits).unwrap();
+		assert_eq!((ledger.open.len(), ledger.ended.len()), (0, 1));
 	}
 }

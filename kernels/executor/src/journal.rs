@@ -6,7 +6,10 @@
 //! another name, synchronised, then renamed. At start the lines are read back. A line that a
 //! crash cut off is dropped; a damaged one in the middle costs itself and nothing else.
 
-use crate::error::{Error, Failure, StartError};
+use crate::{
+	config::Limits,
+	error::{Error, Failure, StartError},
+};
 use assay_program::{merkle::blake2_256, wire::JobRequest, Claim, Hash};
 use codec::{Decode, DecodeAll, Encode};
 use std::{
@@ -41,6 +44,9 @@ pub(crate) enum Record {
 	/// It failed. `starts` counts how often it was begun.
 	#[codec(index = 3)]
 	Failed { job: Hash, tenant: Hash, code: u32, starts: u32 },
+	/// The executor was stopped while it ran: that start was not the job's fault.
+	#[codec(index = 4)]
+	Stopped { job: Hash },
 }
 
 /// How a job ended.
@@ -91,15 +97,35 @@ impl Ledger {
 				}
 			},
 			Record::Started { job } => {
-				let number = self.numbers.get(&job);
-				if let Some(open) = number.and_then(|number| self.open.get_mut(number)) {
+				if let Some(open) = self.open_mut(&job) {
 					open.starts = open.starts.saturating_add(1);
+				}
+			},
+			Record::Stopped { job } => {
+				if let Some(open) = self.open_mut(&job) {
+					open.starts = open.starts.saturating_sub(1);
 				}
 			},
 			Record::Done { job, tenant, claim } => self.end(job, tenant, End::Done { claim }),
 			Record::Failed { job, tenant, code, starts } => {
 				self.end(job, tenant, End::Failed { code, starts })
 			},
+		}
+	}
+
+	fn open_mut(&mut self, job: &Hash) -> Option<&mut Open> {
+		self.open.get_mut(self.numbers.get(job)?)
+	}
+
+	/// Forgets what is owed to another chain than `genesis`: nobody there will ask for it again.
+	fn keep_to(&mut self, genesis: &Hash) {
+		let before = self.open.len();
+		self.open.retain(|_, open| open.request.genesis == *genesis);
+		let Self { open, numbers, .. } = self;
+		numbers.retain(|_, number| open.contains_key(number));
+		let jobs = before - self.open.len();
+		if jobs > 0 {
+			tracing::warn!(jobs, "jobs of another chain are dropped");
 		}
 	}
 
@@ -182,20 +208,22 @@ pub(crate) type Written = oneshot::Receiver<Result<(), Error>>;
 
 impl Journal {
 	/// Reads the journal in `folder`, writes it anew without what no longer counts, and starts
-	/// its thread.
+	/// its thread. Where the chain is known, jobs of another one do not count.
 	pub(crate) fn open(
 		folder: &Path,
-		finished: usize,
-		attempts: u32,
-		compact_bytes: u64,
+		genesis: Option<&Hash>,
+		limits: &Limits,
 	) -> Result<(Self, Ledger, Replay), StartError> {
+		let &Limits { finished, attempts, journal_bytes: compact_bytes, .. } = limits;
 		let path = folder.join("journal");
 		let failed =
 			|reason: String| StartError::Journal { file: path.display().to_string(), reason };
 		let (mut ledger, replay) = read(&path, finished).map_err(|e| failed(e.to_string()))?;
+		if let Some(genesis) = genesis {
+			ledger.keep_to(genesis);
+		}
 		ledger.give_up(attempts);
 		let (file, length) = rewrite(&path, &ledger).map_err(|e| failed(e.to_string()))?;
-		let (commands, received) = mpsc::channel();
 		let writer = Writer {
 			file,
 			length,
@@ -205,11 +233,20 @@ impl Journal {
 			path: path.clone(),
 			broken: false,
 		};
-		thread::Builder::new()
-			.name("assay-journal".into())
-			.spawn(move || writer.run(&received))
-			.map_err(|e| failed(e.to_string()))?;
-		Ok((Self { commands }, ledger, replay))
+		let journal = Self::start(writer).map_err(|e| failed(e.to_string()))?;
+		Ok((journal, ledger, replay))
+	}
+
+	fn start(writer: Writer) -> io::Result<Self> {
+		let (commands, received) = mpsc::channel();
+		thread::Builder::new().name("assay-journal".into()).spawn(move || writer.run(&received))?;
+		Ok(Self { commands })
+	}
+
+	/// A journal in `folder` whose disk is full at the first write, and has room from then on.
+	#[cfg(test)]
+	pub(crate) fn full_at_first(folder: &Path) -> Self {
+		Self::start(Writer::full(&folder.join("journal"))).unwrap()
 	}
 
 	/// Appends a record. The receiver hears when it is on disk.
@@ -257,6 +294,16 @@ struct Writer {
 }
 
 impl Writer {
+	#[cfg(test)]
+	fn full(path: &Path) -> Self {
+		let ledger = Ledger::new(8);
+		let (_, length) = rewrite(path, &ledger).unwrap();
+		// The system's file on which nothing ever fits.
+		let file = OpenOptions::new().append(true).open("/dev/full").unwrap();
+		let (path, compacted) = (path.to_owned(), length);
+		Self { file, path, length, compacted, compact_bytes: u64::MAX, ledger, broken: false }
+	}
+
 	fn run(mut self, commands: &mpsc::Receiver<Command>) {
 		while let Ok(first) = commands.recv() {
 			let mut lines = Vec::new();
@@ -432,7 +479,11 @@ mod tests {
 	}
 
 	fn open(folder: &TempDir) -> (Journal, Ledger, Replay) {
-		Journal::open(folder.path(), FINISHED, ATTEMPTS, u64::MAX).unwrap()
+		Journal::open(folder.path(), None, &limits(u64::MAX)).unwrap()
+	}
+
+	fn limits(journal_bytes: u64) -> Limits {
+		Limits { finished: FINISHED, attempts: ATTEMPTS, journal_bytes, ..Limits::default() }
 	}
 
 	fn open_nonces(ledger: &Ledger) -> Vec<u64> {
@@ -538,6 +589,44 @@ mod tests {
 		assert_eq!(ledger.ended, [(request(1).digest(), [4; 32], end)]);
 	}
 
+	#[tokio::test]
+	async fn a_start_that_a_stop_ended_does_not_count() {
+		let folder = TempDir::new().unwrap();
+		let job = request(1).digest();
+		for start in 0..2 * ATTEMPTS {
+			let (journal, ledger, _) = open(&folder);
+			if start == 0 {
+				written(journal.append(queued(1))).await.unwrap();
+			} else {
+				assert_eq!(ledger.open[&0].starts, 0, "start {start}");
+			}
+			journal.note(Record::Started { job });
+			journal.note(Record::Stopped { job });
+			close(journal).await;
+		}
+		// Of a job that is not open it says nothing.
+		let mut ledger = Ledger::new(FINISHED);
+		ledger.apply(Record::Stopped { job });
+		ledger.apply(done(1));
+		ledger.apply(Record::Stopped { job });
+		assert!(ledger.open.is_empty());
+	}
+
+	#[tokio::test]
+	async fn jobs_of_another_chain_are_dropped() {
+		let folder = TempDir::new().unwrap();
+		let (journal, ..) = open(&folder);
+		let other = JobRequest { genesis: [9; 32], ..request(2) };
+		written(journal.append(queued(1))).await.unwrap();
+		written(journal.append(Record::Queued { request: other, starts: 0 })).await.unwrap();
+		close(journal).await;
+		assert_eq!(open_nonces(&open(&folder).1), [1, 2]);
+		let limits = limits(u64::MAX);
+		let (_, ledger, _) = Journal::open(folder.path(), Some(&[9; 32]), &limits).unwrap();
+		assert_eq!(open_nonces(&ledger), [2]);
+		assert_eq!(ledger.numbers.len(), 1);
+	}
+
 	#[test]
 	fn a_ledger_is_what_its_records_add_up_to() {
 		let mut ledger = Ledger::new(FINISHED);
@@ -566,7 +655,7 @@ mod tests {
 	async fn it_does_not_grow_for_ever() {
 		let folder = TempDir::new().unwrap();
 		let bound = 4 * 1024;
-		let (journal, ..) = Journal::open(folder.path(), FINISHED, ATTEMPTS, bound).unwrap();
+		let (journal, ..) = Journal::open(folder.path(), None, &limits(bound)).unwrap();
 		let mut largest = 0;
 		for nonce in 0..60 {
 			written(journal.append(queued(nonce))).await.unwrap();
@@ -586,17 +675,7 @@ mod tests {
 	fn a_full_disk_is_told_and_got_over() {
 		let folder = TempDir::new().unwrap();
 		let path = folder.path().join("journal");
-		let (_, length) = rewrite(&path, &Ledger::new(FINISHED)).unwrap();
-		let mut writer = Writer {
-			// The system's file on which nothing ever fits.
-			file: OpenOptions::new().append(true).open("/dev/full").unwrap(),
-			path: path.clone(),
-			length,
-			compacted: length,
-			compact_bytes: u64::MAX,
-			ledger: Ledger::new(FINISHED),
-			broken: false,
-		};
+		let mut writer = Writer::full(&path);
 		let lines = line(&queued(1));
 		assert_eq!(writer.write(lines.as_bytes(), true), Err(Error::JournalFailed));
 		// That file cannot be cut back to whole lines either, so nothing more is appended to it.

@@ -29,7 +29,9 @@
 //! A job is known by its digest: handing it in again, after a re-org or a restart, returns its
 //! state and never computes twice. It is in the journal before it is promised, and its output on
 //! disk before it is `Done`, so a process killed at any point resumes. A job that failed may be
-//! handed in again until it was begun [`Limits::attempts`] times.
+//! handed in again until it was begun [`Limits::attempts`] times. A start that a stop of the
+//! executor ended does not count, nor does a failure that the job had no part in (`blob_gone`,
+//! `output_not_kept`). Room for its output is set aside before a job is taken.
 //!
 //! ## Control listener
 //!
@@ -77,7 +79,7 @@
 //! | `token_wrong` | 401 | another bearer token |
 //! | `route_unknown` | 404 | nothing at this path |
 //! | `method_not_allowed` | 405 | not with this method |
-//! | `busy` | 503 | all connections in use |
+//! | `busy` | 503 | all connections in use, or all of this address |
 //! | `stopping` | 503 | the executor is stopping |
 //! | `too_slow` | 408 | a body that pauses or crawls |
 //! | `body_broken` | 400 | the connection broke inside the body |
@@ -158,17 +160,24 @@ pub use tenants::{ACCOUNT_HEADER, EXPIRY_HEADER, SIGNATURE_HEADER};
 
 use crate::{
 	blobs::Blobs,
+	folder::Lock,
 	http::{control, data, serve::serve, Listener, Shared},
 	jobs::Jobs,
-	journal::{written, Journal},
+	journal::{written, Journal, Written},
 	metrics::Metrics,
 	models::Models,
 	stages::Stages,
 	tenants::Register,
 };
-use std::{fs::File, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+	net::SocketAddr,
+	sync::Arc,
+	thread,
+	time::{Duration, Instant},
+};
 use tokio::{
 	net::TcpListener,
+	sync::oneshot::error::TryRecvError,
 	task::{spawn_blocking, JoinHandle},
 	time::timeout,
 };
@@ -185,15 +194,50 @@ pub struct Handle {
 	data: Option<SocketAddr>,
 	token: String,
 	backend: &'static str,
-	journal: Journal,
 	kept: JoinHandle<()>,
 	connections: TaskTracker,
 	uploads: TaskTracker,
 	drain: Duration,
-	lock: File,
+	// Dropped in this order: nothing begins, nothing goes on, the journal knows, the folder is
+	// free.
 	stop: DropGuard,
 	cut: DropGuard,
+	closing: Closing,
+	lock: Lock,
 }
+
+/// Tells the journal that what runs was stopped, once, however the executor is stopped.
+#[derive(Debug)]
+struct Closing {
+	jobs: Arc<Jobs>,
+	journal: Journal,
+	closed: bool,
+}
+
+impl Closing {
+	/// The receiver hears when the journal is on disk to its end.
+	fn close(&mut self) -> Written {
+		self.closed = true;
+		self.jobs.close();
+		self.journal.sync()
+	}
+}
+
+impl Drop for Closing {
+	fn drop(&mut self) {
+		if self.closed {
+			return;
+		}
+		// Whoever drops an executor may end the process next, and cannot wait for a future.
+		let (mut on_disk, until) = (self.close(), Instant::now() + CLOSE_TIME);
+		while matches!(on_disk.try_recv(), Err(TryRecvError::Empty)) && Instant::now() < until {
+			thread::sleep(Duration::from_millis(1));
+		}
+	}
+}
+
+/// Longest time in which a dropped executor waits for its journal.
+const CLOSE_TIME: Duration = Duration::from_secs(2);
 
 impl Handle {
 	/// Base of the control listener's addresses, without a slash at its end.
@@ -219,7 +263,7 @@ impl Handle {
 	/// Stops: takes nothing more, answers what it was asked, finishes the run at hand if that is
 	/// possible in [`Limits::drain`], and leaves the rest to the journal.
 	pub async fn shutdown(self) {
-		let Self { journal, kept, connections, uploads, drain, lock, stop, cut, .. } = self;
+		let Self { kept, connections, uploads, drain, stop, cut, mut closing, lock, .. } = self;
 		drop(stop);
 		connections.close();
 		uploads.close();
@@ -233,7 +277,7 @@ impl Handle {
 			tracing::warn!("work at hand is left to the journal");
 		}
 		drop(cut);
-		if written(journal.sync()).await.is_err() {
+		if written(closing.close()).await.is_err() {
 			tracing::warn!("the journal could not be written to the end");
 		}
 		drop(lock);
@@ -264,8 +308,8 @@ pub async fn start(config: Config) -> Result<Handle, StartError> {
 	let metrics = Arc::new(metrics);
 	let blobs = Arc::new(Blobs::open(&folder, limits.clone(), metrics.clone()).await?);
 	let (journal, ledger, replay) = blocking({
-		let (finished, attempts, bytes) = (limits.finished, limits.attempts, limits.journal_bytes);
-		move || Journal::open(&folder, finished, attempts, bytes)
+		let limits = limits.clone();
+		move || Journal::open(&folder, genesis.as_ref(), &limits)
 	})
 	.await?;
 	if replay.damaged > 0 {
@@ -275,7 +319,7 @@ pub async fn start(config: Config) -> Result<Handle, StartError> {
 	let (stop, cut) = (CancellationToken::new(), CancellationToken::new());
 	let models = Models::new(chosen.backend.clone(), limits.models_bytes, metrics.clone());
 	let models = Arc::new(models);
-	let jobs = Arc::new(Jobs::resume(
+	let jobs = Jobs::resume(
 		ledger,
 		journal.clone(),
 		blobs.clone(),
@@ -283,7 +327,8 @@ pub async fn start(config: Config) -> Result<Handle, StartError> {
 		limits.clone(),
 		metrics.clone(),
 		stop.clone(),
-	));
+	);
+	let jobs = Arc::new(jobs.await);
 	let shared = Arc::new(Shared {
 		register: Register::new(genesis, limits.clone(), metrics.clone()),
 		blobs,
@@ -306,7 +351,7 @@ async fn listen(
 	control: SocketAddr,
 	data: Option<SocketAddr>,
 	journal: Journal,
-	lock: File,
+	lock: Lock,
 ) -> Result<Handle, StartError> {
 	let (control_socket, control) = bind(control, "control").await?;
 	let data_socket = match data {
@@ -326,11 +371,11 @@ async fn listen(
 	};
 	let kept = stages.start().map_err(system)?;
 	let connections = TaskTracker::new();
-	let listener = Listener { shared: shared.clone(), name: "control" };
+	let listener = Listener { shared: shared.clone(), name: "control", public: false };
 	let router = control::router(listener.clone());
 	connections.spawn(serve(control_socket, router, listener, connections.clone()));
 	let data = data_socket.map(|(socket, address)| {
-		let listener = Listener { shared: shared.clone(), name: "data" };
+		let listener = Listener { shared: shared.clone(), name: "data", public: true };
 		let router = data::router(listener.clone());
 		connections.spawn(serve(socket, router, listener, connections.clone()));
 		address
@@ -341,14 +386,14 @@ async fn listen(
 		data,
 		token: shared.token.clone(),
 		backend: shared.chosen.backend.name(),
-		journal,
 		kept,
 		connections,
 		uploads: shared.uploads.clone(),
 		drain: shared.limits.drain,
-		lock,
 		stop: shared.stop.clone().drop_guard(),
 		cut: shared.cut.clone().drop_guard(),
+		closing: Closing { jobs: shared.jobs.clone(), journal, closed: false },
+		lock,
 	})
 }
 

@@ -75,6 +75,12 @@ struct Run {
 	/// Memory for the weights of loaded models.
 	#[arg(long, default_value_t = 2048, value_parser = mib())]
 	models_mib: u64,
+	/// Memory for the tensors of one job.
+	#[arg(long, default_value_t = 2048, value_parser = mib())]
+	job_mib: u64,
+	/// Connections of tenants from one address; more where a proxy stands in front.
+	#[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+	connections_per_address: u16,
 	/// Jobs that wait at most.
 	#[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
 	queue: u32,
@@ -255,6 +261,8 @@ fn config(run: Run, token: Option<String>) -> Config {
 	let limits = Limits {
 		store_bytes: run.store_mib << 20,
 		models_bytes: run.models_mib << 20,
+		job_bytes: run.job_mib << 20,
+		connections_per_address: run.connections_per_address.into(),
 		queue: run.queue as usize,
 		drain: Duration::from_secs(u64::from(run.drain_seconds)),
 		..Limits::default()

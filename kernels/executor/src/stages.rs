@@ -3,15 +3,13 @@
 
 use crate::{
 	blobs::{hex, BlobKind, Blobs},
-	error::{Error, Failure},
+	error::Failure,
 	jobs::Jobs,
 	metrics::Metrics,
 	models::{failure, Models},
 };
 use assay_program::{wire::JobRequest, Claim, Hash};
-use bytes::Bytes;
 use codec::Encode;
-use futures::stream;
 use std::{
 	panic::{catch_unwind, AssertUnwindSafe},
 	sync::Arc,
@@ -94,10 +92,10 @@ impl Stages {
 	/// in the journal.
 	fn run(&self, runtime: &Handle, mut to_run: mpsc::Receiver<Fetched>, ran: &mpsc::Sender<Ran>) {
 		while let Some(fetched) = to_run.blocking_recv() {
-			if self.stop.is_cancelled() {
+			let job = fetched.job;
+			if self.stop.is_cancelled() || !self.jobs.begin(&job) {
 				break;
 			}
-			let job = fetched.job;
 			let result = self.run_one(runtime, &fetched);
 			if ran.blocking_send(Ran { job, result }).is_err() {
 				break;
@@ -107,7 +105,6 @@ impl Stages {
 
 	fn run_one(&self, runtime: &Handle, fetched: &Fetched) -> Result<Output, Failure> {
 		let Fetched { job, request, input } = fetched;
-		self.jobs.begin(job);
 		let began = Instant::now();
 		let compute = || {
 			let model =
@@ -129,22 +126,19 @@ impl Stages {
 	async fn keep(self, mut to_keep: mpsc::Receiver<Ran>) {
 		while let Some(Ran { job, result }) = to_keep.recv().await {
 			let result = match result {
-				Ok(Output { claim, bytes }) => match self.keep_one(claim.output(), bytes).await {
-					Ok(()) => Ok(claim),
-					Err(error) => {
-						tracing::error!(job = %hex(&job), %error, "an output could not be kept");
-						Err(Failure::OutputNotKept)
-					},
+				Ok(Output { claim, bytes }) => {
+					let room = self.jobs.output_room(&job);
+					match self.blobs.put_output(claim.output(), bytes, room).await {
+						Ok(_) => Ok(claim),
+						Err(error) => {
+							tracing::error!(job = %hex(&job), %error, "an output is not kept");
+							Err(Failure::OutputNotKept)
+						},
+					}
 				},
 				Err(failure) => Err(failure),
 			};
 			self.jobs.end(job, result).await;
 		}
-	}
-
-	async fn keep_one(&self, digest: Hash, bytes: Vec<u8>) -> Result<(), Error> {
-		let length = bytes.len() as u64;
-		let body = stream::once(async move { Ok(Bytes::from(bytes)) });
-		self.blobs.put(BlobKind::Output, digest, body, Some(length), None).await.map(|_| ())
 	}
 }

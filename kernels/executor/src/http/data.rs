@@ -2,7 +2,7 @@
 
 use super::{count, digest_in_path, health, no_method, no_route, Listener, WaitQuery};
 use crate::{
-	blobs::{hex, BlobKind},
+	blobs::{hex, overhead, BlobKind},
 	error::Error,
 	tenants::Way,
 };
@@ -66,6 +66,8 @@ async fn put_input(
 	let shared = &listener.shared;
 	let digest = digest_in_path(&digest)?;
 	let tenant = shared.register.authenticate(&headers, "PUT", &digest)?;
+	// What a blob costs beside its bytes: many small ones are not free.
+	shared.register.charge(&tenant, Way::In, overhead(true))?;
 	let charging = shared.clone();
 	let charge = move |bytes| charging.register.charge(&tenant, Way::In, bytes);
 	shared.put_blob(BlobKind::Input, digest, &headers, body, Some(tenant), charge).await

@@ -2,6 +2,7 @@
 
 pub(crate) mod control;
 pub(crate) mod data;
+mod places;
 pub(crate) mod serve;
 
 use crate::{
@@ -63,6 +64,8 @@ pub(crate) struct Listener {
 	pub(crate) shared: Arc<Shared>,
 	/// Its name in metrics.
 	pub(crate) name: &'static str,
+	/// Whether anybody may reach it.
+	pub(crate) public: bool,
 }
 
 /// The query of a long-poll.

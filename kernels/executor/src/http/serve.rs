@@ -1,9 +1,15 @@
 //! Connections: how many, how slow, and how they end.
 
-use super::Listener;
+use super::{
+	places::{Place, Places, Seat},
+	Listener,
+};
 use crate::error::Error;
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{
+	server::conn::http1,
+	service::{service_fn, Service},
+};
 use hyper_util::{
 	rt::{TokioIo, TokioTimer},
 	service::TowerToHyperService,
@@ -41,14 +47,15 @@ pub(crate) async fn serve(
 	tracker: TaskTracker,
 ) {
 	let shared = listener.shared.clone();
-	let places = Arc::new(Semaphore::new(shared.limits.connections));
+	let per_address = listener.public.then_some(shared.limits.connections_per_address);
+	let places = Places::new(shared.limits.connections, per_address);
 	let turned_away = Arc::new(Semaphore::new(TURNED_AWAY));
 	loop {
-		let stream = tokio::select! {
+		let (stream, peer) = tokio::select! {
 			biased;
 			() = shared.stop.cancelled() => return,
 			accepted = socket.accept() => match accepted {
-				Ok((stream, _)) => stream,
+				Ok(accepted) => accepted,
 				Err(error) => {
 					tracing::warn!(listener = listener.name, %error, "no connection taken");
 					sleep(NO_SOCKET_PAUSE).await;
@@ -58,14 +65,13 @@ pub(crate) async fn serve(
 		};
 		// Answers are small and waited for.
 		let _ = stream.set_nodelay(true);
-		match places.clone().try_acquire_owned() {
+		match places.take(peer.ip()) {
 			Ok(place) => {
 				tracker.spawn(connection(stream, router.clone(), listener.clone(), place));
 			},
-			Err(_) => {
+			Err(connections) => {
 				shared.metrics.rejections.with_label_values(&["busy"]).inc();
 				if let Ok(place) = turned_away.clone().try_acquire_owned() {
-					let connections = shared.limits.connections;
 					tracker.spawn(turn_away(stream, Error::Busy { connections }, place));
 				}
 			},
@@ -74,25 +80,31 @@ pub(crate) async fn serve(
 }
 
 /// Serves one connection to its end.
-async fn connection(
-	stream: TcpStream,
-	router: Router,
-	listener: Listener,
-	place: OwnedSemaphorePermit,
-) {
-	let shared = &listener.shared;
+async fn connection(stream: TcpStream, router: Router, listener: Listener, place: Place) {
+	let (shared, seat) = (&listener.shared, place.seat.clone());
 	let open = shared.metrics.connections.with_label_values(&[listener.name]);
 	open.inc();
-	let stream = TokioIo::new(Patient::new(stream, shared.limits.pause));
+	let stream = TokioIo::new(Patient::new(stream, &shared.limits, seat.clone()));
+	let (service, serving) = (TowerToHyperService::new(router), seat.clone());
+	let service = service_fn(move |request| {
+		let (at_work, answer) = (serving.serve(), service.call(request));
+		async move {
+			let answer = answer.await;
+			drop(at_work);
+			answer
+		}
+	});
 	let connection = http1::Builder::new()
 		.timer(TokioTimer::new())
 		.header_read_timeout(shared.limits.head)
 		.max_headers(Limits::HEADERS)
 		.max_buf_size(Limits::HEAD_BYTES)
-		.serve_connection(stream, TowerToHyperService::new(router));
+		.serve_connection(stream, service);
 	let mut connection = pin!(connection);
 	let result = tokio::select! {
 		result = connection.as_mut() => result,
+		// Nothing is under way on it, and somebody else needs the place.
+		() = seat.leave.cancelled() => Ok(()),
 		() = shared.stop.cancelled() => {
 			// The request at hand is answered, then the connection ends.
 			connection.as_mut().graceful_shutdown();
@@ -137,17 +149,21 @@ async fn turn_away(mut stream: TcpStream, error: Error, place: OwnedSemaphorePer
 	drop(place);
 }
 
-/// A stream that gives up on a peer that does not take what is written.
+/// A stream that gives up on a peer that says nothing at first, or does not take what is written.
 struct Patient {
 	stream: TcpStream,
 	pause: Duration,
+	/// Runs until the first byte has come.
+	silent: Option<Pin<Box<Sleep>>>,
 	/// Runs while a write waits.
 	stuck: Option<Pin<Box<Sleep>>>,
+	seat: Arc<Seat>,
 }
 
 impl Patient {
-	fn new(stream: TcpStream, pause: Duration) -> Self {
-		Self { stream, pause, stuck: None }
+	fn new(stream: TcpStream, limits: &Limits, seat: Arc<Seat>) -> Self {
+		let silent = Some(Box::pin(sleep(limits.first_byte)));
+		Self { stream, pause: limits.pause, silent, stuck: None, seat }
 	}
 
 	/// Passes on what a write came to, unless it has waited for too long.
@@ -158,8 +174,10 @@ impl Patient {
 	) -> Poll<io::Result<T>> {
 		if written.is_ready() {
 			self.stuck = None;
+			self.seat.moved(false);
 			return written;
 		}
+		self.seat.moved(true);
 		let until = Instant::now() + self.pause;
 		let stuck = self.stuck.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
 		match stuck.as_mut().poll(context) {
@@ -175,7 +193,16 @@ impl AsyncRead for Patient {
 		context: &mut Context<'_>,
 		buffer: &mut ReadBuf<'_>,
 	) -> Poll<io::Result<()>> {
-		Pin::new(&mut self.stream).poll_read(context, buffer)
+		let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+		if read.is_ready() {
+			self.silent = None;
+			self.seat.moved(self.stuck.is_some());
+			return read;
+		}
+		match self.silent.as_mut().map(|silent| silent.as_mut().poll(context)) {
+			Some(Poll::Ready(())) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+			_ => Poll::Pending,
+		}
 	}
 }
 

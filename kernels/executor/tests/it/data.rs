@@ -4,7 +4,7 @@ use crate::common::{
 	assert_rejected, soon, with_headers, Account, Control, Executor, Gated, Sample, LONG_MS,
 };
 use assay_program::{merkle, wire::JobState, Hash, Outcome};
-use codec::Decode;
+use codec::{Decode, Encode};
 use reqwest::{Method, Response, StatusCode};
 use std::time::Duration;
 
@@ -114,8 +114,9 @@ async fn a_failed_job_and_a_gone_output_say_so() {
 	let job = sample.job(&input, alice.id(), 1);
 	control.submit(&job).await;
 	control.end(&job.digest()).await;
-	let large = vec![0; 270_000];
-	control.put_input(&large).await;
+	let large = Outcome::Output { count: 1, data: vec![0; 270_000] };
+	let answer = control.put_blob("output", &large.digest(), &large.encode()).await;
+	assert_eq!(answer.status(), StatusCode::CREATED);
 	let body = get(&executor, &alice, &job.digest(), 0).await;
 	let body = assert_rejected(body, 410, "output_gone").await;
 	let digest = format!("0x{}", hex::encode(sample.outcome(&input).digest()));
@@ -223,7 +224,8 @@ async fn web_pages_may_ask() {
 
 #[tokio::test]
 async fn bytes_per_window_are_bounded_per_tenant() {
-	let executor = Executor::limited(|limits| limits.tenant_window_bytes = 10_000).await;
+	// The bytes of two files count with those of an input.
+	let executor = Executor::limited(|limits| limits.tenant_window_bytes = 20_000).await;
 	let (_, _, alice, bob) = prepared(&executor).await;
 	assert_eq!(put(&executor, &alice, &[1; 6_000]).await.status(), StatusCode::CREATED);
 	let answer = put(&executor, &alice, &[2; 6_000]).await;
@@ -237,7 +239,7 @@ async fn bytes_per_window_are_bounded_per_tenant() {
 #[tokio::test]
 async fn a_window_ends() {
 	let executor = Executor::limited(|limits| {
-		limits.tenant_window_bytes = 10_000;
+		limits.tenant_window_bytes = 20_000;
 		limits.tenant_window = Duration::from_millis(1);
 	})
 	.await;
@@ -256,7 +258,7 @@ async fn a_window_ends() {
 
 #[tokio::test]
 async fn bytes_kept_are_bounded_per_tenant_even_after_a_restart() {
-	let limit = |limits: &mut assay_executor::Limits| limits.tenant_total_bytes = 10_000;
+	let limit = |limits: &mut assay_executor::Limits| limits.tenant_total_bytes = 27_000;
 	let executor = Executor::limited(limit).await;
 	let (_, _, alice, bob) = prepared(&executor).await;
 	assert_eq!(put(&executor, &alice, &[1; 6_000]).await.status(), StatusCode::CREATED);

@@ -177,9 +177,12 @@ async fn jobs_larger_than_this_machine_takes_are_refused() {
 	let sample = Sample::small();
 	let input = sample.input(6);
 	let job = sample.job(&input, TENANT, 1);
-	for (what, code) in [("models", "model_too_large"), ("output", "job_too_large")] {
+	let cases =
+		[("models", "model_too_large"), ("output", "job_too_large"), ("memory", "job_too_large")];
+	for (what, code) in cases {
 		let executor = Executor::limited(|limits| match what {
 			"models" => limits.models_bytes = sample.weights.len() as u64 - 1,
+			"memory" => limits.job_bytes = 1_000,
 			_ => limits.output_bytes = 100,
 		})
 		.await;

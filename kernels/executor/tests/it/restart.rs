@@ -48,6 +48,84 @@ async fn a_stop_leaves_open_jobs_to_the_next_start() {
 }
 
 #[tokio::test]
+async fn a_run_that_a_stop_ended_does_not_count_as_an_attempt() {
+	let (gate, sample) = (Gated::new(), Sample::small());
+	let limit = |limits: &mut assay_executor::Limits| {
+		limits.drain = Duration::from_millis(50);
+		limits.attempts = 1;
+	};
+	let input = sample.input(1);
+	let job = sample.job(&input, TENANT, 1);
+	gate.close_for(&input);
+	let mut executor = Executor::gated(&gate, limit).await;
+	executor.control().put_model(&sample).await;
+	executor.control().put_input(&input).await;
+	assert_eq!(executor.control().submit(&job).await.status(), StatusCode::ACCEPTED);
+	for stop in 1..=4 {
+		soon(gate.until_entered(stop)).await;
+		assert_eq!(executor.control().state(&job.digest(), 0).await, JobState::Running);
+		let folder = if stop % 2 == 1 {
+			soon(executor.stop()).await
+		} else {
+			// A program that embeds an executor may just drop it.
+			let Executor { handle, folder, .. } = executor;
+			drop(handle);
+			folder
+		};
+		executor = Executor::gated_again(folder, &gate, limit).await;
+	}
+	gate.open();
+	let claim = sample.outcome(&input).claim();
+	assert_eq!(executor.control().end(&job.digest()).await, JobState::Done { claim });
+}
+
+#[tokio::test]
+async fn a_run_that_a_kill_ended_counts_as_an_attempt() {
+	let (gate, sample) = (Gated::new(), Sample::small());
+	let input = sample.input(1);
+	let job = sample.job(&input, TENANT, 1);
+	gate.close_for(&input);
+	let executor = Executor::gated(&gate, |_| {}).await;
+	executor.control().put_model(&sample).await;
+	executor.control().put_input(&input).await;
+	executor.control().submit(&job).await;
+	soon(gate.until_entered(1)).await;
+	// A header, and that the job was taken and begun.
+	let journal = executor.folder.path().join("journal");
+	while fs::read_to_string(&journal).unwrap().lines().count() < 3 {
+		tokio::task::yield_now().await;
+	}
+	// What a kill would leave behind.
+	let killed = TempDir::new().unwrap();
+	fs::copy(&journal, killed.path().join("journal")).unwrap();
+	let other = Executor::again(killed, |config| config.limits.attempts = 1).await;
+	let crashed = JobState::Failed { code: Failure::Crashed.code() };
+	assert_eq!(other.control().state(&job.digest(), 0).await, crashed);
+	gate.open();
+}
+
+#[tokio::test]
+async fn jobs_of_another_chain_are_not_resumed() {
+	let gate = Gated::new();
+	let executor = Executor::gated(&gate, |limits| limits.drain = Duration::from_millis(50)).await;
+	let control = executor.control();
+	let sample = Sample::small();
+	control.put_model(&sample).await;
+	let input = sample.input(1);
+	control.put_input(&input).await;
+	gate.close();
+	let job = sample.job(&input, TENANT, 1);
+	control.submit(&job).await;
+	let folder = soon(executor.stop()).await;
+	gate.open();
+	let executor = Executor::again(folder, |config| config.genesis = Some([8; 32])).await;
+	let control = executor.control();
+	assert_eq!(control.metric("assay_executor_jobs_resumed_total").await, 0.0);
+	let path = format!("/v1/jobs/{}", hex::encode(job.digest()));
+	assert_eq!(control.get(&path).send().await.unwrap().status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn finished_jobs_are_known_after_a_restart() {
 	let executor = Executor::new().await;
 	let control = executor.control();

@@ -2,10 +2,14 @@
 
 use crate::common::{blob_files, soon, Executor};
 use assay_program::merkle;
-use std::time::{Duration, Instant};
+use reqwest::Method;
+use std::{
+	net::Ipv4Addr,
+	time::{Duration, Instant},
+};
 use tokio::{
 	io::{AsyncReadExt, AsyncWriteExt},
-	net::TcpStream,
+	net::{TcpSocket, TcpStream},
 };
 
 async fn connect(executor: &Executor) -> TcpStream {
@@ -29,6 +33,66 @@ async fn a_connection_that_says_nothing_is_cut_off() {
 	let mut stream = connect(&executor).await;
 	let mut answer = Vec::new();
 	let _ = soon(stream.read_to_end(&mut answer)).await;
+}
+
+#[tokio::test]
+async fn the_first_byte_has_a_time_of_its_own() {
+	let executor = Executor::limited(|limits| {
+		limits.first_byte = Duration::from_millis(100);
+		limits.head = Duration::from_secs(3600);
+	})
+	.await;
+	let mut stream = connect(&executor).await;
+	let mut answer = Vec::new();
+	let _ = soon(stream.read_to_end(&mut answer)).await;
+	assert!(answer.is_empty());
+}
+
+/// A connection to the data listener from one of this machine's own addresses.
+async fn connect_from(executor: &Executor, last: u8) -> TcpStream {
+	let socket = TcpSocket::new_v4().unwrap();
+	socket.bind((Ipv4Addr::new(127, 0, 0, last), 0).into()).unwrap();
+	let url = executor.handle.data_url().unwrap();
+	socket.connect(url["http://".len()..].parse().unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_address_that_takes_all_it_can_leaves_places_to_others() {
+	let executor = Executor::limited(|limits| {
+		limits.connections = 8;
+		limits.connections_per_address = 4;
+		limits.first_byte = Duration::from_secs(3600);
+	})
+	.await;
+	let mut greedy = Vec::new();
+	for _ in 0..8 {
+		greedy.push(connect_from(&executor, 2).await);
+	}
+	let answer = executor.data(Method::GET, "/v1/health").send().await.unwrap();
+	assert_eq!(answer.status(), 200);
+}
+
+#[tokio::test]
+async fn connections_on_which_nothing_happens_make_room() {
+	let executor = Executor::limited(|limits| {
+		limits.connections = 4;
+		limits.first_byte = Duration::from_secs(3600);
+		limits.head = Duration::from_secs(3600);
+	})
+	.await;
+	let mut idle = Vec::new();
+	for last in 2..6 {
+		idle.push(connect_from(&executor, last).await);
+	}
+	// One of them was served, and is kept open.
+	idle[0].write_all(b"GET /v1/health HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+	idle[0].read_exact(&mut [0; 12]).await.unwrap();
+	let served = async {
+		while executor.data(Method::GET, "/v1/health").send().await.unwrap().status() != 200 {
+			tokio::time::sleep(Duration::from_millis(50)).await;
+		}
+	};
+	soon(served).await;
 }
 
 #[tokio::test]
