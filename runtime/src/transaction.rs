@@ -49,8 +49,10 @@ impl<LocalCall> CreateAuthorizedTransaction<LocalCall> for Runtime
 where
 	RuntimeCall: From<LocalCall>,
 {
-	// Nobody signs these values. They are constants so that one duty has one encoding: immortal,
-	// no nonce (the call says by itself whether it is still due), no tip.
+	// Nobody signs these values: immortal, no tip, and no account whose nonce would count (the call
+	// says by itself whether it is still due). The nonce differs from block to block all the same: a
+	// pool bans the bytes of a transaction that came too early, so one that always looked the same
+	// could be kept out by whoever sends it before its time.
 	fn create_extension() -> TxExtension {
 		(
 			frame_system::AuthorizeCall::new(),
@@ -59,7 +61,7 @@ where
 			frame_system::CheckTxVersion::new(),
 			frame_system::CheckGenesis::new(),
 			frame_system::CheckEra::from(Era::Immortal),
-			frame_system::CheckNonce::from(0),
+			frame_system::CheckNonce::from(frame_system::Pallet::<Runtime>::block_number()),
 			frame_system::CheckWeight::new(),
 			pallet_transaction_payment::ChargeTransactionPayment::from(0),
 			frame_metadata_hash_extension::CheckMetadataHash::new(false),

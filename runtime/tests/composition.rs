@@ -5,7 +5,7 @@
 mod common;
 
 use assay_runtime::{
-	configs::{BlockHashCount, BlockLength, BlockWeights, TreasuryAccount},
+	configs::{BlockHashCount, BlockLength, BlockWeights, TreasuryAccount, UnbondingBlocks},
 	genesis,
 	transaction::TxExtension,
 	AccountId, AllPalletsWithSystem, Balances, Executive, Runtime, RuntimeCall, Session,
@@ -181,4 +181,39 @@ fn worker_submissions_are_general_transactions_and_need_authorisation() {
 			Err(TransactionValidityError::Invalid(InvalidTransaction::UnknownOrigin))
 		);
 	});
+}
+
+#[test]
+fn worker_submissions_of_two_blocks_differ() {
+	// A pool bans the bytes of what came too early. If they were always the same, anybody could keep
+	// a settlement out by sending it before its time.
+	chain("development").execute_with(|| {
+		let transaction = || {
+			let call = RuntimeCall::Jobs(pallet_jobs::Call::settle { job: Default::default() });
+			<Runtime as CreateAuthorizedTransaction<pallet_jobs::Call<Runtime>>>
+				::create_authorized_transaction(call)
+		};
+		begin_block(FIRST_SLOT);
+		let first = transaction();
+		assert_eq!(first, transaction());
+		assay_runtime::System::set_block_number(2);
+		assert_ne!(first.encode(), transaction().encode());
+	});
+}
+
+#[test]
+fn a_bond_outlives_every_job() {
+	for preset in ["development", "local_testnet"] {
+		chain(preset).execute_with(|| {
+			let timing = assay_runtime::Jobs::timing();
+			let longest = assay_program::limits::MAX_UNITS;
+			let blocks = timing
+				.accept
+				.saturating_add(timing.span(timing.commit_base, longest))
+				.saturating_add(timing.commit_base)
+				.saturating_add(timing.reveal_grace)
+				.saturating_add(timing.span(timing.window_base, longest));
+			assert!(UnbondingBlocks::get() > blocks, "{preset}: a job may last {blocks} blocks");
+		});
+	}
 }

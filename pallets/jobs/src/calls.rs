@@ -11,7 +11,7 @@ use assay_primitives::{
 	ModelInfo, Models, OutputDigest, Parameters, Payment, PaymentKind, Providers, SlashReason,
 	SlotId, Stake, WorkerKey,
 };
-use assay_program::{merkle, wire::JobRequest};
+use assay_program::merkle;
 use frame_support::{
 	pallet_prelude::*,
 	traits::{
@@ -22,6 +22,16 @@ use frame_support::{
 use frame_system::pallet_prelude::*;
 use sp_core::H256;
 use sp_runtime::SaturatedConversion;
+
+/// A submission that was checked, as it will be written.
+struct Submission {
+	digest: JobDigest,
+	job: Job<AccountId>,
+	slot: SlotId,
+	slot_next: SlotId,
+	provider: AccountId,
+	inline: Option<InlineInput>,
+}
 
 /// A slot and its job, as loaded and checked.
 pub(crate) type Checked = (Slot<AccountId>, Job<AccountId>);
@@ -62,24 +72,68 @@ impl<T: Config> Pallet<T> {
 
 	pub(crate) fn do_submit_job(
 		tenant: AccountId,
-		lease_id: LeaseId,
+		lease: LeaseId,
 		nonce: u64,
 		input: JobInput,
 		parameters: Parameters,
 		value_declared: Balance,
 	) -> DispatchResult {
 		Self::ensure_running()?;
+		let submission =
+			Self::check_submit_job(tenant, lease, nonce, input, parameters, value_declared)?;
+		let Submission { digest, job, slot, slot_next, provider, inline } = submission;
+
+		if TenantNonces::<T>::get(&job.tenant).is_none() {
+			T::Currency::burn_from(
+				&job.tenant,
+				T::NonceFee::get(),
+				Preservation::Preserve,
+				Precision::Exact,
+				Fortitude::Polite,
+			)?;
+		}
+		T::Leases::reserve(job.lease, digest, job.price_max, job.units_max)?;
+		T::Models::job_opened(job.model)?;
+		TenantNonces::<T>::insert(&job.tenant, nonce);
+		NextSlot::<T>::put(slot_next);
+		if let Some(bytes) = inline {
+			InlineInputs::<T>::insert(digest, bytes);
+		}
+		let due = Self::now().saturating_add(Self::timing().accept);
+		let state = SlotState::Assigned { accepted: false, due };
+		Self::open_slot(slot, Slot { job: digest, party: provider.clone(), worker: None, state })?;
+		Self::deposit_event(Event::JobSubmitted {
+			job: digest,
+			lease: job.lease,
+			tenant: job.tenant.clone(),
+			provider,
+			slot,
+			price_max: job.price_max,
+			value_at_risk: job.value_at_risk,
+			accept_by: JobClock::<T>::get().block_of(due),
+		});
+		Jobs::<T>::insert(digest, job);
+		Ok(())
+	}
+
+	fn check_submit_job(
+		tenant: AccountId,
+		lease_id: LeaseId,
+		nonce: u64,
+		input: JobInput,
+		parameters: Parameters,
+		value_declared: Balance,
+	) -> Result<Submission, DispatchError> {
 		let lease = T::Leases::open_lease(lease_id)?;
 		ensure!(lease.tenant == tenant, Error::<T>::NotTheTenant);
 		let nonce_last = TenantNonces::<T>::get(&tenant);
 		ensure!(nonce_last.is_none_or(|last| nonce > last), Error::<T>::NonceTooLow);
 		let model = T::Models::model(lease.model).ok_or(Error::<T>::ModelUnknown)?;
 		ensure!(!model.retired, Error::<T>::ModelRetired);
-		let (input_digest, inline) = Self::submit_job_input(&model, input, &parameters)?;
+		let (input, inline) = Self::submit_job_input(&model, input, &parameters)?;
 		ensure!(T::Providers::may_take_work(&lease.provider), Error::<T>::ProviderUnavailable);
 		let open = OpenSlots::<T>::get(&lease.provider);
 		ensure!(open < T::MaxOpenSlots::get(), Error::<T>::TooManyOpenSlots);
-		ensure!(model.royalty_per_unit <= lease.price_per_unit, Error::<T>::RoyaltyAbovePrice);
 
 		let units_max = model.cost.units(&parameters, parameters.max_steps);
 		let price_max = lease
@@ -87,80 +141,34 @@ impl<T: Config> Pallet<T> {
 			.checked_mul(Balance::from(units_max))
 			.ok_or(Error::<T>::PriceOverflow)?;
 		let value_at_risk = value_declared.max(price_max);
+		let value_max = price_max.saturating_mul(Balance::from(lease.risk_factor_max));
+		ensure!(value_at_risk <= value_max, Error::<T>::ValueAtRiskTooHigh);
 		let pledge = unaudited_pledge(value_at_risk, price_max).ok_or(Error::<T>::PriceOverflow)?;
 		ensure!(T::Stake::free(&lease.provider) >= pledge, Error::<T>::BondTooLow);
-		let slot_id = NextSlot::<T>::get();
-		let slot_next = slot_id.next().ok_or(Error::<T>::SlotIdsSpent)?;
-		let digest: JobDigest = JobRequest {
-			genesis: Self::genesis().0,
-			program: model.program.into(),
-			weights: model.weights.into(),
-			input: input_digest.into(),
-			parameters: parameters.clone(),
-			tenant: tenant.clone().into(),
-			nonce,
-		}
-		.digest()
-		.into();
-		ensure!(!Jobs::<T>::contains_key(digest), Error::<T>::JobExists);
-
-		if nonce_last.is_none() {
-			T::Currency::burn_from(
-				&tenant,
-				T::NonceFee::get(),
-				Preservation::Preserve,
-				Precision::Exact,
-				Fortitude::Polite,
-			)?;
-		}
-		T::Leases::reserve(lease_id, digest, price_max, units_max)?;
-		T::Models::job_opened(lease.model)?;
-		TenantNonces::<T>::insert(&tenant, nonce);
-		NextSlot::<T>::put(slot_next);
-		if let Some(bytes) = inline {
-			InlineInputs::<T>::insert(digest, bytes);
-		}
-		let due = Self::now().saturating_add(Self::timing().accept);
-		Self::open_slot(
-			slot_id,
-			Slot {
-				job: digest,
-				party: lease.provider.clone(),
-				worker: None,
-				state: SlotState::Assigned { accepted: false, due },
-			},
-		)?;
+		let slot = NextSlot::<T>::get();
+		let slot_next = slot.next().ok_or(Error::<T>::SlotIdsSpent)?;
 		let job = Job {
-			tenant: tenant.clone(),
+			tenant,
 			lease: lease_id,
 			model: lease.model,
 			program: model.program,
 			weights: model.weights,
-			input: input_digest,
+			input,
 			parameters,
 			nonce,
 			units_max,
 			price_per_unit: lease.price_per_unit,
-			royalty_per_unit: model.royalty_per_unit,
+			royalty_per_unit: lease.royalty_per_unit,
 			price_max,
 			value_at_risk,
 			pledge,
 			phase: Phase::Claiming,
-			slots: BoundedVec::truncate_from(alloc::vec![slot_id]),
+			slots: BoundedVec::truncate_from(alloc::vec![slot]),
 			submitted_at: Self::block(),
 		};
-		Jobs::<T>::insert(digest, job);
-		Self::deposit_event(Event::JobSubmitted {
-			job: digest,
-			lease: lease_id,
-			tenant,
-			provider: lease.provider,
-			slot: slot_id,
-			price_max,
-			value_at_risk,
-			accept_by: JobClock::<T>::get().block_of(due),
-		});
-		Ok(())
+		let digest: JobDigest = job.request(&Self::genesis()).digest().into();
+		ensure!(!Jobs::<T>::contains_key(digest), Error::<T>::JobExists);
+		Ok(Submission { digest, job, slot, slot_next, provider: lease.provider, inline })
 	}
 
 	/// The digest of the input and, where it travels with the job, its bytes.
@@ -219,6 +227,7 @@ impl<T: Config> Pallet<T> {
 		let timing = Self::timing();
 		let due = Self::now().saturating_add(timing.span(timing.commit_base, job.units_max));
 		slot.worker = Some(worker.clone());
+		WorkerDuties::<T>::insert(&worker, slot_id, ());
 		slot.state = SlotState::Assigned { accepted: true, due };
 		Self::deposit_event(Event::SlotAccepted {
 			slot: slot_id,
@@ -286,14 +295,11 @@ impl<T: Config> Pallet<T> {
 		let last = reveal_by.saturating_add(Self::timing().reveal_grace);
 		ensure!(now <= last, Error::<T>::DeadlinePassed);
 		ensure!(anchor.number == closed_at, Error::<T>::AnchorWrong);
-		let known = frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::from(closed_at));
-		// A hash that is no longer known lies deeper than any fork: after a long pause.
+		// A hash that is no longer known lies deeper than any fork: after a long pause. That of the
+		// present block is not known yet, and nothing can name it.
+		let known = Self::anchor_hash(closed_at).ok_or(Error::<T>::AnchorWrong)?;
 		ensure!(known == anchor.hash || known == H256::zero(), Error::<T>::AnchorWrong);
-		let counted = match claim {
-			Claim::Output { count, .. } => (1..=job.parameters.max_steps).contains(count),
-			Claim::Invalid { .. } => true,
-		};
-		ensure!(counted, Error::<T>::CountOutOfRange);
+		ensure!(job.may_claim(claim), Error::<T>::CountOutOfRange);
 		let worker = slot.worker.clone().ok_or(Error::<T>::WorkerKeyMissing)?;
 		let output: OutputDigest = claim.output().into();
 		let expected = assay_primitives::commitment(
@@ -306,6 +312,15 @@ impl<T: Config> Pallet<T> {
 		);
 		ensure!(expected == commitment, Error::<T>::CommitmentMismatch);
 		Ok(((slot, job), worker, late))
+	}
+
+	/// Hash of a block of the past by which a reveal shows on which chain it was made: zero for one
+	/// so old that the chain has forgotten it.
+	pub(crate) fn anchor_hash(number: u32) -> Option<H256> {
+		let hash = frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::from(number));
+		let kept: u32 = T::BlockHashCount::get().saturated_into();
+		let forgotten = Self::block().saturating_sub(number) >= kept;
+		(hash != H256::zero() || forgotten).then_some(hash)
 	}
 
 	pub(crate) fn do_reveal(
@@ -491,8 +506,8 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// How a price is divided: the royalty for each unit, the protocol's share rounded down, the rest
-	/// to the provider.
+	/// How a price is divided: the protocol's share first, rounded down, so that no royalty squeezes
+	/// it out; the royalty for each unit; the rest to the provider.
 	fn shares(
 		job: &Job<AccountId>,
 		provider: &AccountId,
@@ -500,10 +515,10 @@ impl<T: Config> Pallet<T> {
 		units: u64,
 		price: Balance,
 	) -> Vec<Payment<AccountId, Balance>> {
-		let royalty = job.royalty_per_unit.saturating_mul(Balance::from(units)).min(price);
-		let after_royalty = price.saturating_sub(royalty);
-		let fee = (T::ProtocolFee::get() * price).min(after_royalty);
-		let earned = after_royalty.saturating_sub(fee);
+		let fee = T::ProtocolFee::get().mul_floor(price);
+		let after_fee = price.saturating_sub(fee);
+		let royalty = job.royalty_per_unit.saturating_mul(Balance::from(units)).min(after_fee);
+		let earned = after_fee.saturating_sub(royalty);
 		[
 			(provider.clone(), earned, PaymentKind::Provider),
 			(owner.clone(), royalty, PaymentKind::Royalty),
@@ -546,6 +561,9 @@ impl<T: Config> Pallet<T> {
 			let Some(slot) = Slots::<T>::take(slot_id) else { continue };
 			T::Stake::release(&slot.party, *slot_id);
 			Duties::<T>::remove(&slot.party, slot_id);
+			if let Some(worker) = &slot.worker {
+				WorkerDuties::<T>::remove(worker, slot_id);
+			}
 			OpenSlots::<T>::mutate_exists(&slot.party, |open| {
 				*open = open.map(|open| open.saturating_sub(1)).filter(|open| *open > 0);
 			});

@@ -51,6 +51,12 @@ impl<T: Config> Pallet<T> {
 			Duties::<T>::iter().count() == Slots::<T>::iter().count(),
 			"INV-2: a duty has no slot"
 		);
+		for (worker, slot_id, ()) in WorkerDuties::<T>::iter() {
+			let bound = Slots::<T>::get(slot_id).and_then(|slot| slot.worker);
+			ensure!(bound == Some(worker), "INV-2: a slot is not bound to its worker key");
+		}
+		let bound = Slots::<T>::iter_values().filter(|slot| slot.worker.is_some()).count();
+		ensure!(WorkerDuties::<T>::iter().count() == bound, "INV-2: a bound slot is not listed");
 		let counted: BTreeMap<AccountId, u32> = OpenSlots::<T>::iter().collect();
 		ensure!(counted == open, "INV-2: open slots are miscounted");
 		Ok(())

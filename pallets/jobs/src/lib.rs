@@ -45,7 +45,8 @@
 //! ## Invariants
 //!
 //! - INV-1: every job's slots exist and name it; every slot belongs to exactly one job.
-//! - INV-2: the duties of a provider are exactly its slots, and their number is counted.
+//! - INV-2: the duties of a provider are exactly its slots, and their number is counted; those of a
+//!   worker key are exactly the slots that are bound to it.
 //! - INV-3: what a slot has pledged is what the bond holds for it; no other slot holds any.
 //! - INV-4: a job is claiming exactly while a slot awaits a commitment, and in its window exactly
 //!   when none awaits a reveal.
@@ -62,7 +63,9 @@
 //!    `lapse`; no hook walks over jobs.
 //! 3. *Two doors to `lapse` and `settle`*: both do only what is due, so the worker may send them free
 //!    of charge and anybody may sign them.
-//! 4. *Slots are one mechanism*: every transition is a function of all slots of a job; nothing here
+//! 4. *A stall of finality ruins nobody*: a job with one slot may be revealed before its commitment is
+//!    final, when its time runs out; the claim still names the block it rests on.
+//! 5. *Slots are one mechanism*: every transition is a function of all slots of a job; nothing here
 //!    assumes that there is one.
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -71,6 +74,8 @@
 extern crate alloc;
 
 mod authorize;
+#[cfg(feature = "runtime-benchmarks")]
+mod benchmarking;
 mod calls;
 mod impls;
 #[cfg(any(feature = "std", feature = "try-runtime"))]
@@ -85,6 +90,8 @@ mod mock;
 mod tests;
 
 pub use assay_program::Claim;
+#[cfg(feature = "runtime-benchmarks")]
+pub use benchmarking::BenchmarkHelper;
 pub use pallet::*;
 pub use types::{Assurance, Clock, InlineInput, Job, JobInput, Phase, Receipt, Slot, Timing};
 pub use weights::WeightInfo;
@@ -147,6 +154,9 @@ pub mod pallet {
 		type MaxOpenSlots: Get<u32>;
 		/// Measured weights.
 		type WeightInfo: WeightInfo;
+		/// What benchmarks need of neighbouring pallets.
+		#[cfg(feature = "runtime-benchmarks")]
+		type BenchmarkHelper: BenchmarkHelper;
 	}
 
 	/// The spans of protocol time of this chain. Set at genesis.
@@ -178,6 +188,13 @@ pub mod pallet {
 	pub type Duties<T: Config> =
 		StorageDoubleMap<_, Blake2_128Concat, AccountId, Twox64Concat, SlotId, ()>;
 
+	/// Accepted slots by the worker key that they are bound to: after a rotation the old key still
+	/// has to finish them. Keys prove themselves when they are registered, but a provider may try
+	/// many, so the hash is a safe one.
+	#[pallet::storage]
+	pub type WorkerDuties<T: Config> =
+		StorageDoubleMap<_, Blake2_128Concat, WorkerKey, Twox64Concat, SlotId, ()>;
+
 	/// How many open slots a provider has.
 	#[pallet::storage]
 	pub type OpenSlots<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, u32, ValueQuery>;
@@ -207,6 +224,8 @@ pub mod pallet {
 		fn build(&self) {
 			assert!(self.timing.min_rate > 0, "a rate of zero would make every deadline infinite");
 			assert!(self.timing.accept > 1, "sessions rotate in blocks without transactions");
+			assert!(self.timing.commit_base > 1, "a reveal needs a block after the commitment");
+			assert!(self.timing.duty_period > 3, "a heartbeat a period needs some blocks to land");
 			let reveal = self.timing.commit_base.saturating_add(self.timing.reveal_grace);
 			let known: u32 =
 				<T as frame_system::Config>::BlockHashCount::get().try_into().unwrap_or(u32::MAX);
@@ -346,8 +365,9 @@ pub mod pallet {
 		TooManyOpenSlots,
 		/// Units times price exceeds what a balance can hold.
 		PriceOverflow,
-		/// The model's royalty is above the lease's price: open a new lease.
-		RoyaltyAbovePrice,
+		/// More is declared to be at risk than the lease allows for a job of this price: declare less,
+		/// or open a lease on an offer with a higher risk factor.
+		ValueAtRiskTooHigh,
 		/// The provider's free bond does not cover the pledge of this job.
 		BondTooLow,
 		/// A job with this digest is open.
@@ -639,7 +659,8 @@ pub mod pallet {
 		///
 		/// `PausedSet`.
 		#[pallet::call_index(6)]
-		#[pallet::weight(T::WeightInfo::set_paused())]
+		// Operational: a pause must get through where blocks are full.
+		#[pallet::weight((T::WeightInfo::set_paused(), DispatchClass::Operational))]
 		pub fn set_paused(origin: OriginFor<T>, paused: bool) -> DispatchResult {
 			ensure_root(origin)?;
 			Self::do_set_paused(paused);

@@ -29,6 +29,7 @@ pub(crate) const UNIT: Balance = 1_000_000_000_000;
 pub(crate) const BOND: Balance = 1_000 * UNIT;
 pub(crate) const PRICE_PER_UNIT: Balance = UNIT / 100;
 pub(crate) const ROYALTY_PER_UNIT: Balance = PRICE_PER_UNIT / 10;
+pub(crate) const RISK_FACTOR: u32 = 1_000;
 pub(crate) const ESCROW: Balance = 100 * UNIT;
 pub(crate) const NONCE_FEE: Balance = UNIT / 100;
 
@@ -362,10 +363,13 @@ fn set_up_market() {
 	assert_ok!(Leases::create_offer(
 		signed(provider()),
 		ModelId(0),
-		PRICE_PER_UNIT,
-		1_000,
-		100_000,
-		UNIT,
+		pallet_leases::OfferTerms {
+			price_per_unit: PRICE_PER_UNIT,
+			rate_units_per_block: 1_000,
+			duration_blocks_max: 100_000,
+			min_escrow: UNIT,
+			risk_factor_max: RISK_FACTOR,
+		},
 	));
 	assert_ok!(Leases::open_lease(signed(tenant()), OfferId(0), ESCROW, 100_000, PRICE_PER_UNIT));
 }

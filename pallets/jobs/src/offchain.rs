@@ -7,7 +7,12 @@
 //! chain.
 
 use crate::{types::SlotState, *};
-use alloc::{format, string::String, vec::Vec};
+use alloc::{
+	collections::{BTreeMap, BTreeSet},
+	format,
+	string::String,
+	vec::Vec,
+};
 use assay_primitives::{
 	accept_statement, claim_statement, commit_statement, commitment,
 	offchain::{
@@ -37,8 +42,10 @@ const TARGET: &str = "worker::jobs";
 const RUN_MILLIS: u64 = 2_000;
 /// How long one run waits for one job that the executor has just been given.
 const JOB_WAIT_MILLIS: u64 = 400;
-/// Duties looked at in one run; the rest has its turn in the next blocks.
-const DUTIES_PER_RUN: usize = 64;
+/// Slots for which one run asks the executor; the rest has its turn in the next blocks.
+const TASKS_PER_RUN: usize = 64;
+/// Places in which it is noted what was sent when.
+const SENT_PLACES: u64 = 4_096;
 /// Blocks after which a submission that is not on chain is sent again.
 const RESEND_BLOCKS: u32 = 2;
 /// Longest answer of a job endpoint.
@@ -62,6 +69,28 @@ enum Work {
 	Reveal(Anchor),
 	/// Nothing from this worker now.
 	Wait,
+}
+
+/// A slot of ours that needs the executor.
+struct Task {
+	slot_id: SlotId,
+	slot: Slot<AccountId>,
+	job: Job<AccountId>,
+	/// To be revealed on this block; to be computed where there is none.
+	anchor: Option<Anchor>,
+}
+
+/// What a run has to do, by what is at stake.
+#[derive(Default)]
+struct Agenda {
+	/// The commitment stands: silence costs a part of the pledge.
+	reveals: Vec<Task>,
+	/// The pledge stands: so does a commitment that comes late.
+	accepted: Vec<Task>,
+	/// Nothing is lost if they lapse.
+	new: Vec<Task>,
+	/// Units that are accepted but not committed.
+	backlog_units: u64,
 }
 
 impl Run {
@@ -130,38 +159,85 @@ impl<T: Config> Pallet<T> {
 			finalized: finalized(),
 			deadline: sp_io::offchain::timestamp().add(Duration::from_millis(RUN_MILLIS)),
 		};
-		for key in keys {
-			if let Some(provider) = T::Providers::provider_of(&key) {
-				Self::serve_provider(&run, &provider);
-			}
-		}
+		Self::serve(&run, &keys);
 	}
 
-	fn serve_provider(run: &Run, provider: &AccountId) {
-		Self::tell_tenants(run, provider);
-		// Begin where the last run of a busy provider ended, by block number.
-		let duties = Self::duties_of(provider);
-		let start = (run.block as usize).checked_rem(duties.len().max(1)).unwrap_or(0);
-		let start = if duties.len() > DUTIES_PER_RUN { start } else { 0 };
+	/// Do what all keys of this node owe now: first what costs a pledge if it is late.
+	fn serve(run: &Run, keys: &[WorkerKey]) {
+		let duties = Self::duties_at_hand(keys);
+		let serving = keys.iter().filter_map(T::Providers::provider_of);
+		let parties: BTreeSet<AccountId> =
+			serving.chain(duties.values().map(|slot| slot.party.clone())).collect();
+		if parties.is_empty() {
+			return;
+		}
+		Self::tell_tenants(run, &parties);
+		let Agenda { reveals, accepted, new, backlog_units } = Self::agenda(run, duties);
 		let mut computing = Vec::new();
-		for slot_id in duties.iter().cycle().skip(start).take(duties.len().min(DUTIES_PER_RUN)) {
+		for task in reveals.into_iter().chain(accepted).chain(new).take(TASKS_PER_RUN) {
 			if run.is_over() {
 				log::debug!(target: TARGET, "the run's time is over: the rest follows next block");
 				break;
 			}
-			if Self::serve_slot(run, *slot_id) {
-				computing.push(*slot_id);
+			let Task { slot_id, slot, job, anchor } = task;
+			if let Some(anchor) = anchor {
+				Self::reveal_slot(run, slot_id, &slot, &job, anchor);
+			} else if let Some(state) = Self::compute(run, slot_id, &slot, &job) {
+				computing.push((slot_id, state, job.units_max));
 			}
 		}
 		// All work is handed over before any is waited for: the executor's queue is never idle.
-		for slot_id in computing {
-			Self::await_slot(run, slot_id);
+		let mut backlog_units = backlog_units;
+		for (slot_id, state, units) in computing {
+			if Self::await_slot(run, slot_id, state, backlog_units) {
+				backlog_units = backlog_units.saturating_add(units);
+			}
 		}
 	}
 
-	/// The executor's data listener serves those who have an open lease.
-	fn tell_tenants(run: &Run, provider: &AccountId) {
-		let tenants = T::Leases::tenants_of(provider).into_iter().map(Into::into).collect();
+	/// Open slots that keys of this node have a part in: those bound to one of them, also to one that
+	/// its provider has replaced, and those that wait for a worker of a provider whose key is here.
+	fn duties_at_hand(keys: &[WorkerKey]) -> BTreeMap<SlotId, Slot<AccountId>> {
+		let bound = keys.iter().flat_map(WorkerDuties::<T>::iter_key_prefix);
+		let providers = keys.iter().filter_map(T::Providers::provider_of);
+		let waiting = providers.flat_map(|provider| Self::duties_of(&provider));
+		bound
+			.chain(waiting)
+			.filter_map(|slot_id| Some((slot_id, Slots::<T>::get(slot_id)?)))
+			.filter(|(_, slot)| slot.worker.as_ref().is_none_or(|worker| keys.contains(worker)))
+			.collect()
+	}
+
+	/// Send what needs no executor; sort the rest by what is at stake.
+	fn agenda(run: &Run, duties: BTreeMap<SlotId, Slot<AccountId>>) -> Agenda {
+		let mut agenda = Agenda::default();
+		for (slot_id, slot) in duties {
+			if Self::settle_or_lapse(run, slot_id, &slot) {
+				continue;
+			}
+			let Some(job) = Jobs::<T>::get(slot.job) else { continue };
+			match Self::work_of(run, &slot, &job) {
+				Work::Wait => (),
+				Work::Reveal(anchor) => {
+					agenda.reveals.push(Task { slot_id, slot, job, anchor: Some(anchor) })
+				},
+				Work::Compute if slot.worker.is_some() => {
+					agenda.backlog_units = agenda.backlog_units.saturating_add(job.units_max);
+					agenda.accepted.push(Task { slot_id, slot, job, anchor: None });
+				},
+				Work::Compute => agenda.new.push(Task { slot_id, slot, job, anchor: None }),
+			}
+		}
+		for list in [&mut agenda.reveals, &mut agenda.accepted, &mut agenda.new] {
+			take_turns(list, run.block);
+		}
+		agenda
+	}
+
+	/// The executor's data listener serves those who have an open lease with a provider of this node.
+	fn tell_tenants(run: &Run, parties: &BTreeSet<AccountId>) {
+		let tenants: BTreeSet<AccountId> = parties.iter().flat_map(T::Leases::tenants_of).collect();
+		let tenants = tenants.into_iter().map(Into::into).collect();
 		let body = Tenants { genesis: run.genesis.0, block: run.block, tenants }.encode();
 		match run.ask(Method::Put, "/v1/tenants", body) {
 			Ok(answer) if answer.is_success() => (),
@@ -178,31 +254,32 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// Do what a slot needs. Whether the executor computes its job now.
-	fn serve_slot(run: &Run, slot_id: SlotId) -> bool {
+	/// Wait for a job that was handed over in this run; accept it when its deadline nears and its
+	/// commitment can be expected in time. Whether it was accepted.
+	fn await_slot(run: &Run, slot_id: SlotId, before: JobState, backlog_units: u64) -> bool {
 		let Some(slot) = Slots::<T>::get(slot_id) else { return false };
-		let Some(job) = Jobs::<T>::get(slot.job) else { return false };
-		if Self::settle_or_lapse(run, slot_id, &slot) {
-			return false;
-		}
-		match Self::work_of(run, &slot, &job) {
-			Work::Wait => false,
-			Work::Compute => Self::compute(run, slot_id, &slot, &job),
-			Work::Reveal(anchor) => {
-				Self::reveal_slot(run, slot_id, &slot, &job, anchor);
-				false
+		let answer = if run.is_over() { None } else { run.await_job(&slot.job).ok() };
+		let timing = Self::timing();
+		match answer.and_then(Self::read_state).unwrap_or(before) {
+			JobState::Done { claim } => Self::commit_slot(run, slot_id, &slot, claim),
+			JobState::Failed { code } => Self::tell_failure(&slot, code),
+			JobState::Running => return Self::accept_late(run, slot_id, &slot),
+			// The time for a commitment counts each job alone, but they run one after the other: a
+			// job behind more work than that time allows for is left to lapse, which costs nothing.
+			JobState::Queued if timing.span(0, backlog_units) <= timing.commit_base => {
+				return Self::accept_late(run, slot_id, &slot);
 			},
+			JobState::Queued => (),
 		}
+		false
 	}
 
-	/// Wait for a job that was handed over in this run; accept it when its deadline nears.
-	fn await_slot(run: &Run, slot_id: SlotId) {
-		let Some(slot) = Slots::<T>::get(slot_id) else { return };
-		let answer = if run.is_over() { None } else { run.await_job(&slot.job).ok() };
-		match answer.and_then(Self::read_state) {
-			Some(JobState::Done { claim }) => Self::commit_slot(run, slot_id, &slot, claim),
-			_ => Self::accept_late(run, slot_id, &slot),
-		}
+	fn tell_failure(slot: &Slot<AccountId>, code: u32) {
+		log::error!(
+			target: TARGET,
+			"the executor failed job {:?} with code {code}: the slot will lapse",
+			slot.job.0,
+		);
 	}
 
 	/// Send what is due of a job that this worker has no more part in.
@@ -222,11 +299,15 @@ impl<T: Config> Pallet<T> {
 	fn work_of(run: &Run, slot: &Slot<AccountId>, job: &Job<AccountId>) -> Work {
 		match (slot.state, job.phase) {
 			(SlotState::Assigned { .. }, _) => Work::Compute,
-			(SlotState::Committed { .. }, Phase::Revealing { closed_at, .. }) => {
-				match Self::final_anchor(run, closed_at) {
-					Some(anchor) => Work::Reveal(anchor),
-					None => Work::Wait,
-				}
+			(SlotState::Committed { .. }, Phase::Revealing { closed_at, reveal_by }) => {
+				// Where nobody else has a slot there is nothing to copy: rather than lose a pledge to
+				// a stall of finality, the last quarter of the time does not wait for it.
+				let alone = job.slots.len() == 1;
+				let last_quarter = reveal_by.saturating_sub(Self::timing().commit_base.div_ceil(4));
+				let urgent = alone && Self::now() >= last_quarter;
+				let anchor = Self::final_anchor(run, closed_at)
+					.or_else(|| urgent.then(|| Self::anchor(closed_at)).flatten());
+				anchor.map_or(Work::Wait, Work::Reveal)
 			},
 			_ => Work::Wait,
 		}
@@ -236,22 +317,29 @@ impl<T: Config> Pallet<T> {
 	/// leaves earlier could be copied on another fork.
 	fn final_anchor(run: &Run, closed_at: u32) -> Option<Anchor> {
 		let last = run.finalized?;
-		if last.number < closed_at {
+		// Where finality has overtaken this run, the run on a later block tells on which chain.
+		if last.number < closed_at || last.number > run.block {
 			return None;
 		}
-		let hash_of = |number: u32| {
-			let hash = frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::from(number));
-			(hash != H256::zero()).then_some(hash)
-		};
-		// The present block's own hash is not in its state; a final block always lies below it.
-		if last.number < run.block && hash_of(last.number)? != last.hash {
+		let known = Self::anchor_hash(last.number)?;
+		if known != last.hash && known != H256::zero() {
 			return None;
 		}
-		Some(Anchor { number: closed_at, hash: hash_of(closed_at)? })
+		Self::anchor(closed_at)
 	}
 
-	/// Hand a job over and commit to its result if that is there. Whether it is computed now.
-	fn compute(run: &Run, slot_id: SlotId, slot: &Slot<AccountId>, job: &Job<AccountId>) -> bool {
+	fn anchor(number: u32) -> Option<Anchor> {
+		Some(Anchor { number, hash: Self::anchor_hash(number)? })
+	}
+
+	/// Hand a job over and commit to its result if that is there. Where it stands, if it is computed
+	/// now.
+	fn compute(
+		run: &Run,
+		slot_id: SlotId,
+		slot: &Slot<AccountId>,
+		job: &Job<AccountId>,
+	) -> Option<JobState> {
 		if matches!(slot.state, SlotState::Assigned { accepted: false, .. })
 			&& T::Stake::free(&slot.party) < job.pledge
 		{
@@ -261,24 +349,20 @@ impl<T: Config> Pallet<T> {
 				slot_id.0,
 				job.pledge,
 			);
-			return false;
+			return None;
 		}
 		match Self::state_at_executor(run, &slot.job, job) {
-			Some(JobState::Queued | JobState::Running) => return true,
+			Some(state @ (JobState::Queued | JobState::Running)) => return Some(state),
 			Some(JobState::Done { claim }) => Self::commit_slot(run, slot_id, slot, claim),
-			Some(JobState::Failed { code }) => log::error!(
-				target: TARGET,
-				"the executor failed job {:?} with code {code}: the slot will lapse",
-				slot.job.0,
-			),
+			Some(JobState::Failed { code }) => Self::tell_failure(slot, code),
 			None => (),
 		}
-		false
+		None
 	}
 
 	/// Where the executor stands with a job, which it is given if it does not have it.
 	fn state_at_executor(run: &Run, digest: &JobDigest, job: &Job<AccountId>) -> Option<JobState> {
-		let request = Self::request_of(run, job);
+		let request = job.request(&run.genesis);
 		let mut answer = run.put_job(&request, digest);
 		let lacks_blob =
 			matches!(&answer, Ok(answer) if answer.error.as_deref() == Some("blob_missing"));
@@ -318,33 +402,31 @@ impl<T: Config> Pallet<T> {
 			.ok()
 	}
 
-	fn request_of(run: &Run, job: &Job<AccountId>) -> JobRequest {
-		JobRequest {
-			genesis: run.genesis.0,
-			program: job.program.into(),
-			weights: job.weights.into(),
-			input: job.input.into(),
-			parameters: job.parameters.clone(),
-			tenant: job.tenant.clone().into(),
-			nonce: job.nonce,
-		}
-	}
-
-	/// Accept before the result is there, when the executor has the job and the deadline nears.
-	fn accept_late(run: &Run, slot_id: SlotId, slot: &Slot<AccountId>) {
-		let SlotState::Assigned { accepted: false, due } = slot.state else { return };
+	/// Accept before the result is there, when the deadline nears. Whether it was accepted.
+	fn accept_late(run: &Run, slot_id: SlotId, slot: &Slot<AccountId>) -> bool {
+		let SlotState::Assigned { accepted: false, due } = slot.state else { return false };
 		let left = due.saturating_sub(Self::now());
 		if left > Self::timing().accept.div_ceil(2) {
-			return;
+			return false;
 		}
-		let Ok((_, worker)) = Self::check_accept(slot_id) else { return };
+		let Ok((_, worker)) = Self::check_accept(slot_id) else { return false };
 		let statement = accept_statement(&run.genesis, &slot.job, slot_id);
-		let Some(signature) = worker.sign(&statement) else { return };
+		let Some(signature) = worker.sign(&statement) else { return false };
 		Self::send(run, (slot_id, b'A'), Call::accept { slot: slot_id, signature });
+		true
 	}
 
 	fn commit_slot(run: &Run, slot_id: SlotId, slot: &Slot<AccountId>, claim: Claim) {
-		let Ok((_, worker)) = Self::check_commit(slot_id) else { return };
+		let Ok(((_, job), worker)) = Self::check_commit(slot_id) else { return };
+		if !job.may_claim(&claim) {
+			// It could never be revealed.
+			log::error!(
+				target: TARGET,
+				"the executor claims a number of steps that job {:?} cannot have",
+				slot.job.0,
+			);
+			return;
+		}
 		let salt = salt(&run.secret, &slot.job, slot_id);
 		let output = claim.output().into();
 		let commitment = commitment(&run.genesis, &slot.job, slot_id, &worker, &salt, &output);
@@ -394,27 +476,65 @@ impl<T: Config> Pallet<T> {
 	/// Send a call unless it was sent within the last blocks. The pool may take it and lose it: what
 	/// is not on chain after [`RESEND_BLOCKS`] is sent again.
 	fn send(run: &Run, duty: (SlotId, u8), call: Call<T>) {
-		let key = (b"assay/sent/", &duty).encode();
+		// Few places for all slots there will ever be: the local database does not grow. A slot that
+		// takes another's place is sent again a block early, which is harmless.
+		let place = duty.0 .0.checked_rem(SENT_PLACES).unwrap_or_default();
+		let key = (b"assay/sent/", place, duty.1).encode();
 		let marker = StorageValueRef::persistent(&key);
-		let sent_before = marker.mutate(|sent: Result<Option<u32>, _>| match sent {
+		let sent = marker.mutate(|sent: Result<Option<(SlotId, u32)>, _>| match sent {
 			// A block number above ours is from a branch that was reverted.
-			Ok(Some(at)) if at <= run.block && run.block.saturating_sub(at) < RESEND_BLOCKS => {
+			Ok(Some((slot, at)))
+				if slot == duty.0
+					&& at <= run.block
+					&& run.block.saturating_sub(at) < RESEND_BLOCKS =>
+			{
 				Err(())
 			},
-			_ => Ok(run.block),
+			_ => Ok((duty.0, run.block)),
 		});
-		if sent_before.is_err() {
+		if sent.is_err() {
 			return;
 		}
 		let transaction = T::create_authorized_transaction(call.into());
 		match SubmitTransaction::<T, Call<T>>::submit_transaction(transaction) {
 			Ok(()) => log::debug!(target: TARGET, "sent {} of slot {}", duty.1 as char, duty.0 .0),
-			Err(()) => log::warn!(
+			// The one that was sent before may still be there.
+			Err(()) => log::info!(
 				target: TARGET,
-				"the pool refused {} of slot {}: it is tried again",
+				"the pool does not take {} of slot {} now: it is tried again",
 				duty.1 as char,
 				duty.0 .0,
 			),
+		}
+	}
+}
+
+/// Where a list is longer than one run, each run begins where the last one ended.
+fn take_turns<E>(list: &mut [E], block: u32) {
+	if list.len() > TASKS_PER_RUN {
+		let start = (block as usize).wrapping_mul(TASKS_PER_RUN).checked_rem(list.len());
+		list.rotate_left(start.unwrap_or(0));
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::{take_turns, TASKS_PER_RUN};
+
+	#[test]
+	fn everyone_has_a_turn_within_the_shortest_number_of_blocks() {
+		for length in [1, 64, 65, 100, 128, 256, 300] {
+			let mut served = vec![0; length];
+			let blocks = length.div_ceil(TASKS_PER_RUN);
+			for block in 1_000..1_000 + blocks as u32 {
+				let mut list: Vec<usize> = (0..length).collect();
+				take_turns(&mut list, block);
+				list.iter().take(TASKS_PER_RUN).for_each(|slot| served[*slot] += 1);
+			}
+			assert!(
+				served.iter().all(|times| *times > 0),
+				"{length} in {blocks} blocks: {served:?}"
+			);
 		}
 	}
 }

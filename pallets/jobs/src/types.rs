@@ -4,10 +4,12 @@ use assay_primitives::{
 	Balance, Commitment, InputDigest, JobDigest, LapseReason, LeaseId, ModelId, OutputDigest,
 	Parameters, ProgramDigest, SlotId, WeightsRoot, WorkerKey,
 };
+use assay_program::{wire::JobRequest, Claim};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{traits::ConstU32, BoundedVec};
 use scale_info::TypeInfo;
 use serde::{Deserialize, Serialize};
+use sp_core::H256;
 
 /// Most bytes of an input that travels with its job.
 pub const INLINE_BYTES_MAX: u32 = 16_384;
@@ -183,6 +185,29 @@ pub struct Job<AccountId> {
 	pub slots: BoundedVec<SlotId, ConstU32<SLOTS_MAX>>,
 	/// The block of its submission.
 	pub submitted_at: u32,
+}
+
+impl<AccountId: Clone + Into<[u8; 32]>> Job<AccountId> {
+	/// The job as its executor is given it, and as its digest covers it.
+	pub fn request(&self, genesis: &H256) -> JobRequest {
+		JobRequest {
+			genesis: genesis.0,
+			program: self.program.into(),
+			weights: self.weights.into(),
+			input: self.input.into(),
+			parameters: self.parameters.clone(),
+			tenant: self.tenant.clone().into(),
+			nonce: self.nonce,
+		}
+	}
+
+	/// Whether a result of this job can look like this.
+	pub fn may_claim(&self, claim: &Claim) -> bool {
+		match claim {
+			Claim::Output { count, .. } => (1..=self.parameters.max_steps).contains(count),
+			Claim::Invalid { .. } => true,
+		}
+	}
 }
 
 /// State of a slot.

@@ -1,4 +1,5 @@
-//! Weights of the jobs pallet. The runtime uses its own measured ones; these serve tests and docs.
+//! Weights of the jobs pallet: estimates, for tests. A runtime uses what was measured with its own
+//! database.
 
 use frame_support::weights::{constants::ParityDbWeight, Weight};
 

@@ -25,6 +25,16 @@ where
 	T::Currency::set_balance(who, amount);
 }
 
+fn terms<T: Config>(price_per_unit: BalanceOf<T>) -> OfferTermsOf<T> {
+	OfferTerms {
+		price_per_unit,
+		rate_units_per_block: RATE,
+		duration_blocks_max: DURATION_BLOCKS,
+		min_escrow: T::MinEscrow::get(),
+		risk_factor_max: 10,
+	}
+}
+
 /// Terms that cover any royalty the helper's model may have.
 fn create<T: Config>() -> Result<(T::AccountId, OfferId), BenchmarkError> {
 	let provider = T::BenchmarkHelper::provider();
@@ -33,10 +43,7 @@ fn create<T: Config>() -> Result<(T::AccountId, OfferId), BenchmarkError> {
 	Pallet::<T>::create_offer(
 		RawOrigin::Signed(provider.clone()).into(),
 		model,
-		1_000u32.into(),
-		RATE,
-		DURATION_BLOCKS,
-		T::MinEscrow::get(),
+		terms::<T>(1_000u32.into()),
 	)?;
 	Ok((provider, id))
 }
@@ -70,14 +77,7 @@ mod benchmarks {
 		let id = NextOfferId::<T>::get();
 
 		#[extrinsic_call]
-		_(
-			RawOrigin::Signed(provider),
-			model,
-			1_000u32.into(),
-			RATE,
-			DURATION_BLOCKS,
-			T::MinEscrow::get(),
-		);
+		_(RawOrigin::Signed(provider), model, terms::<T>(1_000u32.into()));
 
 		assert!(Offers::<T>::contains_key(id));
 		Ok(())
@@ -88,16 +88,9 @@ mod benchmarks {
 		let (provider, offer) = create::<T>()?;
 
 		#[extrinsic_call]
-		_(
-			RawOrigin::Signed(provider),
-			offer,
-			2_000u32.into(),
-			RATE,
-			DURATION_BLOCKS,
-			T::MinEscrow::get(),
-		);
+		_(RawOrigin::Signed(provider), offer, terms::<T>(2_000u32.into()));
 
-		let price = Offers::<T>::get(offer).map(|offer| offer.price_per_unit);
+		let price = Offers::<T>::get(offer).map(|offer| offer.terms.price_per_unit);
 		assert_eq!(price, Some(2_000u32.into()));
 		Ok(())
 	}

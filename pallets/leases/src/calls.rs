@@ -43,12 +43,9 @@ impl<T: Config> Pallet<T> {
 			offer: id,
 			provider: provider.clone(),
 			model,
-			price_per_unit: terms.price_per_unit,
-			rate_units_per_block: terms.rate_units_per_block,
-			duration_blocks_max: terms.duration_blocks_max,
-			min_escrow: terms.min_escrow,
+			terms,
 		});
-		Offers::<T>::insert(id, Self::offer_on(provider, model, deposit, terms));
+		Offers::<T>::insert(id, Offer { provider, model, terms, deposit });
 		Ok(())
 	}
 
@@ -60,15 +57,8 @@ impl<T: Config> Pallet<T> {
 		let offer = Self::offer_by(&who, id)?;
 		Self::ensure_terms(offer.model, &terms)?;
 
-		let offer = Self::offer_on(offer.provider, offer.model, offer.deposit, terms);
-		Self::deposit_event(Event::OfferUpdated {
-			offer: id,
-			price_per_unit: offer.price_per_unit,
-			rate_units_per_block: offer.rate_units_per_block,
-			duration_blocks_max: offer.duration_blocks_max,
-			min_escrow: offer.min_escrow,
-		});
-		Offers::<T>::insert(id, offer);
+		Self::deposit_event(Event::OfferUpdated { offer: id, terms });
+		Offers::<T>::insert(id, Offer { terms, ..offer });
 		Ok(())
 	}
 
@@ -92,31 +82,34 @@ impl<T: Config> Pallet<T> {
 		duration_blocks: u32,
 		price_limit: BalanceOf<T>,
 	) -> DispatchResult {
-		let offer = Offers::<T>::get(offer_id).ok_or(Error::<T>::OfferNotFound)?;
+		let Offer { provider, model, terms, .. } =
+			Offers::<T>::get(offer_id).ok_or(Error::<T>::OfferNotFound)?;
 		ensure!(duration_blocks > 0, Error::<T>::DurationZero);
-		ensure!(duration_blocks <= offer.duration_blocks_max, Error::<T>::DurationTooLong);
+		ensure!(duration_blocks <= terms.duration_blocks_max, Error::<T>::DurationTooLong);
 		let opened_at = Self::now();
 		let expires_at =
 			opened_at.checked_add(&duration_blocks.into()).ok_or(Error::<T>::DurationTooLong)?;
-		ensure!(offer.price_per_unit <= price_limit, Error::<T>::PriceAboveLimit);
-		let min_escrow = offer.min_escrow.max(T::MinEscrow::get());
+		ensure!(terms.price_per_unit <= price_limit, Error::<T>::PriceAboveLimit);
+		let min_escrow = terms.min_escrow.max(T::MinEscrow::get());
 		ensure!(amount >= min_escrow, Error::<T>::EscrowTooLow);
-		ensure!(T::Providers::may_take_work(&offer.provider), Error::<T>::ProviderNotReady);
-		Self::ensure_price_covers_royalty(offer.model, offer.price_per_unit)?;
-		let counts = Counts::<T>::get(&offer.provider);
+		ensure!(T::Providers::may_take_work(&provider), Error::<T>::ProviderNotReady);
+		let royalty_per_unit = Self::royalty_covered_by(model, terms.price_per_unit)?;
+		let counts = Counts::<T>::get(&provider);
 		ensure!(counts.leases < T::MaxLeasesPerProvider::get(), Error::<T>::TooManyLeases);
 		let id = NextLeaseId::<T>::get();
 		let next_id = id.next().ok_or(Error::<T>::IdsExhausted)?;
 
 		let escrow = Ledger::<T>::hold_escrow(&tenant, amount)?;
-		T::Providers::engage(&offer.provider)?;
+		T::Providers::engage(&provider)?;
 		NextLeaseId::<T>::put(next_id);
-		let rate_units_per_block = offer.rate_units_per_block;
+		let rate_units_per_block = terms.rate_units_per_block;
 		let lease = Lease {
 			tenant,
-			provider: offer.provider,
-			model: offer.model,
-			price_per_unit: offer.price_per_unit,
+			provider,
+			model,
+			price_per_unit: terms.price_per_unit,
+			royalty_per_unit,
+			risk_factor_max: terms.risk_factor_max,
 			rate_units_per_block,
 			bucket: Bucket::full(rate_units_per_block, T::RateBurstBlocks::get(), opened_at),
 			opened_at,
@@ -240,38 +233,24 @@ impl<T: Config> Pallet<T> {
 		Ok(offer)
 	}
 
-	/// An offer with these terms.
-	fn offer_on(
-		provider: T::AccountId,
-		model: ModelId,
-		deposit: BalanceOf<T>,
-		terms: OfferTermsOf<T>,
-	) -> OfferOf<T> {
-		Offer {
-			provider,
-			model,
-			price_per_unit: terms.price_per_unit,
-			rate_units_per_block: terms.rate_units_per_block,
-			duration_blocks_max: terms.duration_blocks_max,
-			min_escrow: terms.min_escrow,
-			deposit,
-		}
-	}
-
 	fn ensure_terms(model: ModelId, terms: &OfferTermsOf<T>) -> Result<(), Error<T>> {
 		ensure!(terms.rate_units_per_block > 0, Error::<T>::RateZero);
 		ensure!(terms.duration_blocks_max > 0, Error::<T>::DurationZero);
-		Self::ensure_price_covers_royalty(model, terms.price_per_unit)
+		// A job without a price would be accepted without a bond.
+		ensure!(!terms.price_per_unit.is_zero(), Error::<T>::PriceZero);
+		ensure!(terms.risk_factor_max > 0, Error::<T>::RiskFactorZero);
+		Self::royalty_covered_by(model, terms.price_per_unit).map(|_| ())
 	}
 
-	fn ensure_price_covers_royalty(
+	/// The royalty of a model that may be leased at this price.
+	fn royalty_covered_by(
 		model: ModelId,
 		price_per_unit: BalanceOf<T>,
-	) -> Result<(), Error<T>> {
+	) -> Result<BalanceOf<T>, Error<T>> {
 		let model = T::Models::model(model).ok_or(Error::<T>::ModelNotFound)?;
 		ensure!(!model.retired, Error::<T>::ModelRetired);
 		ensure!(price_per_unit >= model.royalty_per_unit, Error::<T>::PriceBelowRoyalty);
-		Ok(())
+		Ok(model.royalty_per_unit)
 	}
 
 	pub(crate) fn ensure_takes_jobs(lease: &LeaseOf<T>) -> Result<(), Error<T>> {

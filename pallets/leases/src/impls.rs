@@ -22,6 +22,8 @@ impl<T: Config> assay_primitives::Leases<T::AccountId, BalanceOf<T>> for Pallet<
 			provider: lease.provider,
 			model: lease.model,
 			price_per_unit: lease.price_per_unit,
+			royalty_per_unit: lease.royalty_per_unit,
+			risk_factor_max: lease.risk_factor_max,
 		})
 	}
 

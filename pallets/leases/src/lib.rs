@@ -79,9 +79,9 @@
 //! 2. *A settlement never fails.* A share whose payee cannot receive it (no account, and the share
 //!    is below the existential deposit) goes to the treasury, and if even that cannot receive it,
 //!    back to the tenant.
-//! 3. *Terms do not change under a lease.* It copies them; `update_offer` and `close_offer` concern
-//!    later leases only. The royalty alone is read from the model when a job begins, and is a part
-//!    of the fixed price: the tenant never pays more for it.
+//! 3. *Terms do not change under a lease.* It copies them, the model's royalty too: `update_offer`,
+//!    `close_offer` and the model's `set_terms` concern later leases only. Otherwise a model's owner
+//!    could take the provider's part of a price that was agreed.
 //! 4. *Whoever is bound can get out.* A provider may always close a lease, so leases that nobody
 //!    uses neither block its bounded slots nor keep it from leaving.
 
@@ -271,27 +271,15 @@ pub mod pallet {
 			provider: T::AccountId,
 			/// What it runs.
 			model: ModelId,
-			/// Price of one compute unit, royalty included.
-			price_per_unit: BalanceOf<T>,
-			/// Units per block of each lease.
-			rate_units_per_block: u64,
-			/// Longest lease.
-			duration_blocks_max: u32,
-			/// Smallest escrow.
-			min_escrow: BalanceOf<T>,
+			/// On which terms.
+			terms: OfferTermsOf<T>,
 		},
 		/// The terms of an offer changed, for leases opened from now on.
 		OfferUpdated {
 			/// The offer.
 			offer: OfferId,
-			/// Price of one compute unit, royalty included.
-			price_per_unit: BalanceOf<T>,
-			/// Units per block of each lease.
-			rate_units_per_block: u64,
-			/// Longest lease.
-			duration_blocks_max: u32,
-			/// Smallest escrow.
-			min_escrow: BalanceOf<T>,
+			/// The new terms.
+			terms: OfferTermsOf<T>,
 		},
 		/// An offer was withdrawn. Its leases go on.
 		OfferClosed {
@@ -455,6 +443,10 @@ pub mod pallet {
 		IdsExhausted,
 		/// Something happened that cannot happen. Please report it.
 		Defensive(DefensiveError),
+		/// A price of zero: its jobs would be accepted without a bond. Ask for at least one planck.
+		PriceZero,
+		/// A risk factor of zero would allow no job: one is the price itself.
+		RiskFactorZero,
 	}
 
 	#[pallet::hooks]
@@ -493,14 +485,13 @@ pub mod pallet {
 		/// ## Parameters
 		///
 		/// - `model`: What is run.
-		/// - `price_per_unit`: Price of one compute unit.
-		/// - `rate_units_per_block`: Compute units each lease may spend, per block.
-		/// - `duration_blocks_max`: Longest lease.
-		/// - `min_escrow`: Smallest escrow a lease opens with.
+		/// - `terms`: Price of one compute unit, units per block, longest lease, smallest escrow, and
+		///   how many times its price a job may put at risk.
 		///
 		/// ## Errors
 		///
-		/// - [`Error::RateZero`], [`Error::DurationZero`]: A term that runs nothing.
+		/// - [`Error::RateZero`], [`Error::DurationZero`], [`Error::PriceZero`],
+		///   [`Error::RiskFactorZero`]: A term that runs nothing.
 		/// - [`Error::ProviderNotReady`]: The caller may not take work.
 		/// - [`Error::ModelNotFound`], [`Error::ModelRetired`]: The model cannot be offered.
 		/// - [`Error::PriceBelowRoyalty`]: The price does not cover the royalty.
@@ -514,18 +505,9 @@ pub mod pallet {
 		pub fn create_offer(
 			origin: OriginFor<T>,
 			model: ModelId,
-			price_per_unit: BalanceOf<T>,
-			rate_units_per_block: u64,
-			duration_blocks_max: u32,
-			min_escrow: BalanceOf<T>,
+			terms: OfferTermsOf<T>,
 		) -> DispatchResult {
 			let provider = ensure_signed(origin)?;
-			let terms = OfferTerms {
-				price_per_unit,
-				rate_units_per_block,
-				duration_blocks_max,
-				min_escrow,
-			};
 			Self::do_create_offer(provider, model, terms)
 		}
 
@@ -542,13 +524,13 @@ pub mod pallet {
 		/// ## Parameters
 		///
 		/// - `offer`: The offer.
-		/// - `price_per_unit`, `rate_units_per_block`, `duration_blocks_max`, `min_escrow`: The new
-		///   terms, as in `create_offer`.
+		/// - `terms`: The new terms, as in `create_offer`.
 		///
 		/// ## Errors
 		///
 		/// - [`Error::OfferNotFound`], [`Error::NotProvider`]: Not an offer of the caller.
-		/// - [`Error::RateZero`], [`Error::DurationZero`]: A term that runs nothing.
+		/// - [`Error::RateZero`], [`Error::DurationZero`], [`Error::PriceZero`],
+		///   [`Error::RiskFactorZero`]: A term that runs nothing.
 		/// - [`Error::ModelNotFound`], [`Error::ModelRetired`]: The model has been retired since.
 		/// - [`Error::PriceBelowRoyalty`]: The price does not cover the royalty.
 		///
@@ -560,18 +542,9 @@ pub mod pallet {
 		pub fn update_offer(
 			origin: OriginFor<T>,
 			offer: OfferId,
-			price_per_unit: BalanceOf<T>,
-			rate_units_per_block: u64,
-			duration_blocks_max: u32,
-			min_escrow: BalanceOf<T>,
+			terms: OfferTermsOf<T>,
 		) -> DispatchResult {
 			let provider = ensure_signed(origin)?;
-			let terms = OfferTerms {
-				price_per_unit,
-				rate_units_per_block,
-				duration_blocks_max,
-				min_escrow,
-			};
 			Self::do_update_offer(provider, offer, terms)
 		}
 

@@ -24,14 +24,8 @@ pub struct Offer<AccountId, Balance> {
 	pub provider: AccountId,
 	/// What is run.
 	pub model: ModelId,
-	/// Price of one compute unit, the model's royalty included.
-	pub price_per_unit: Balance,
-	/// Compute units a lease may spend, per block.
-	pub rate_units_per_block: u64,
-	/// Longest lease.
-	pub duration_blocks_max: u32,
-	/// Smallest escrow a lease opens with.
-	pub min_escrow: Balance,
+	/// On which terms.
+	pub terms: OfferTerms<Balance>,
 	/// What is held of the provider while the offer stands.
 	pub deposit: Balance,
 }
@@ -40,7 +34,18 @@ pub struct Offer<AccountId, Balance> {
 pub type OfferOf<T> = Offer<<T as frame_system::Config>::AccountId, BalanceOf<T>>;
 
 /// What a provider chooses of its offer, and may change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	TypeInfo,
+	MaxEncodedLen,
+)]
 pub struct OfferTerms<Balance> {
 	/// Price of one compute unit, the model's royalty included.
 	pub price_per_unit: Balance,
@@ -50,6 +55,9 @@ pub struct OfferTerms<Balance> {
 	pub duration_blocks_max: u32,
 	/// Smallest escrow a lease opens with.
 	pub min_escrow: Balance,
+	/// How many times its price a job may put at risk: without a bound the cheapest job could lock
+	/// the whole bond. At least one, for the price itself.
+	pub risk_factor_max: u32,
 }
 
 /// [`OfferTerms`] of a runtime.
@@ -157,6 +165,10 @@ pub struct Lease<AccountId, Balance, BlockNumber> {
 	pub model: ModelId,
 	/// Price of one compute unit, the model's royalty included.
 	pub price_per_unit: Balance,
+	/// The model owner's part of it. A later change of the model's terms does not concern this lease.
+	pub royalty_per_unit: Balance,
+	/// How many times its price a job may put at risk.
+	pub risk_factor_max: u32,
 	/// Compute units it may spend, per block.
 	pub rate_units_per_block: u64,
 	/// What of the rate is left now.
@@ -235,6 +247,10 @@ pub struct LeaseView<AccountId, Balance, BlockNumber> {
 	pub model: ModelId,
 	/// Price of one compute unit, the model's royalty included.
 	pub price_per_unit: Balance,
+	/// The model owner's part of it.
+	pub royalty_per_unit: Balance,
+	/// How many times its price a job may put at risk.
+	pub risk_factor_max: u32,
 	/// Compute units it may spend, per block.
 	pub rate_units_per_block: u64,
 	/// Compute units a job submitted now may have.
@@ -276,6 +292,8 @@ where
 			provider: lease.provider,
 			model: lease.model,
 			price_per_unit: lease.price_per_unit,
+			royalty_per_unit: lease.royalty_per_unit,
+			risk_factor_max: lease.risk_factor_max,
 			rate_units_per_block: lease.rate_units_per_block,
 			opened_at: lease.opened_at,
 			expires_at: lease.expires_at,

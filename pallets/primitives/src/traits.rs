@@ -83,6 +83,10 @@ pub struct LeaseInfo<AccountId, Balance> {
 	pub model: ModelId,
 	/// Price of one compute unit, the model's royalty included.
 	pub price_per_unit: Balance,
+	/// The model owner's part of it, as it was when the lease was opened.
+	pub royalty_per_unit: Balance,
+	/// How many times its price a job may put at risk.
+	pub risk_factor_max: u32,
 	/// Escrow that no job holds.
 	pub free: Balance,
 }

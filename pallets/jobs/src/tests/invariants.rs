@@ -2,6 +2,7 @@
 //! total issuance checked after each step.
 
 use super::*;
+use frame_support::dispatch::DispatchResult;
 use frame_system::RawOrigin;
 use proptest::prelude::*;
 
@@ -66,19 +67,19 @@ fn apply(op: Op) {
 			let input = inline_input();
 			let _ = Jobs::submit_job(signed(tenant()), lease, nonce, input, parameters(), value);
 		},
-		Op::Accept(n) => drop(accept(slot(n))),
-		Op::Commit(n) => drop(commit(slot(n))),
-		Op::Reveal { slot: n, wrong: false } => drop(reveal(slot(n))),
+		Op::Accept(n) => no_surprise(accept(slot(n))),
+		Op::Commit(n) => no_surprise(commit(slot(n))),
+		Op::Reveal { slot: n, wrong: false } => no_surprise(reveal(slot(n))),
 		Op::Reveal { slot: n, wrong: true } => {
 			let claim = Claim::Invalid { code: 9 };
 			let call = reveal_call(slot(n), claim, SALT, anchor_of(slot(n)), &worker());
 			assert!(dispatch_authorized(call.clone()).is_err());
 			assert!(dispatch_unchecked(call).is_err());
 		},
-		Op::Lapse(n) => drop(dispatch_authorized(Call::lapse { slot: slot(n) }.into())),
+		Op::Lapse(n) => no_surprise(dispatch_authorized(Call::lapse { slot: slot(n) }.into())),
 		Op::Settle(n) => {
 			let job = crate::Slots::<Test>::get(slot(n)).map(|slot| slot.job).unwrap_or_default();
-			let _ = dispatch_authorized(Call::settle { job }.into());
+			no_surprise(dispatch_authorized(Call::settle { job }.into()));
 		},
 		Op::Roll(blocks) => roll_by(blocks),
 		Op::Beat => beat(),
@@ -97,6 +98,14 @@ fn apply(op: Op) {
 		Op::Resume => drop(Providers::resume(signed(provider()))),
 		Op::Pause(paused) => drop(Jobs::set_paused(RawOrigin::Root.into(), paused)),
 		Op::Retire => drop(Models::retire(signed(owner()), assay_primitives::ModelId(0))),
+	}
+}
+
+/// What the pool lets through for nothing must not fail in the block: that would be block space
+/// without a fee.
+fn no_surprise(outcome: Result<DispatchResult, TransactionValidityError>) {
+	if let Ok(dispatched) = outcome {
+		assert_ok!(dispatched);
 	}
 }
 

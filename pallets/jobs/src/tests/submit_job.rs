@@ -64,18 +64,46 @@ fn digest_is_known_beforehand() {
 #[test]
 fn declared_value_raises_the_pledge() {
 	build_and_execute(|| {
-		let declared = 50 * UNIT;
+		let declared = 20 * crate::Jobs::<Test>::get(submit(0).0).unwrap().price_max;
 		assert_ok!(Jobs::submit_job(
 			signed(tenant()),
 			LeaseId(0),
-			0,
+			1,
 			inline_input(),
 			parameters(),
 			declared
 		));
-		let job = crate::Jobs::<Test>::iter_values().next().unwrap();
+		let job = crate::Jobs::<Test>::iter_values().find(|job| job.nonce == 1).unwrap();
 		assert_eq!(job.value_at_risk, declared);
 		assert_eq!(job.pledge, declared + job.price_max);
+	});
+}
+
+#[test]
+fn boundary_of_the_value_at_risk() {
+	build_and_execute(|| {
+		let price_max = crate::Jobs::<Test>::get(submit(0).0).unwrap().price_max;
+		let most = price_max * u128::from(RISK_FACTOR);
+		let declare = |nonce, value| {
+			let origin = signed(tenant());
+			Jobs::submit_job(origin, LeaseId(0), nonce, inline_input(), parameters(), value)
+		};
+		assert_noop!(declare(1, most + 1), Error::<Test>::ValueAtRiskTooHigh);
+		assert_ok!(declare(1, most));
+	});
+}
+
+#[test]
+fn the_royalty_is_that_of_the_lease() {
+	build_and_execute(|| {
+		// The owner takes all there is, for leases that are opened from now on.
+		assert_ok!(Models::set_terms(
+			signed(owner()),
+			assay_primitives::ModelId(0),
+			PRICE_PER_UNIT
+		));
+		let job = crate::Jobs::<Test>::get(submit(0).0).unwrap();
+		assert_eq!(job.royalty_per_unit, ROYALTY_PER_UNIT);
 	});
 }
 
@@ -161,8 +189,13 @@ fn fails_when_the_bond_does_not_cover_it() {
 		let submit_with = |value| {
 			Jobs::submit_job(signed(tenant()), LeaseId(0), 0, inline_input(), parameters(), value)
 		};
-		assert_noop!(submit_with(BOND + 1), Error::<Test>::BondTooLow);
-		assert_noop!(submit_with(u128::MAX), Error::<Test>::PriceOverflow);
+		assert_noop!(submit_with(u128::MAX), Error::<Test>::ValueAtRiskTooHigh);
+		// All but the smallest part of it is pledged elsewhere.
+		let free = 1;
+		assert_ok!(ProviderStake::pledge(&provider(), SlotId(u64::MAX), BOND - free));
+		assert_noop!(submit_with(0), Error::<Test>::BondTooLow);
+		ProviderStake::release(&provider(), SlotId(u64::MAX));
+		assert_ok!(submit_with(0));
 	});
 }
 

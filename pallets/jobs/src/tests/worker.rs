@@ -7,13 +7,18 @@ use assay_primitives::{
 	offchain::{
 		ExecutorSettings, Finalized, EXECUTOR_SETTINGS_KEY, FINALIZED_KEY, NODE_SECRET_KEY,
 	},
+	worker::WorkerPair,
 	WORKER_KEY_TYPE,
 };
 use assay_program::wire::JobState;
 use codec::{Decode, Encode};
-use sp_core::offchain::{
-	testing::{PendingRequest, PoolState, TestOffchainExt, TestTransactionPoolExt},
-	OffchainDbExt, OffchainWorkerExt, TransactionPoolExt,
+use frame_system::RawOrigin;
+use sp_core::{
+	offchain::{
+		testing::{PendingRequest, PoolState, TestOffchainExt, TestTransactionPoolExt},
+		OffchainDbExt, OffchainWorkerExt, TransactionPoolExt,
+	},
+	Pair,
 };
 use sp_keystore::{testing::MemoryKeystore, Keystore, KeystoreExt};
 use sp_runtime::traits::Dispatchable;
@@ -120,7 +125,11 @@ fn drain(pool: &Pool) -> usize {
 }
 
 fn run() {
-	Jobs::run_worker(System::block_number());
+	let now = System::block_number();
+	// As `Executive` does: the worker of a block knows its hash.
+	frame_system::BlockHash::<Test>::insert(now, hash_of(now));
+	Jobs::run_worker(now);
+	frame_system::BlockHash::<Test>::remove(now);
 }
 
 #[test]
@@ -219,17 +228,11 @@ fn hands_all_jobs_over_before_it_waits_for_one() {
 	with_worker(|state, pool| {
 		settings();
 		let jobs = [submit(0).0, submit(1).0];
-		let mut slots: Vec<_> = Jobs::duties_of(&provider());
-		slots.sort();
-		let in_order: Vec<_> = Jobs::duties_of(&provider())
-			.into_iter()
-			.map(|slot| jobs[slots.iter().position(|other| *other == slot).unwrap()])
-			.collect();
 		expect_tenants(&state);
-		for job in &in_order {
+		for job in &jobs {
 			expect_job(&state, job, JobState::Queued);
 		}
-		for job in &in_order {
+		for job in &jobs {
 			expect_wait(&state, job, JobState::Done { claim: true_claim() });
 		}
 		run();
@@ -257,6 +260,138 @@ fn accepts_ahead_when_the_result_takes_long() {
 			crate::Slots::<Test>::get(slot).unwrap().state,
 			crate::types::SlotState::Assigned { accepted: true, .. }
 		));
+	});
+}
+
+#[test]
+fn never_accepts_what_failed() {
+	with_worker(|state, pool| {
+		settings();
+		let (job, slot) = submit(0);
+		roll_to(9);
+		expect_tenants(&state);
+		// Tried once more on request, and failed again while the worker waits.
+		expect_job(&state, &job, JobState::Queued);
+		expect_wait(&state, &job, JobState::Failed { code: 4 });
+		run();
+		assert_eq!(drain(&pool), 0);
+		assert!(crate::Slots::<Test>::get(slot).unwrap().worker.is_none());
+	});
+}
+
+#[test]
+fn never_accepts_behind_more_work_than_there_is_time_for() {
+	with_worker(|state, pool| {
+		settings();
+		let (first, accepted) = submit(0);
+		assert_ok!(accept(accepted).unwrap());
+		// As if the job at work were as long as the whole time for a commitment.
+		let units = u64::from(TIMING.commit_base) * TIMING.min_rate + 1;
+		crate::Jobs::<Test>::mutate(first, |job| job.as_mut().unwrap().units_max = units);
+		let (second, slot) = submit(1);
+		roll_to(9);
+		expect_tenants(&state);
+		expect_job(&state, &first, JobState::Running);
+		expect_job(&state, &second, JobState::Queued);
+		expect_wait(&state, &first, JobState::Running);
+		expect_wait(&state, &second, JobState::Queued);
+		run();
+		assert_eq!(drain(&pool), 0);
+		assert!(crate::Slots::<Test>::get(slot).unwrap().worker.is_none());
+		let price = crate::Jobs::<Test>::get(second).unwrap().units_max;
+		crate::Jobs::<Test>::mutate(first, |job| job.as_mut().unwrap().units_max = price);
+	});
+}
+
+#[test]
+fn a_stall_of_finality_costs_no_pledge() {
+	with_worker(|state, pool| {
+		settings();
+		let (job, slot) = submit(0);
+		assert_ok!(commit(slot).unwrap());
+		commit_with_own_salt(slot);
+		roll_to(1 + TIMING.commit_base - TIMING.commit_base / 4 - 1);
+		expect_tenants(&state);
+		run();
+		assert_eq!(drain(&pool), 0, "there is time to wait for finality");
+		roll_by(1);
+		expect_tenants(&state);
+		expect_job(&state, &job, JobState::Done { claim: true_claim() });
+		run();
+		assert_eq!(drain(&pool), 1);
+		let pledge = crate::Jobs::<Test>::get(job).unwrap().pledge;
+		assert_eq!(ProviderStake::pledged(&provider(), slot), pledge, "and it is not late");
+	});
+}
+
+#[test]
+fn reveals_after_a_pause_longer_than_the_known_hashes() {
+	with_worker(|state, pool| {
+		settings();
+		let (job, slot) = submit(0);
+		assert_ok!(commit(slot).unwrap());
+		commit_with_own_salt(slot);
+		assert_ok!(Jobs::set_paused(RawOrigin::Root.into(), true));
+		roll_by(4_200);
+		frame_system::BlockHash::<Test>::remove(1);
+		assert_ok!(Jobs::set_paused(RawOrigin::Root.into(), false));
+		let last = System::block_number() - 2;
+		set(FINALIZED_KEY, Finalized { number: last, hash: hash_of(last) });
+		expect_tenants(&state);
+		expect_job(&state, &job, JobState::Done { claim: true_claim() });
+		run();
+		assert_eq!(drain(&pool), 1);
+	});
+}
+
+#[test]
+fn a_replaced_key_finishes_what_it_accepted() {
+	with_worker(|state, pool| {
+		settings();
+		let (job, slot) = submit(0);
+		assert_ok!(accept(slot).unwrap());
+		let new = WorkerPair::from_seed(&[8; 32]);
+		let statement = assay_primitives::worker_statement(&Jobs::genesis(), &provider());
+		let key = assay_primitives::WorkerKey::from(new.public());
+		let proof = new.sign(&statement).into();
+		assert_ok!(Providers::rotate_worker(signed(provider()), key, proof));
+		let (later, _) = submit(1);
+		expect_tenants(&state);
+		expect_job(&state, &job, JobState::Done { claim: true_claim() });
+		run();
+		assert_eq!(drain(&pool), 1, "the new job is for the new key: {later:?}");
+		assert!(matches!(crate::Jobs::<Test>::get(job).unwrap().phase, Phase::Revealing { .. }));
+	});
+}
+
+#[test]
+fn commits_to_nothing_that_cannot_be_revealed() {
+	with_worker(|state, pool| {
+		settings();
+		let (job, _) = submit(0);
+		expect_tenants(&state);
+		let claim = Claim::Output { count: parameters().max_steps + 1, data: [1; 32] };
+		expect_job(&state, &job, JobState::Done { claim });
+		run();
+		assert_eq!(drain(&pool), 0);
+	});
+}
+
+/// Replaces the commitment by that of the worker's own salt.
+fn commit_with_own_salt(slot: SlotId) {
+	crate::Slots::<Test>::mutate(slot, |slot_state| {
+		let record = slot_state.as_mut().unwrap();
+		let salt = assay_primitives::salt(&[3; 32], &record.job, slot);
+		let output = true_claim().output().into();
+		let commitment = assay_primitives::commitment(
+			&Jobs::genesis(),
+			&record.job,
+			slot,
+			&worker_key(),
+			&salt,
+			&output,
+		);
+		record.state = crate::types::SlotState::Committed { commitment };
 	});
 }
 

@@ -6,7 +6,13 @@ use frame_support::assert_noop;
 use sp_runtime::{DispatchError, TokenError};
 
 fn create(model: ModelId, price: Balance, rate: u64, duration: u32) -> sp_runtime::DispatchResult {
-	Leases::create_offer(RuntimeOrigin::signed(PROVIDER), model, price, rate, duration, MIN_ESCROW)
+	let terms = OfferTerms {
+		price_per_unit: price,
+		rate_units_per_block: rate,
+		duration_blocks_max: duration,
+		..TERMS
+	};
+	Leases::create_offer(RuntimeOrigin::signed(PROVIDER), model, terms)
 }
 
 #[test]
@@ -15,15 +21,7 @@ fn holds_the_deposit_and_writes_the_offer() {
 		assert_ok!(create_offer(PROVIDER));
 		assert_eq!(
 			last_event(),
-			Event::OfferCreated {
-				offer: OFFER,
-				provider: PROVIDER,
-				model: MODEL,
-				price_per_unit: PRICE,
-				rate_units_per_block: RATE,
-				duration_blocks_max: DURATION,
-				min_escrow: MIN_ESCROW,
-			}
+			Event::OfferCreated { offer: OFFER, provider: PROVIDER, model: MODEL, terms: TERMS }
 		);
 		assert_eq!(held(HoldReason::OfferDeposit, PROVIDER), OFFER_DEPOSIT);
 		assert_eq!(free(PROVIDER), ENDOWMENT - OFFER_DEPOSIT);
@@ -49,6 +47,11 @@ fn fails_with_terms_that_run_nothing() {
 	build_and_execute(|| {
 		assert_noop!(create(MODEL, PRICE, 0, DURATION), Error::<Test>::RateZero);
 		assert_noop!(create(MODEL, PRICE, RATE, 0), Error::<Test>::DurationZero);
+		Neighbours::set_model(MODEL, 0, false);
+		assert_noop!(create(MODEL, 0, RATE, DURATION), Error::<Test>::PriceZero);
+		let terms = OfferTerms { risk_factor_max: 0, ..TERMS };
+		let origin = RuntimeOrigin::signed(PROVIDER);
+		assert_noop!(Leases::create_offer(origin, MODEL, terms), Error::<Test>::RiskFactorZero);
 	});
 }
 
@@ -109,7 +112,7 @@ fn fails_when_no_id_is_left() {
 fn fails_unless_signed() {
 	build_and_execute(|| {
 		assert_noop!(
-			Leases::create_offer(RuntimeOrigin::root(), MODEL, PRICE, RATE, DURATION, MIN_ESCROW),
+			Leases::create_offer(RuntimeOrigin::root(), MODEL, TERMS),
 			DispatchError::BadOrigin
 		);
 		assert_noop!(Leases::close_offer(RuntimeOrigin::none(), OFFER), DispatchError::BadOrigin);

@@ -100,14 +100,23 @@ fn settle_one(pick: usize, shares: &[(AccountId, u8)]) -> DispatchResult {
 	Ok(())
 }
 
+fn terms(price: Balance, rate: u64, duration: u32) -> OfferTerms<Balance> {
+	OfferTerms {
+		price_per_unit: price,
+		rate_units_per_block: rate,
+		duration_blocks_max: duration,
+		..TERMS
+	}
+}
+
 fn apply(op: &Op) -> DispatchResult {
 	let signed = RuntimeOrigin::signed;
 	match op.clone() {
 		Op::CreateOffer { who, model, price, rate, duration } => {
-			Leases::create_offer(signed(who), ModelId(model), price, rate, duration, MIN_ESCROW)
+			Leases::create_offer(signed(who), ModelId(model), terms(price, rate, duration))
 		},
 		Op::UpdateOffer { who, offer, price, rate, duration } => {
-			Leases::update_offer(signed(who), OfferId(offer), price, rate, duration, MIN_ESCROW)
+			Leases::update_offer(signed(who), OfferId(offer), terms(price, rate, duration))
 		},
 		Op::CloseOffer { who, offer } => Leases::close_offer(signed(who), OfferId(offer)),
 		Op::OpenLease { who, offer, escrow, duration, limit } => {

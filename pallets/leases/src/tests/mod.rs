@@ -27,9 +27,16 @@ pub(crate) const PRICE: Balance = 7;
 pub(crate) const RATE: u64 = 20;
 pub(crate) const DURATION: u32 = 100;
 pub(crate) const ESCROW: Balance = 1_000;
+pub(crate) const TERMS: OfferTerms<Balance> = OfferTerms {
+	price_per_unit: PRICE,
+	rate_units_per_block: RATE,
+	duration_blocks_max: DURATION,
+	min_escrow: MIN_ESCROW,
+	risk_factor_max: 3,
+};
 
 pub(crate) fn create_offer(provider: AccountId) -> frame_support::dispatch::DispatchResult {
-	Leases::create_offer(RuntimeOrigin::signed(provider), MODEL, PRICE, RATE, DURATION, MIN_ESCROW)
+	Leases::create_offer(RuntimeOrigin::signed(provider), MODEL, TERMS)
 }
 
 pub(crate) fn open_lease(tenant: AccountId) -> frame_support::dispatch::DispatchResult {

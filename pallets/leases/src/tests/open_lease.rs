@@ -84,14 +84,8 @@ fn boundary_of_the_price_limit() {
 fn boundary_of_the_escrow() {
 	build_and_execute(|| {
 		let create = |min_escrow| {
-			Leases::create_offer(
-				RuntimeOrigin::signed(PROVIDER),
-				MODEL,
-				PRICE,
-				RATE,
-				DURATION,
-				min_escrow,
-			)
+			let terms = OfferTerms { min_escrow, ..TERMS };
+			Leases::create_offer(RuntimeOrigin::signed(PROVIDER), MODEL, terms)
 		};
 		// The chain's minimum counts where the offer's is lower, and the offer's where it is
 		// higher.
@@ -101,10 +95,7 @@ fn boundary_of_the_escrow() {
 		assert_ok!(Leases::update_offer(
 			RuntimeOrigin::signed(PROVIDER),
 			OFFER,
-			PRICE,
-			RATE,
-			DURATION,
-			MIN_ESCROW + 1
+			OfferTerms { min_escrow: MIN_ESCROW + 1, ..TERMS }
 		));
 		assert_noop!(open(MIN_ESCROW, DURATION, PRICE), Error::<Test>::EscrowTooLow);
 		assert_ok!(open(MIN_ESCROW + 1, DURATION, PRICE));

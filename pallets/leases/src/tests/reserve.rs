@@ -20,6 +20,8 @@ fn moves_free_escrow_to_the_job() {
 				provider: PROVIDER,
 				model: MODEL,
 				price_per_unit: PRICE,
+				royalty_per_unit: ROYALTY,
+				risk_factor_max: TERMS.risk_factor_max,
 				free: ESCROW - 300,
 			})
 		);

@@ -11,7 +11,21 @@ fn update(
 	duration: u32,
 	min_escrow: Balance,
 ) -> sp_runtime::DispatchResult {
-	Leases::update_offer(RuntimeOrigin::signed(who), OFFER, price, rate, duration, min_escrow)
+	Leases::update_offer(
+		RuntimeOrigin::signed(who),
+		OFFER,
+		terms(price, rate, duration, min_escrow),
+	)
+}
+
+fn terms(price: Balance, rate: u64, duration: u32, min_escrow: Balance) -> OfferTerms<Balance> {
+	OfferTerms {
+		price_per_unit: price,
+		rate_units_per_block: rate,
+		duration_blocks_max: duration,
+		min_escrow,
+		risk_factor_max: 5,
+	}
 }
 
 #[test]
@@ -21,20 +35,14 @@ fn changes_the_terms_of_later_leases_only() {
 		assert_ok!(update(PROVIDER, 9, 30, 200, 80));
 		assert_eq!(
 			last_event(),
-			Event::OfferUpdated {
-				offer: OFFER,
-				price_per_unit: 9,
-				rate_units_per_block: 30,
-				duration_blocks_max: 200,
-				min_escrow: 80,
-			}
+			Event::OfferUpdated { offer: OFFER, terms: terms(9, 30, 200, 80) }
 		);
 		assert_eq!(lease(), before, "an open lease keeps its terms");
 
 		assert_ok!(Leases::open_lease(RuntimeOrigin::signed(OTHER_TENANT), OFFER, 80, 200, 9));
 		let later = crate::Leases::<Test>::get(LeaseId(1)).unwrap();
 		assert_eq!((later.price_per_unit, later.rate_units_per_block), (9, 30));
-		assert_eq!(later.expires_at, 201);
+		assert_eq!((later.expires_at, later.risk_factor_max), (201, 5));
 	});
 }
 
@@ -54,7 +62,7 @@ fn fails_for_anyone_but_its_provider() {
 		assert_ok!(create_offer(PROVIDER));
 		assert_noop!(update(OTHER_PROVIDER, 9, 30, 200, 80), Error::<Test>::NotProvider);
 		assert_noop!(
-			Leases::update_offer(RuntimeOrigin::root(), OFFER, 9, 30, 200, 80),
+			Leases::update_offer(RuntimeOrigin::root(), OFFER, terms(9, 30, 200, 80)),
 			DispatchError::BadOrigin
 		);
 	});
