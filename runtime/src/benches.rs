@@ -3,27 +3,26 @@
 
 use alloc::{string::String, vec, vec::Vec};
 
-use assay_primitives::{worker_statement, ModelId, WeightsRoot, WorkerKey};
+use assay_primitives::{worker_statement, LeaseId, ModelId, WeightsRoot, WorkerKey};
 use assay_program::{
 	EmbedBy, Limits, Operator, Program, TensorId, WeightId, WeightKind, WeightShape,
 	SEMANTICS_DRAFT,
 };
 use codec::Encode;
-use frame_benchmarking::{
-	add_benchmark, define_benchmarks, list_benchmark, BenchmarkBatch, BenchmarkConfig,
-	BenchmarkList, Benchmarking,
-};
+use frame_benchmarking::{define_benchmarks, BenchmarkBatch, BenchmarkConfig, BenchmarkList};
 use frame_support::{
 	assert_ok,
 	traits::{fungible::Mutate, StorageInfo, StorageInfoTrait, WhitelistedStorageKeys},
 };
 use frame_system::RawOrigin;
+use pallet_leases::OfferTerms;
+use pallet_providers::types::{Device, DeviceKind};
 use sp_application_crypto::RuntimeAppPublic;
 use sp_core::H256;
 
 use crate::{
 	AccountId, AllPalletsWithSystem, Authorities, Balances, Jobs, Leases, Models, ProviderStake,
-	Providers, Runtime, System, ASY,
+	Providers, Runtime, System, ASY, MILLI_ASY,
 };
 
 define_benchmarks!(
@@ -72,10 +71,17 @@ impl pallet_leases::BenchmarkHelper<AccountId> for Helper {
 			let proof = worker
 				.sign(&worker_statement(&genesis, &who))
 				.expect("the key was just made in this keystore; qed");
+			let device = Device {
+				name: b"cores".to_vec().try_into().expect("a name may be this long; qed"),
+				memory_mib: 1_024,
+				kind: DeviceKind::Cpu,
+			};
+			let devices = vec![device].try_into().expect("one device may be registered; qed");
+			let endpoint = b"http://127.0.0.1:9950".to_vec();
 			assert_ok!(Providers::register(
 				RawOrigin::Signed(who.clone()).into(),
-				Default::default(),
-				Default::default(),
+				devices,
+				endpoint.try_into().expect("an address may be this long; qed"),
 				worker,
 				proof,
 			));
@@ -94,7 +100,40 @@ impl pallet_leases::BenchmarkHelper<AccountId> for Helper {
 	}
 }
 
-/// A program that looks its input up in a table and returns what it found.
+impl pallet_jobs::BenchmarkHelper for Helper {
+	fn lease() -> LeaseId {
+		let provider = <Self as pallet_leases::BenchmarkHelper<_>>::provider();
+		let model = <Self as pallet_leases::BenchmarkHelper<AccountId>>::model();
+		let offer = pallet_leases::NextOfferId::<Runtime>::get();
+		let provider = RawOrigin::Signed(provider).into();
+		let terms = pallet_leases::OfferTerms {
+			price_per_unit: MILLI_ASY,
+			rate_units_per_block: 1_000,
+			duration_blocks_max: 1_000,
+			min_escrow: ASY,
+			risk_factor_max: 10,
+		};
+		assert_ok!(Leases::create_offer(provider, model, terms));
+
+		let tenant = AccountId::new([0x7e; 32]);
+		Balances::set_balance(&tenant, 10_000 * ASY);
+		let id = pallet_leases::NextLeaseId::<Runtime>::get();
+		let tenant = RawOrigin::Signed(tenant).into();
+		assert_ok!(Leases::open_lease(tenant, offer, 100 * ASY, 1_000, MILLI_ASY));
+		id
+	}
+
+	fn wind_down(id: LeaseId) {
+		let lease = pallet_leases::Leases::<Runtime>::get(id).expect("the helper has opened it");
+		let model = pallet_models::Models::<Runtime>::get(lease.model)
+			.expect("the helper has registered it");
+		assert_ok!(Leases::close_lease(RawOrigin::Signed(lease.tenant).into(), id));
+		assert_ok!(Models::retire(RawOrigin::Signed(model.owner).into(), lease.model));
+	}
+}
+
+/// A program that looks its input up in a table and returns what it found. It takes as many tokens
+/// as an inline input can hold.
 fn smallest_program() -> Vec<u8> {
 	let weights = vec![
 		WeightShape { kind: WeightKind::Int8, dims: vec![8, 8] },
@@ -112,6 +151,6 @@ fn smallest_program() -> Vec<u8> {
 		Operator::Stop,
 		Operator::Emit { value: TensorId(1), stop: TensorId(2) },
 	];
-	let limits = Limits { max_batch: 1, max_sequence: 8 };
+	let limits = Limits { max_batch: 1, max_sequence: 4_096 };
 	Program { semantics: SEMANTICS_DRAFT, limits, weights, operators }.encode()
 }

@@ -13,14 +13,14 @@ use frame_system::EnsureRoot;
 use sp_runtime::Permill;
 
 use crate::{
-	configs::TreasuryAccount, deposit, AccountId, Balance, Balances, BlockNumber, Jobs, Leases,
-	Models, ProviderStake, Providers, Runtime, RuntimeHoldReason, ASY, DAYS, MILLI_ASY,
+	configs::TreasuryAccount, deposit, weights, AccountId, Balance, Balances, BlockNumber, Jobs,
+	Leases, Models, ProviderStake, Providers, Runtime, RuntimeHoldReason, ASY, DAYS, MILLI_ASY,
 };
 
 parameter_types! {
 	/// Longer than anything that a bond can still have to answer for: a job of the highest price, its
 	/// window, its grace, and the longest game over it.
-	pub const UnbondingBlocks: BlockNumber = DAYS;
+	pub const UnbondingBlocks: BlockNumber = 14 * DAYS;
 	/// Why deposits for providers' records are held.
 	pub const ProviderRecordHoldReason: RuntimeHoldReason =
 		RuntimeHoldReason::Providers(pallet_providers::HoldReason::Record);
@@ -40,7 +40,7 @@ impl pallet_stake::Config<pallet_stake::Instance1> for Runtime {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Slash = ResolveTo<TreasuryAccount, Balances>;
 	type UnbondingBlocks = UnbondingBlocks;
-	type WeightInfo = pallet_stake::weights::SubstrateWeight<Runtime>;
+	type WeightInfo = weights::stake::WeightInfo<Runtime>;
 }
 
 /// Blocks of a duty period, as the chain's genesis says.
@@ -68,7 +68,7 @@ impl pallet_providers::Config for Runtime {
 	type MaxDevices = ConstU32<64>;
 	type MinProviderBond = ConstU128<{ 100 * ASY }>;
 	type Stake = ProviderStake;
-	type WeightInfo = pallet_providers::weights::SubstrateWeight<Runtime>;
+	type WeightInfo = weights::providers::WeightInfo<Runtime>;
 }
 
 /// The semantics that a new model may name.
@@ -91,7 +91,7 @@ impl pallet_models::Config for Runtime {
 	type ProgramDepositBase = ConstU128<{ deposit(2, 256) }>;
 	type ProgramDepositPerByte = ConstU128<{ deposit(0, 1) }>;
 	type RuntimeHoldReason = RuntimeHoldReason;
-	type WeightInfo = pallet_models::weights::SubstrateWeight<Runtime>;
+	type WeightInfo = weights::models::WeightInfo<Runtime>;
 }
 
 impl pallet_leases::Config for Runtime {
@@ -100,7 +100,8 @@ impl pallet_leases::Config for Runtime {
 	type Currency = Balances;
 	type MaxLeasesPerProvider = ConstU32<1_024>;
 	type MaxOffersPerProvider = ConstU32<64>;
-	type MaxOpenJobsPerLease = ConstU32<256>;
+	// An eighth of a provider's slots: no tenant shuts out all others.
+	type MaxOpenJobsPerLease = ConstU32<32>;
 	type MinEscrow = ConstU128<{ 10 * MILLI_ASY }>;
 	type Models = Models;
 	type OfferDeposit = ConstU128<{ deposit(2, 128) }>;
@@ -109,10 +110,12 @@ impl pallet_leases::Config for Runtime {
 	type RateBurstBlocks = ConstU32<200>;
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Treasury = TreasuryAccount;
-	type WeightInfo = pallet_leases::weights::SubstrateWeight<Runtime>;
+	type WeightInfo = weights::leases::WeightInfo<Runtime>;
 }
 
 impl pallet_jobs::Config for Runtime {
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = crate::benches::Helper;
 	type Currency = Balances;
 	type Leases = Leases;
 	type MaxOpenSlots = ConstU32<256>;
@@ -122,5 +125,5 @@ impl pallet_jobs::Config for Runtime {
 	type Providers = Providers;
 	type Stake = ProviderStake;
 	type Treasury = TreasuryAccount;
-	type WeightInfo = ();
+	type WeightInfo = weights::jobs::WeightInfo<Runtime>;
 }

@@ -99,5 +99,5 @@ impl crate::authorities::Config for Runtime {
 	type ChangeOrigin = EnsureRoot<AccountId>;
 	type MaxAuthorities = MaxAuthorities;
 	type SessionHistory = SessionHistory;
-	type WeightInfo = crate::weights::authorities::SubstrateWeight<Runtime>;
+	type WeightInfo = crate::weights::authorities::WeightInfo<Runtime>;
 }

@@ -1,18 +1,29 @@
-//! Weights of the authorities pallet, counted by hand: a read of each named account's session keys,
-//! one write of the list, and an ample allowance for sorting and encoding.
+//! Weights of `crate::authorities`, measured by `cargo xtask weights`, which overwrites this file.
+//!
+//! - processor: Intel(R) Xeon(R) Processor
+//! - date: 2026-11-22
+//! - values tried of each component: 20
+//! - runs with each value: 5, and for 2 s
 
 use core::marker::PhantomData;
 
 use frame_support::{traits::Get, weights::Weight};
 
-/// Weights in terms of the runtime's database.
+/// Measured times, and reads and writes at the cost of a runtime's database.
 #[derive(Debug)]
-pub struct SubstrateWeight<T>(PhantomData<T>);
+pub struct WeightInfo<T>(PhantomData<T>);
 
-impl<T: frame_system::Config> crate::authorities::WeightInfo for SubstrateWeight<T> {
-	fn set_authorities(count: u32) -> Weight {
-		Weight::from_parts(10_000_000, 1_000)
-			.saturating_add(Weight::from_parts(1_000_000, 200).saturating_mul(count.into()))
-			.saturating_add(T::DbWeight::get().reads_writes(count.into(), 1))
+impl<T: frame_system::Config> crate::authorities::WeightInfo for WeightInfo<T> {
+	// `Authorities.Authorities`: r 0, w 1.
+	// `Session.CurrentIndex`: r 1, w 0.
+	// `Session.NextKeys`: r 100, w 0.
+	// `n` was tried from 1 to 100.
+	fn set_authorities(n: u32) -> Weight {
+		// The fastest run took 30_637 ns.
+		Weight::from_parts(25_228_809, 0)
+			// Standard error: 246_879 ps.
+			.saturating_add(Weight::from_parts(7_186_516, 0).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads_writes(1, 1))
+			.saturating_add(T::DbWeight::get().reads(1).saturating_mul(n.into()))
 	}
 }

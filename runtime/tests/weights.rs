@@ -1,0 +1,133 @@
+//! What a call is charged is what was measured, and not the estimate that its pallet brings along.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+use assay_runtime::{authorities, weights, Runtime, RuntimeCall};
+use codec::Decode;
+use frame_support::{
+	dispatch::GetDispatchInfo,
+	traits::Authorize,
+	weights::{constants::ParityDbWeight, Weight},
+};
+use sp_runtime::traits::TrailingZeroInput;
+
+/// Any argument will do: weights look at lengths only.
+fn any<T: Decode>() -> T {
+	T::decode(&mut TrailingZeroInput::zeroes()).expect("zeroes decode")
+}
+
+fn dispatch(call: impl Into<RuntimeCall>) -> Weight {
+	call.into().get_dispatch_info().call_weight
+}
+
+fn authorisation(call: impl Into<RuntimeCall>) -> Weight {
+	call.into().weight_of_authorize()
+}
+
+/// What is charged is what was measured, and none of the estimates.
+fn check(charged: Weight, (measured, estimates): (Weight, &[Weight])) {
+	assert_eq!(charged, measured);
+	assert!(!estimates.contains(&charged), "an estimate is charged");
+}
+
+#[test]
+fn authorities_are_charged_what_was_measured() {
+	use authorities::WeightInfo as _;
+	type Call = authorities::Call<Runtime>;
+	let authorities = vec![any(), any(), any()].try_into().unwrap();
+	let charged = dispatch(Call::set_authorities { authorities });
+	check(charged, (weights::authorities::WeightInfo::<Runtime>::set_authorities(3), &[]));
+}
+
+#[test]
+fn bonds_are_charged_what_was_measured() {
+	use pallet_stake::{weights::SubstrateWeight as Estimate, Instance1, WeightInfo as _};
+	type Call = pallet_stake::Call<Runtime, Instance1>;
+	type Weights = weights::stake::WeightInfo<Runtime>;
+	check(
+		dispatch(Call::bond { amount: 1 }),
+		(Weights::bond(), &[Estimate::<Runtime>::bond(), <()>::bond()]),
+	);
+	check(
+		dispatch(Call::withdraw {}),
+		(Weights::withdraw(), &[Estimate::<Runtime>::withdraw(), <()>::withdraw()]),
+	);
+}
+
+#[test]
+fn providers_are_charged_what_was_measured() {
+	use pallet_providers::{weights::SubstrateWeight as Estimate, WeightInfo as _};
+	type Call = pallet_providers::Call<Runtime>;
+	type Weights = weights::providers::WeightInfo<Runtime>;
+	check(
+		dispatch(Call::leave {}),
+		(Weights::leave(), &[Estimate::<Runtime>::leave(), <()>::leave()]),
+	);
+	let heartbeat = Call::heartbeat { owner: any(), period: 1, signature: any() };
+	check(
+		dispatch(heartbeat.clone()),
+		(Weights::heartbeat(), &[Estimate::<Runtime>::heartbeat(), <()>::heartbeat()]),
+	);
+	let estimates = [Estimate::<Runtime>::authorize_heartbeat(), <()>::authorize_heartbeat()];
+	check(authorisation(heartbeat), (Weights::authorize_heartbeat(), &estimates));
+}
+
+#[test]
+fn models_are_charged_what_was_measured() {
+	use pallet_models::{weights::SubstrateWeight as Estimate, WeightInfo as _};
+	type Call = pallet_models::Call<Runtime>;
+	type Weights = weights::models::WeightInfo<Runtime>;
+	check(
+		dispatch(Call::retire { model: any() }),
+		(Weights::retire(), &[Estimate::<Runtime>::retire(), <()>::retire()]),
+	);
+	let program = vec![0; 1_000].try_into().unwrap();
+	check(
+		dispatch(Call::register { program, weights: any(), royalty_per_unit: 1 }),
+		(Weights::register(1_000), &[Estimate::<Runtime>::register(1_000), <()>::register(1_000)]),
+	);
+}
+
+#[test]
+fn leases_are_charged_what_was_measured() {
+	use pallet_leases::{weights::SubstrateWeight as Estimate, WeightInfo as _};
+	type Call = pallet_leases::Call<Runtime>;
+	type Weights = weights::leases::WeightInfo<Runtime>;
+	check(
+		dispatch(Call::close_lease { lease: any() }),
+		(Weights::close_lease(), &[Estimate::<Runtime>::close_lease(), <()>::close_lease()]),
+	);
+}
+
+#[test]
+fn jobs_are_charged_what_was_measured() {
+	use pallet_jobs::{JobInput, WeightInfo as _};
+	type Call = pallet_jobs::Call<Runtime>;
+	type Weights = weights::jobs::WeightInfo<Runtime>;
+	let submit = Call::submit_job {
+		lease: any(),
+		nonce: 1,
+		input: JobInput::Inline(vec![0; 4_096].try_into().unwrap()),
+		parameters: any(),
+		value_at_risk: 1,
+	};
+	check(dispatch(submit), (Weights::submit_job(4_096), &[<()>::submit_job(4_096)]));
+	check(dispatch(Call::settle { job: any() }), (Weights::settle(), &[<()>::settle()]));
+	let commit = Call::commit { slot: any(), commitment: any(), signature: any() };
+	check(dispatch(commit.clone()), (Weights::commit(), &[<()>::commit()]));
+	check(authorisation(commit), (Weights::authorize_commit(), &[<()>::authorize_commit()]));
+}
+
+#[test]
+fn a_signature_is_paid_for_where_it_is_checked() {
+	use pallet_jobs::WeightInfo as _;
+	type Weights = weights::jobs::WeightInfo<Runtime>;
+	// No machine that runs a node verifies an sr25519 signature in less.
+	let signature = Weight::from_parts(20_000_000, 0);
+	let least = signature.saturating_add(ParityDbWeight::get().reads(1));
+	for weight in
+		[Weights::authorize_accept(), Weights::authorize_commit(), Weights::authorize_reveal()]
+	{
+		assert!(weight.ref_time() > least.ref_time());
+	}
+}
