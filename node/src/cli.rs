@@ -44,7 +44,7 @@ pub struct ExecutorParams {
 	pub executor_token_file: Option<PathBuf>,
 
 	/// Address that the embedded executor takes inputs and gives outputs at. Providers register it.
-	/// By default a free port on loopback.
+	/// By default the one of the last start, or a free port on loopback.
 	#[arg(long, value_name = "ADDRESS")]
 	pub executor_data_listen: Option<std::net::SocketAddr>,
 

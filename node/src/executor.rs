@@ -2,7 +2,14 @@
 
 //! Which executor the off-chain workers of this node use.
 
-use std::{fs, io, net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+	fs, io,
+	net::SocketAddr,
+	num::NonZeroUsize,
+	path::{Path, PathBuf},
+	sync::Arc,
+	time::Duration,
+};
 
 use assay_primitives::offchain::ExecutorSettings;
 use serde_json::{json, Value};
@@ -10,6 +17,8 @@ use sp_core::H256;
 
 use crate::cli::{ExecutorKind, ExecutorParams};
 
+/// Name of the file that keeps the address of the data listener, in the executor's folder.
+const DATA_ADDRESS_FILE: &str = "data-address";
 /// Longest wait for the executor when somebody asks for its status.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Answers to that question are short.
@@ -22,7 +31,7 @@ pub enum ExecutorChoice {
 	None,
 	/// One inside this process.
 	Embedded {
-		/// Address of its data listener; none is a free port on loopback.
+		/// Address of its data listener; none is that of its last start, or a free port on loopback.
 		data: Option<SocketAddr>,
 		/// Threads; none is one per core.
 		threads: Option<NonZeroUsize>,
@@ -105,6 +114,49 @@ fn external(url: &str, file: &PathBuf) -> Result<ExecutorSettings, ExecutorChoic
 	Ok(ExecutorSettings { url: url.trim_end_matches('/').into(), token: token.into() })
 }
 
+/// An executor inside this process. It is given time to finish when this value goes: work that was
+/// cut off instead would count as work that crashed it.
+#[derive(Debug)]
+pub struct Embedded {
+	handle: Option<assay_executor::Handle>,
+	runtime: tokio::runtime::Handle,
+}
+
+impl Embedded {
+	/// Keeps an executor that runs on `runtime`.
+	pub fn new(handle: assay_executor::Handle, runtime: tokio::runtime::Handle) -> Self {
+		Self { handle: Some(handle), runtime }
+	}
+}
+
+impl Drop for Embedded {
+	fn drop(&mut self) {
+		let Some(handle) = self.handle.take() else { return };
+		let runtime = self.runtime.clone();
+		// A thread of its own: nobody may wait inside a task of the runtime.
+		let stopping = std::thread::spawn(move || runtime.block_on(handle.shutdown()));
+		if stopping.join().is_err() {
+			log::error!("the embedded executor panicked while it stopped");
+		}
+	}
+}
+
+/// The address at which an embedded executor served tenants last, if it is free now. A provider has
+/// registered it, so it should not change from start to start.
+fn former_address(file: &Path) -> Option<SocketAddr> {
+	let address: SocketAddr = fs::read_to_string(file).ok()?.trim().parse().ok()?;
+	match std::net::TcpListener::bind(address) {
+		Ok(_) => Some(address),
+		Err(error) => {
+			log::warn!(
+				"{address}, where tenants reached the executor last, is taken ({error}): another \
+				 port is used, and a provider has to register it anew"
+			);
+			None
+		},
+	}
+}
+
 /// Start an executor inside this process. It stops when the handle is dropped or shut down.
 pub async fn start_embedded(
 	folder: PathBuf,
@@ -115,10 +167,16 @@ pub async fn start_embedded(
 	let mut config = assay_executor::Config::dev(folder);
 	config.genesis = Some(genesis.0);
 	config.threads = threads.map(NonZeroUsize::get);
-	if data.is_some() {
-		config.data = data;
+	let file = config.folder.join(DATA_ADDRESS_FILE);
+	if let Some(data) = data.or_else(|| former_address(&file)) {
+		config.data = Some(data);
 	}
-	assay_executor::start(config).await
+	let handle = assay_executor::start(config).await?;
+	let address = handle.data_url().unwrap_or_default();
+	if let Err(error) = fs::write(&file, address.trim_start_matches("http://")) {
+		log::warn!("{}: {error}: the next start may use another port", file.display());
+	}
+	Ok(handle)
 }
 
 /// What the node knows of the executor it uses.
@@ -183,68 +241,4 @@ async fn get(settings: &ExecutorSettings, path: &str) -> Result<Value, String> {
 		return Err(format!("{url}: {status}: {}", String::from_utf8_lossy(&body)));
 	}
 	serde_json::from_slice(&body).map_err(|error| format!("{url}: {error}"))
-}
-
-#[cfg(test)]
-mod tests {
-	use super::*;
-	use std::io::Write;
-
-	fn params() -> ExecutorParams {
-		ExecutorParams::default()
-	}
-
-	#[test]
-	fn development_embeds_and_everything_else_computes_nothing() {
-		assert!(matches!(
-			ExecutorChoice::from_params(&params(), true),
-			Ok(ExecutorChoice::Embedded { data: None, threads: None })
-		));
-		assert!(matches!(ExecutorChoice::from_params(&params(), false), Ok(ExecutorChoice::None)));
-		let none = ExecutorParams { executor: Some(ExecutorKind::None), ..params() };
-		assert!(matches!(ExecutorChoice::from_params(&none, true), Ok(ExecutorChoice::None)));
-	}
-
-	#[test]
-	fn an_external_executor_needs_http_and_a_token() {
-		let mut file = tempfile::NamedTempFile::new().unwrap();
-		let external = |url: &str, path: &std::path::Path| {
-			let params = ExecutorParams {
-				executor_url: Some(url.into()),
-				executor_token_file: Some(path.into()),
-				..params()
-			};
-			ExecutorChoice::from_params(&params, true)
-		};
-		assert!(matches!(
-			external("http://127.0.0.1:1", file.path()),
-			Err(ExecutorChoiceError::EmptyToken(_))
-		));
-		file.write_all(b"secret\n").unwrap();
-		let settings =
-			ExecutorSettings { url: b"http://127.0.0.1:1".to_vec(), token: b"secret".to_vec() };
-		assert_eq!(
-			external("http://127.0.0.1:1/", file.path()).unwrap(),
-			ExecutorChoice::External(settings)
-		);
-		assert!(matches!(
-			external("https://127.0.0.1:1", file.path()),
-			Err(ExecutorChoiceError::NotHttp(_))
-		));
-		assert!(matches!(
-			external("http://127.0.0.1:1", &file.path().join("absent")),
-			Err(ExecutorChoiceError::TokenFile(..))
-		));
-	}
-
-	#[test]
-	fn flags_of_the_embedded_executor_need_one() {
-		let params =
-			ExecutorParams { executor_threads: std::num::NonZeroUsize::new(1), ..params() };
-		assert!(matches!(
-			ExecutorChoice::from_params(&params, false),
-			Err(ExecutorChoiceError::NotEmbedded)
-		));
-		assert!(ExecutorChoice::from_params(&params, true).is_ok());
-	}
 }

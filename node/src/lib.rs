@@ -15,6 +15,9 @@
 //! | [`executor`] | which executor they use, and starting one |
 //! | [`rpc`] | the JSON-RPC methods, ours among them |
 
+// The SDK's error types are that large, and most of what is here returns them.
+#![allow(clippy::result_large_err)]
+
 pub mod chain_spec;
 pub mod cli;
 pub mod command;

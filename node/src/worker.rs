@@ -27,12 +27,12 @@ use sp_keystore::KeystorePtr;
 use sp_runtime::traits::Header;
 
 use crate::{
-	executor::{start_embedded, ExecutorChoice, ExecutorLink},
+	executor::{start_embedded, Embedded, ExecutorChoice, ExecutorLink},
 	service::Shared,
 };
 
 /// Name of the file with the node's secret, beside the database: it outlives `purge-chain`.
-const SECRET_FILE: &str = "worker-secret";
+pub const SECRET_FILE: &str = "worker-secret";
 /// Name of the embedded executor's folder, beside the database.
 const EXECUTOR_FOLDER: &str = "executor";
 
@@ -57,7 +57,8 @@ pub(crate) async fn prepare(
 	}
 
 	let folder = folder.join(EXECUTOR_FOLDER);
-	let link = link_executor(executor, folder, info.genesis_hash, task_manager).await?;
+	let runtime = config.tokio_handle.clone();
+	let link = link_executor(executor, folder, info.genesis_hash, runtime, task_manager).await?;
 	// Values survive restarts: what was true for the last run is replaced or removed.
 	match &link.settings {
 		Some(settings) => storage.set(STORAGE_PREFIX, EXECUTOR_SETTINGS_KEY, &settings.encode()),
@@ -82,6 +83,7 @@ async fn link_executor(
 	choice: ExecutorChoice,
 	folder: PathBuf,
 	genesis: H256,
+	runtime: tokio::runtime::Handle,
 	task_manager: &mut TaskManager,
 ) -> Result<Arc<ExecutorLink>, ServiceError> {
 	match choice {
@@ -106,7 +108,7 @@ async fn link_executor(
 				handle.control_url(),
 				data_url.as_deref().unwrap_or("none"),
 			);
-			task_manager.keep_alive(handle);
+			task_manager.keep_alive(Embedded::new(handle, runtime));
 			Ok(Arc::new(ExecutorLink { settings: Some(settings), data_url, is_embedded: true }))
 		},
 	}
@@ -114,7 +116,7 @@ async fn link_executor(
 
 /// The node's secret, made once. Salts derive from it, so a node that lost it could not reveal what
 /// it committed to; hence a file of its own and not only a value in a database that can be purged.
-fn node_secret(folder: &Path) -> Result<[u8; 32], ServiceError> {
+pub fn node_secret(folder: &Path) -> Result<[u8; 32], ServiceError> {
 	let path = folder.join(SECRET_FILE);
 	match fs::read(&path) {
 		Ok(bytes) => bytes
@@ -146,7 +148,7 @@ fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Make a worker key where there is none.
-fn ensure_worker_key(keystore: &KeystorePtr) -> Result<(), ServiceError> {
+pub fn ensure_worker_key(keystore: &KeystorePtr) -> Result<(), ServiceError> {
 	if keystore.sr25519_public_keys(WORKER_KEY_TYPE).is_empty() {
 		new_worker_key(keystore).map_err(|error| ServiceError::Other(error.to_string()))?;
 	}
@@ -166,47 +168,4 @@ pub fn prove_worker_key(
 	owner: &AccountId,
 ) -> Result<Option<sr25519::Signature>, sp_keystore::Error> {
 	keystore.sr25519_sign(WORKER_KEY_TYPE, key, &worker_statement(genesis, owner))
-}
-
-#[cfg(test)]
-mod tests {
-	use super::*;
-	use sp_keystore::testing::MemoryKeystore;
-
-	#[test]
-	fn the_secret_is_made_once_and_is_private() {
-		let folder = tempfile::tempdir().unwrap();
-		let folder = folder.path().join("chain");
-		let secret = node_secret(&folder).unwrap();
-		assert_eq!(node_secret(&folder).unwrap(), secret);
-		assert_ne!(secret, [0; 32]);
-		#[cfg(unix)]
-		{
-			use std::os::unix::fs::PermissionsExt;
-			let mode = fs::metadata(folder.join(SECRET_FILE)).unwrap().permissions().mode();
-			assert_eq!(mode & 0o777, 0o600);
-		}
-		// Half a secret is an error, never a new secret: committed slots depend on the old one.
-		fs::write(folder.join(SECRET_FILE), b"short").unwrap();
-		assert!(node_secret(&folder).is_err());
-	}
-
-	#[test]
-	fn a_worker_key_is_made_once_and_proves_itself_to_its_owner_only() {
-		let keystore: KeystorePtr = Arc::new(MemoryKeystore::new());
-		ensure_worker_key(&keystore).unwrap();
-		ensure_worker_key(&keystore).unwrap();
-		let keys = keystore.sr25519_public_keys(WORKER_KEY_TYPE);
-		assert_eq!(keys.len(), 1);
-
-		let (owner, other) = (AccountId::new([1; 32]), AccountId::new([2; 32]));
-		let genesis = H256::repeat_byte(3);
-		let proof = prove_worker_key(&keystore, &keys[0], &genesis, &owner).unwrap().unwrap();
-		let holds = |genesis, owner| {
-			sr25519::Pair::verify(&proof, worker_statement(genesis, owner), &keys[0])
-		};
-		assert!(holds(&genesis, &owner));
-		assert!(!holds(&genesis, &other));
-		assert!(!holds(&H256::repeat_byte(4), &owner));
-	}
 }

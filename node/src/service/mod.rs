@@ -63,29 +63,10 @@ pub async fn new_full<N: NetworkBackend<Block, Hash>>(
 	config: Configuration,
 	executor: ExecutorChoice,
 ) -> Result<TaskManager, ServiceError> {
-	let PartialComponents {
-		client,
-		backend,
-		mut task_manager,
-		import_queue,
-		keystore_container,
-		select_chain,
-		transaction_pool: pool,
-		other: Consensus { block_import, babe_link, babe_worker, grandpa_link, mut telemetry },
-	} = new_partial(&config)?;
-	let shared = Shared {
-		client,
-		backend,
-		pool,
-		keystore: keystore_container.keystore(),
-		select_chain,
-		telemetry: telemetry.as_ref().map(Telemetry::handle),
-		registry: config.prometheus_registry().cloned(),
-		role: config.role,
-		name: config.network.node_name.clone(),
-		force_authoring: config.force_authoring,
-		disable_grandpa: config.disable_grandpa,
-	};
+	let partial = new_partial(&config)?;
+	let shared = Shared::new(&config, &partial);
+	let PartialComponents { mut task_manager, import_queue, other, .. } = partial;
+	let Consensus { block_import, babe_link, babe_worker, grandpa_link, mut telemetry } = other;
 
 	let (net_config, metrics, voting) = network_config::<N>(&config, &shared.client)?;
 	let warp_sync = Arc::new(sc_consensus_grandpa::warp_proof::NetworkProvider::new(
@@ -164,6 +145,22 @@ fn network_config<N: NetworkBackend<Block, Hash>>(
 }
 
 impl Shared {
+	fn new(config: &Configuration, partial: &Partial) -> Self {
+		Self {
+			client: Arc::clone(&partial.client),
+			backend: Arc::clone(&partial.backend),
+			pool: Arc::clone(&partial.transaction_pool),
+			keystore: partial.keystore_container.keystore(),
+			select_chain: partial.select_chain.clone(),
+			telemetry: partial.other.telemetry.as_ref().map(Telemetry::handle),
+			registry: config.prometheus_registry().cloned(),
+			role: config.role,
+			name: config.network.node_name.clone(),
+			force_authoring: config.force_authoring,
+			disable_grandpa: config.disable_grandpa,
+		}
+	}
+
 	fn start_offchain_workers(
 		&self,
 		network: &Arc<dyn NetworkService>,

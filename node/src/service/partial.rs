@@ -11,6 +11,7 @@ use sc_consensus_grandpa::GrandpaPruningFilter;
 use sc_executor::WasmExecutor;
 use sc_service::{
 	error::Error as ServiceError, Configuration, PartialComponents, TFullBackend, TFullClient,
+	TaskManager,
 };
 use sc_telemetry::{Telemetry, TelemetryWorker};
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
@@ -84,16 +85,20 @@ pub fn system_clock(slot_duration: SlotDuration) -> Clock {
 
 /// Build the first half of a node.
 pub fn new_partial(config: &Configuration) -> Result<Partial, ServiceError> {
-	new_partial_with_clock(config, |client| {
+	let clock = |client: &Arc<FullClient>| {
 		let slot_duration = sc_consensus_babe::configuration(&**client)?.slot_duration();
 		Ok(system_clock(slot_duration))
-	})
+	};
+	new_partial_with_clock(config, Box::new(clock))
 }
+
+/// Makes the clock of a node once its client is there.
+pub type ClockMaker<'a> = Box<dyn FnOnce(&Arc<FullClient>) -> Result<Clock, ServiceError> + 'a>;
 
 /// As [`new_partial`], with another clock: tests let time run faster than it does.
 pub fn new_partial_with_clock(
 	config: &Configuration,
-	clock: impl FnOnce(&Arc<FullClient>) -> Result<Clock, ServiceError>,
+	clock: ClockMaker<'_>,
 ) -> Result<Partial, ServiceError> {
 	let telemetry = start_telemetry(config)?;
 	let executor = sc_service::new_wasm_executor(&config.executor);
@@ -112,17 +117,7 @@ pub fn new_partial_with_clock(
 	});
 
 	let select_chain = sc_consensus::LongestChain::new(Arc::clone(&backend));
-	let transaction_pool = Arc::from(
-		sc_transaction_pool::Builder::new(
-			task_manager.spawn_essential_handle(),
-			Arc::clone(&client),
-			config.role.is_authority().into(),
-		)
-		.with_options(config.transaction_pool.clone())
-		.with_prometheus(config.prometheus_registry())
-		.build(),
-	);
-
+	let transaction_pool = new_pool(config, &client, &task_manager);
 	let (grandpa_block_import, grandpa_link) = sc_consensus_grandpa::block_import(
 		Arc::clone(&client),
 		JUSTIFICATION_PERIOD,
@@ -162,6 +157,23 @@ pub fn new_partial_with_clock(
 		transaction_pool,
 		other: Consensus { block_import, babe_link, babe_worker, grandpa_link, telemetry },
 	})
+}
+
+fn new_pool(
+	config: &Configuration,
+	client: &Arc<FullClient>,
+	task_manager: &TaskManager,
+) -> Arc<FullPool> {
+	let pool = sc_transaction_pool::Builder::new(
+		task_manager.spawn_essential_handle(),
+		Arc::clone(client),
+		config.role.is_authority().into(),
+	);
+	Arc::from(
+		pool.with_options(config.transaction_pool.clone())
+			.with_prometheus(config.prometheus_registry())
+			.build(),
+	)
 }
 
 fn start_telemetry(

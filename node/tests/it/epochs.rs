@@ -2,12 +2,13 @@
 
 //! A real client, database and block import, with a clock that runs ahead: epochs pass in seconds.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-
 use std::sync::Arc;
 
-use assay_node::{cli::Cli, service};
-use assay_runtime::{OpaqueBlock as Block, EPOCH_DURATION_IN_SLOTS};
+use assay_node::{
+	cli::Cli,
+	service::{self, Partial},
+};
+use assay_runtime::{Hash, OpaqueBlock as Block, EPOCH_DURATION_IN_SLOTS};
 use futures::{
 	channel::{mpsc, oneshot},
 	SinkExt,
@@ -18,7 +19,7 @@ use sc_consensus_manual_seal::{
 	consensus::{babe::BabeConsensusDataProvider, timestamp::SlotTimestampProvider},
 	run_manual_seal, EngineCommand, ManualSealParams,
 };
-use sc_service::PartialComponents;
+use sc_service::{PartialComponents, TaskManager};
 use sp_api::ProvideRuntimeApi;
 use sp_consensus_babe::{
 	inherents::{BabeCreateInherentDataProviders, InherentDataProvider as SlotInherent},
@@ -38,14 +39,11 @@ fn read(clock: Arc<SlotTimestampProvider>) -> BabeCreateInherentDataProviders<Bl
 	})
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_epochs_pass_and_every_block_imports() {
-	let folder = tempfile::tempdir().unwrap();
-	let base = folder.path().to_str().unwrap();
-	let cli = Cli::try_from_iter(["assay-node", "--dev", "--base-path", base]).unwrap();
-	let config = cli.create_configuration(&cli.run, tokio::runtime::Handle::current()).unwrap();
-
-	let mut clock = None;
+/// Starts to make blocks on command, with slots that Alice claims by the fake clock.
+fn start_sealing(
+	partial: Partial,
+	clock: &Arc<SlotTimestampProvider>,
+) -> (mpsc::Sender<EngineCommand<Hash>>, TaskManager) {
 	let PartialComponents {
 		client,
 		task_manager,
@@ -54,15 +52,7 @@ async fn two_epochs_pass_and_every_block_imports() {
 		transaction_pool,
 		other,
 		..
-	} = service::new_partial_with_clock(&config, |client| {
-		let provider = SlotTimestampProvider::new_babe::<Block, _>(Arc::clone(client))
-			.map(Arc::new)
-			.map_err(|error| sc_service::Error::Other(error.to_string()))?;
-		clock = Some(Arc::clone(&provider));
-		Ok(read(provider))
-	})
-	.unwrap();
-	let clock = clock.expect("the clock was made with the client");
+	} = partial;
 	let keystore = keystore_container.keystore();
 	let genesis = client.info().genesis_hash;
 	sp_session::generate_initial_session_keys(
@@ -72,7 +62,6 @@ async fn two_epochs_pass_and_every_block_imports() {
 		Arc::clone(&keystore),
 	)
 	.unwrap();
-
 	let authorities = client.runtime_api().configuration(genesis).unwrap().authorities;
 	let digests = BabeConsensusDataProvider::new(
 		Arc::clone(&client),
@@ -88,30 +77,60 @@ async fn two_epochs_pass_and_every_block_imports() {
 		None,
 		None,
 	);
-	let (mut commands, commands_stream) = mpsc::channel(1);
+	let (commands, commands_stream) = mpsc::channel(1);
 	tokio::spawn(run_manual_seal(ManualSealParams {
 		block_import: other.block_import,
 		env: proposer,
-		client: Arc::clone(&client),
+		client,
 		pool: transaction_pool,
 		commands_stream,
 		select_chain,
 		consensus_data_provider: Some(Box::new(digests)),
-		create_inherent_data_providers: read(Arc::clone(&clock)),
+		create_inherent_data_providers: read(Arc::clone(clock)),
 	}));
+	(commands, task_manager)
+}
+
+/// Has one more block made and finalised.
+async fn seal(commands: &mut mpsc::Sender<EngineCommand<Hash>>) -> Hash {
+	let (sender, sealed) = oneshot::channel();
+	let seal = EngineCommand::SealNewBlock {
+		create_empty: true,
+		finalize: true,
+		parent_hash: None,
+		sender: Some(sender),
+	};
+	commands.send(seal).await.unwrap();
+	sealed.await.unwrap().expect("the block is made and imports").hash
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_epochs_pass_and_every_block_imports() {
+	let folder = tempfile::tempdir().unwrap();
+	let base = folder.path().to_str().unwrap();
+	let cli = Cli::try_from_iter(["assay-node", "--dev", "--base-path", base]).unwrap();
+	let config = cli.create_configuration(&cli.run, tokio::runtime::Handle::current()).unwrap();
+
+	let mut clock = None;
+	let partial = service::new_partial_with_clock(
+		&config,
+		Box::new(|client| {
+			let provider = SlotTimestampProvider::new_babe::<Block, _>(Arc::clone(client))
+				.map(Arc::new)
+				.map_err(|error| sc_service::Error::Other(error.to_string()))?;
+			clock = Some(Arc::clone(&provider));
+			Ok(read(provider))
+		}),
+	)
+	.unwrap();
+	let clock = clock.expect("the clock was made with the client");
+	let client = Arc::clone(&partial.client);
+	let (mut commands, _task_manager) = start_sealing(partial, &clock);
 
 	let epoch = |hash| client.runtime_api().current_epoch(hash).unwrap().epoch_index;
 	let mut epochs_seen = vec![];
 	for number in 1..=(2 * EPOCH_DURATION_IN_SLOTS / SLOTS_PER_BLOCK + 2) {
-		let (sender, sealed) = oneshot::channel();
-		let seal = EngineCommand::SealNewBlock {
-			create_empty: true,
-			finalize: true,
-			parent_hash: None,
-			sender: Some(sender),
-		};
-		commands.send(seal).await.unwrap();
-		let hash = sealed.await.unwrap().expect("the block is made and imports").hash;
+		let hash = seal(&mut commands).await;
 		assert_eq!(client.info().best_number as u64, number);
 		assert_eq!(client.info().finalized_number as u64, number);
 		if epochs_seen.last() != Some(&epoch(hash)) {
