@@ -5,15 +5,12 @@
 
 use crate::{
 	account::Account,
+	branch::{Branch, Link, FORK_BLOCKS_MAX, GAP_BLOCKS_MAX},
 	error::{mismatch, Error, Kind, Result},
 };
 use assay_program::Hash;
 use codec::{Decode, Encode};
-use std::{
-	collections::{HashSet, VecDeque},
-	sync::Arc,
-	time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 use subxt::{
 	backend::LegacyBackend,
 	client::{ClientAtBlock, OnlineClientAtBlockImpl},
@@ -37,9 +34,9 @@ type At = ClientAtBlock<PolkadotConfig, OnlineClientAtBlockImpl<PolkadotConfig>>
 type Header = <PolkadotConfig as subxt::Config>::Header;
 
 /// Blocks for which a sent call stays valid.
-const MORTALITY_BLOCKS: u64 = 64;
-/// Most blocks that a follower walks back over to close a gap.
-const GAP_BLOCKS_MAX: usize = 1_024;
+const MORTALITY_BLOCKS: u32 = 64;
+/// Blocks after which a call that is in none is given up: some more than it is valid for.
+const INCLUSION_BLOCKS_MAX: u32 = MORTALITY_BLOCKS + 8;
 
 /// Without a block for this long the chain has stopped.
 const STALL: Duration = Duration::from_secs(90);
@@ -155,13 +152,35 @@ impl Chain {
 
 	/// Height of the best block.
 	pub async fn best_number(&self) -> Result<u32> {
-		let header = self
-			.legacy
-			.chain_get_header(None)
-			.await
-			.map_err(|e| self.broken(&e))?
-			.ok_or_else(|| mismatch("the node has no best block"))?;
-		height(&header)
+		height(&self.header(None).await?)
+	}
+
+	/// Height of the last final block.
+	pub async fn final_number(&self) -> Result<u32> {
+		let hash = self.legacy.chain_get_finalized_head().await.map_err(|e| self.broken(&e))?;
+		height(&self.header(Some(hash)).await?)
+	}
+
+	/// Hash of the best chain's block at a height, if there is one.
+	pub async fn hash_at(&self, number: u32) -> Result<Option<Hash>> {
+		let hash = self.legacy.chain_get_block_hash(Some(number.into())).await;
+		Ok(hash.map_err(|e| self.broken(&e))?.map(|hash| hash.0))
+	}
+
+	/// Waits until the best block is another one than now.
+	pub async fn new_block(&self) -> Result<()> {
+		let mut heads = self.heads().await?;
+		// The subscription begins with the present one.
+		self.next_head(&mut heads).await?;
+		self.next_head(&mut heads).await.map(|_| ())
+	}
+
+	async fn header(&self, hash: Option<H256>) -> Result<Header> {
+		let found = self.legacy.chain_get_header(hash).await.map_err(|e| self.broken(&e))?;
+		found.ok_or_else(|| match hash {
+			Some(hash) => mismatch(format!("the node has no block {hash:?}")),
+			None => mismatch("the node has no best block"),
+		})
 	}
 
 	async fn at(&self, hash: H256) -> Result<At> {
@@ -286,7 +305,7 @@ impl Chain {
 			.map_err(|e| self.broken(&e))?;
 		let params = DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new()
 			.nonce(nonce)
-			.mortal(MORTALITY_BLOCKS)
+			.mortal(MORTALITY_BLOCKS.into())
 			.build();
 		let mut transactions = at.transactions();
 		let signed = transactions
@@ -295,25 +314,51 @@ impl Chain {
 			.map_err(|e| mismatch(format!("{what} cannot be encoded: {e}")))?;
 		let progress =
 			signed.submit_and_watch().await.map_err(|e| not_taken(&what, &e, account))?;
-		Ok(Sent { chain: self.clone(), what, progress })
+		Ok(Sent { chain: self.clone(), what, begun: self.best_number().await?, progress })
 	}
 
 	/// Follows best blocks from the next one on, leaving none out.
 	pub async fn follow(&self) -> Result<Follower> {
-		let heads = self.legacy.chain_subscribe_new_heads().await.map_err(|e| self.broken(&e))?;
-		let start = self.best_number().await?;
-		Ok(Follower {
-			chain: self.clone(),
-			heads,
-			start,
-			seen: HashSet::new(),
-			ready: VecDeque::new(),
-		})
+		let mut heads = self.heads().await?;
+		// The subscription begins with the present best block, which is the past.
+		let start = link(&self.next_head(&mut heads).await?)?;
+		let floor = self.floor(start.number).await?;
+		let branch = Branch::new(floor, Some((start.number, start.hash)));
+		Ok(Follower { chain: self.clone(), heads, branch, ready: VecDeque::new() })
+	}
+
+	/// Follows best blocks from block `first` on, those of the past at once; where blocks before it
+	/// are not final yet, from the first of them, as another branch may hold something else there.
+	pub async fn follow_from(&self, first: u32) -> Result<Follower> {
+		let heads = self.heads().await?;
+		check_range(first, self.best_number().await?)?;
+		let branch = Branch::new(self.floor(first.saturating_sub(1)).await?, None);
+		Ok(Follower { chain: self.clone(), heads, branch, ready: VecDeque::new() })
+	}
+
+	/// The last block at or below `start` that no re-organisation reaches.
+	async fn floor(&self, start: u32) -> Result<u32> {
+		let last = self.final_number().await?;
+		Ok(start.min(last.max(start.saturating_sub(FORK_BLOCKS_MAX))))
+	}
+
+	async fn heads(&self) -> Result<RpcSubscription<Header>> {
+		self.legacy.chain_subscribe_new_heads().await.map_err(|e| self.broken(&e))
+	}
+
+	async fn next_head(&self, heads: &mut RpcSubscription<Header>) -> Result<Header> {
+		let head = tokio::time::timeout(STALL, heads.next()).await.map_err(|_| stalled())?;
+		head.ok_or_else(|| self.broken(&"the subscription to blocks ended"))?
+			.map_err(|e| self.broken(&e))
 	}
 
 	async fn events_at(&self, number: u32, hash: H256) -> Result<BlockEvents> {
-		let at = self.at(hash).await?;
-		let events = at.events().fetch().await.map_err(|e| self.broken(&e))?;
+		let failed = |error: &dyn std::fmt::Display| match is_pruned(&error.to_string()) {
+			true => pruned(number),
+			false => self.broken(error),
+		};
+		let at = self.client.at_block(hash).await.map_err(|e| failed(&e))?;
+		let events = at.events().fetch().await.map_err(|e| failed(&e))?;
 		let mut list = Vec::new();
 		for event in events.iter() {
 			list.push(decode_event(event.map_err(|e| mismatch(e.to_string()))?)?);
@@ -361,15 +406,28 @@ fn not_taken(what: &str, error: &dyn std::fmt::Display, account: &Account) -> Er
 pub struct Sent {
 	chain: Chain,
 	what: String,
+	/// The best block when it was sent.
+	begun: u32,
 	progress:
 		subxt::tx::TransactionProgress<PolkadotConfig, OnlineClientAtBlockImpl<PolkadotConfig>>,
 }
 
 impl Sent {
-	/// Waits until the call is in a best block and says how it went there.
+	/// Waits until the call is in a best block and says how it went there. Ends when the chain has
+	/// stopped, or the call has waited for longer than it is valid.
 	pub async fn included(mut self) -> Result<Included> {
 		let what = self.what.clone();
-		while let Some(status) = self.progress.next().await {
+		let mut best = self.begun;
+		loop {
+			let Ok(status) = tokio::time::timeout(STALL, self.progress.next()).await else {
+				let now = self.chain.best_number().await.map_err(|e| e.during(&what))?;
+				check_waiting(self.begun, best, now).map_err(|e| e.during(&what))?;
+				best = now;
+				continue;
+			};
+			let Some(status) = status else {
+				return Err(self.chain.broken(&"the subscription ended").during(&what));
+			};
 			let status = status.map_err(|e| self.chain.broken(&e).during(&what))?;
 			let message = match status {
 				TransactionStatus::InBestBlock(block)
@@ -384,7 +442,6 @@ impl Sent {
 			return Err(Error::new(Kind::Refused, format!("{what} was dropped: {message}"))
 				.next("try again; the pool was full or another call took its place"));
 		}
-		Err(self.chain.broken(&"the subscription ended").during(&what))
 	}
 
 	async fn read(
@@ -423,19 +480,67 @@ fn dispatch_error(what: &str, error: &DispatchError) -> Error {
 	Error::new(Kind::Refused, format!("the chain refused {what}: {error}"))
 }
 
-/// Best blocks, one after the other. Blocks between two notifications are fetched; after a
-/// re-organisation the new branch's blocks come too.
+/// Whether a call that was sent at block `begun` can still get into a block, when the best one has
+/// gone from `before` to `now` without it.
+fn check_waiting(begun: u32, before: u32, now: u32) -> Result<()> {
+	if now <= before {
+		return Err(stalled());
+	}
+	if now - begun > INCLUSION_BLOCKS_MAX {
+		return Err(Error::new(Kind::Late, format!("in no block after {} blocks", now - begun))
+			.next("look whether it has happened after all, then try again"));
+	}
+	Ok(())
+}
+
+fn stalled() -> Error {
+	Error::new(Kind::Late, format!("no new block for {} seconds", STALL.as_secs()))
+		.next("look at the nodes' logs: the chain has stopped")
+}
+
+/// Whether blocks from `first` on can be followed when `best` is the best one.
+fn check_range(first: u32, best: u32) -> Result<()> {
+	if first > best {
+		return Err(Error::new(Kind::Usage, format!("block {first} is not there yet"))
+			.next(format!("the best block is {best}; name one at or before it")));
+	}
+	if best - first >= GAP_BLOCKS_MAX {
+		let earliest = best - GAP_BLOCKS_MAX + 1;
+		return Err(Error::new(
+			Kind::Usage,
+			format!("block {first} is more than {GAP_BLOCKS_MAX} blocks back"),
+		)
+		.next(format!("name block {earliest} or a later one")));
+	}
+	Ok(())
+}
+
+/// Whether a node says so of a block whose state it has dropped.
+fn is_pruned(said: &str) -> bool {
+	said.contains("already discarded")
+}
+
+fn pruned(number: u32) -> Error {
+	Error::new(
+		Kind::Refused,
+		format!("the node does not keep the state of block {number} any more"),
+	)
+	.next("name a later block, or ask a node that runs with `--state-pruning archive`")
+}
+
+/// Best blocks, one after the other. Blocks between two notifications are fetched. After a
+/// re-organisation the new branch comes, from the first block on that differs: a block takes back
+/// every one that came before it and is not below it.
 pub struct Follower {
 	chain: Chain,
 	heads: RpcSubscription<Header>,
-	start: u32,
-	seen: HashSet<H256>,
+	branch: Branch,
 	ready: VecDeque<(u32, H256)>,
 }
 
 impl std::fmt::Debug for Follower {
 	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-		f.debug_struct("Follower").field("start", &self.start).finish_non_exhaustive()
+		f.debug_struct("Follower").field("chain", &self.chain).finish_non_exhaustive()
 	}
 }
 
@@ -446,44 +551,11 @@ impl Follower {
 			if let Some((number, hash)) = self.ready.pop_front() {
 				return self.chain.events_at(number, hash).await;
 			}
-			let head = tokio::time::timeout(STALL, self.heads.next()).await.map_err(|_| {
-				Error::new(Kind::Late, format!("no new block for {} seconds", STALL.as_secs()))
-					.next("look at the nodes' logs: the chain has stopped")
-			})?;
-			let head = head
-				.ok_or_else(|| self.chain.broken(&"the subscription to blocks ended"))?
-				.map_err(|e| self.chain.broken(&e))?;
-			self.extend(head).await?;
+			let head = link(&self.chain.next_head(&mut self.heads).await?)?;
+			let chain = &self.chain;
+			let header = async |hash| link(&chain.header(Some(hash)).await?);
+			self.ready = self.branch.extend(head, header).await?;
 		}
-	}
-
-	/// Queues the branch of `head` from the first block that was not handed out yet.
-	async fn extend(&mut self, head: Header) -> Result<()> {
-		let mut next = Some(head);
-		let mut branch = VecDeque::new();
-		while let Some(header) = next {
-			let hash = header_hash(&header);
-			// The subscription begins with the present best block, which is the past.
-			let number = height(&header)?;
-			if number <= self.start || self.seen.contains(&hash) {
-				break;
-			}
-			if branch.len() == GAP_BLOCKS_MAX {
-				return Err(mismatch("the chain ran away: too many blocks were missed")
-					.next("run the command again"));
-			}
-			branch.push_front((number, hash));
-			self.seen.insert(hash);
-			let parent = header.parent_hash;
-			next = if number == self.start + 1 || self.seen.contains(&parent) {
-				None
-			} else {
-				let found = self.chain.legacy.chain_get_header(Some(parent)).await;
-				found.map_err(|e| self.chain.broken(&e))?
-			};
-		}
-		self.ready.extend(branch);
-		Ok(())
 	}
 }
 
@@ -498,4 +570,42 @@ fn height(header: &Header) -> Result<u32> {
 
 fn header_hash(header: &Header) -> H256 {
 	H256(assay_program::merkle::blake2_256(&header.encode()))
+}
+
+fn link(header: &Header) -> Result<Link> {
+	let hash = header_hash(header);
+	Ok(Link { number: height(header)?, hash, parent: header.parent_hash })
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_call_waits_while_blocks_come_and_it_is_valid() {
+		assert!(check_waiting(10, 10, 11).is_ok());
+		assert!(check_waiting(10, 40, 10 + INCLUSION_BLOCKS_MAX).is_ok());
+		assert_eq!(check_waiting(10, 40, 40).unwrap_err().kind(), Kind::Late);
+		let error = check_waiting(10, 40, 11 + INCLUSION_BLOCKS_MAX).unwrap_err();
+		assert_eq!(error.kind(), Kind::Late);
+		assert!(error.message().contains("in no block"));
+	}
+
+	#[test]
+	fn a_start_too_far_back_is_told_with_the_earliest_one() {
+		assert!(check_range(10, 10).is_ok());
+		assert!(check_range(0, GAP_BLOCKS_MAX - 1).is_ok());
+		let error = check_range(0, GAP_BLOCKS_MAX).unwrap_err();
+		assert_eq!(error.kind(), Kind::Usage);
+		assert!(error.next_step().unwrap().contains("block 1 "));
+		assert_eq!(check_range(11, 10).unwrap_err().kind(), Kind::Usage);
+	}
+
+	#[test]
+	fn a_dropped_state_is_told_from_a_broken_node() {
+		let said = "User error: UnknownBlock: State already discarded for 0x12 (4003)";
+		assert!(is_pruned(said));
+		assert!(!is_pruned("the connection was closed"));
+		assert!(pruned(7).next_step().is_some());
+	}
 }

@@ -1,8 +1,9 @@
 //! Sentences in, vectors out: one job each, with a receipt each.
 
 use crate::{
-	account::{hex32, Account},
+	account::Account,
 	chain::Chain,
+	chain::Sent,
 	data::DataClient,
 	error::{mismatch, Error, Kind, Result},
 	job::{self, History, Job, Watch},
@@ -12,9 +13,10 @@ use crate::{
 };
 use assay_models::{embeddings, input_blob, Tokenizer};
 use assay_program::{Dim, Hash, Kind as TensorKind, Outcome};
-use futures::future::{try_join, try_join_all};
+use futures::future::{join, join_all};
 use serde::Serialize;
-use tokio::sync::mpsc;
+use std::{cell::RefCell, collections::BTreeMap};
+use tokio::sync::oneshot;
 
 /// What happens on the way, for whoever shows progress.
 #[derive(Clone, Debug)]
@@ -44,6 +46,54 @@ pub struct Embedded {
 	pub embedding: Vec<f32>,
 	/// What happened to the job.
 	pub history: History,
+}
+
+/// What became of one text.
+#[derive(Clone, Debug)]
+pub struct Done {
+	/// Its job. Once submitted it goes on, and is paid for, whatever fails here.
+	pub job: Hash,
+	/// The vector, or why there is none.
+	pub result: Result<Embedded>,
+}
+
+/// All vectors; where one is missing, the error that [`failure`] makes of it.
+pub fn complete(done: Vec<Done>) -> Result<Vec<Embedded>> {
+	match failure(&done) {
+		Some(error) => Err(error),
+		None => Ok(done.into_iter().filter_map(|done| done.result.ok()).collect()),
+	}
+}
+
+/// One error for all texts without a vector: the first one's, with the digests of all their jobs.
+pub fn failure(done: &[Done]) -> Option<Error> {
+	let failed: Vec<_> =
+		done.iter().filter_map(|done| Some((done.job, done.result.as_ref().err()?))).collect();
+	let (job, first) = failed.first()?;
+	let error = (*first).clone().about(*job);
+	let error = match failed.len() {
+		1 if done.len() == 1 => error,
+		count => {
+			error.during(&format!("{count} of {} texts have no vector; the first", done.len()))
+		},
+	};
+	Some(failed.iter().fold(error, |error, (job, _)| error.with_job(*job)))
+}
+
+/// Jobs that are on the way.
+struct Course {
+	watch: Watch,
+	/// What makes a provider not be asked any more, when it is dropped.
+	asking: BTreeMap<Hash, oneshot::Sender<()>>,
+	/// Jobs of which nothing more is expected, and why.
+	failed: BTreeMap<Hash, Error>,
+}
+
+impl Course {
+	fn fail(&mut self, job: Hash, error: Error) {
+		self.asking.remove(&job);
+		self.failed.insert(job, error);
+	}
 }
 
 /// What is needed to embed under one lease.
@@ -102,61 +152,94 @@ impl Embedder {
 	}
 
 	/// Embeds texts, one job each. Answers come from the provider as soon as they are computed; the
-	/// chain's reveal is compared with them, and every job followed to its receipt.
+	/// chain's reveal is compared with them, and every job is followed to its receipt in a final
+	/// block. What fails for one job leaves the others alone; an error of the whole is one from
+	/// before the first submission.
 	pub async fn embed(
 		&self,
 		tokenizer: &Tokenizer,
 		texts: &[String],
-		mut progress: impl FnMut(Step),
-	) -> Result<Vec<Embedded>> {
+		progress: impl FnMut(Step),
+	) -> Result<Vec<Done>> {
 		let jobs = self.jobs(tokenizer, texts).await?;
-		let mut watch = Watch::new(&self.chain, jobs.iter().map(|job| job.digest)).await?;
+		let since = self.chain.best_number().await?;
+		let watch = Watch::new(&self.chain, jobs.iter().map(|job| job.digest)).await?;
+		let mut course = Course { watch, asking: BTreeMap::new(), failed: BTreeMap::new() };
 		let mut sent = Vec::new();
+		let mut asked = Vec::new();
 		for job in &jobs {
-			if job.is_stored() {
-				self.data.put_input(&job.request.input, &job.input).await?;
-			}
-			sent.push(job.send(&self.chain, &self.account).await?);
+			sent.push(self.send(job).await);
+			let (asking, stopped) = oneshot::channel();
+			course.asking.insert(job.digest, asking);
+			asked.push((job.digest, stopped));
 		}
-		let (sender, mut answered) = mpsc::unbounded_channel();
+		let progress = RefCell::new(progress);
+		let tell = |step| (progress.borrow_mut())(step);
 		// Asking begins before the jobs are in a block: the provider holds the requests.
-		let answers = try_join_all(jobs.iter().map(|job| {
-			let sender = sender.clone();
+		let answers = join_all(asked.into_iter().map(|(job, stopped)| {
+			let tell = &tell;
 			async move {
-				let outcome = self.data.output(&job.digest).await?;
-				// Nobody listens any more when the other half has failed, which is then the error.
-				sender.send(job.digest).ok();
-				Ok(outcome)
+				tokio::select! {
+					outcome = self.data.output(&job) => {
+						if outcome.is_ok() {
+							tell(Step::Answered(job));
+						}
+						Some(outcome)
+					},
+					_ = stopped => None,
+				}
 			}
 		}));
-		let settlement = async {
-			for (job, sent) in jobs.iter().zip(sent) {
-				sent.included().await?;
-				progress(Step::Submitted(job.digest));
-			}
-			while !watch.is_over() {
-				let number = watch.next_block().await?.number;
-				while let Ok(digest) = answered.try_recv() {
-					progress(Step::Answered(digest));
-				}
-				let count = |f: fn(&History) -> bool| watch.histories().filter(|h| f(h.1)).count();
-				let revealed = count(|h| h.revealed_at.is_some());
-				let settled = count(|h| h.settled_at.is_some());
-				progress(Step::Block { number, revealed, settled });
-				fail_early(&watch)?;
-			}
-			Ok(())
-		};
-		let (outcomes, ()) = try_join(answers, settlement).await?;
-		jobs.iter()
-			.zip(outcomes)
-			.map(|(job, outcome)| self.check(job.digest, &outcome, watch.history(&job.digest)))
-			.collect()
+		let (answers, ()) = join(answers, follow(&mut course, &jobs, sent, &tell)).await;
+		let done = jobs.iter().zip(answers).map(|(job, answer)| {
+			let result = self.conclude(&course, job, answer);
+			let result = result.map_err(|e| self.advise(e, job, since));
+			Done { job: job.digest, result }
+		});
+		Ok(done.collect())
+	}
+
+	async fn send(&self, job: &Job) -> Result<Sent> {
+		if job.is_stored() {
+			self.data.put_input(&job.request.input, &job.input).await?;
+		}
+		job.send(&self.chain, &self.account).await
+	}
+
+	fn conclude(
+		&self,
+		course: &Course,
+		job: &Job,
+		answer: Option<Result<Outcome>>,
+	) -> Result<Embedded> {
+		if let Some(error) = course.failed.get(&job.digest) {
+			return Err(error.clone());
+		}
+		let history = course.watch.history(&job.digest).cloned().unwrap_or_default();
+		let outcome = answer.ok_or_else(|| mismatch("the provider was not asked to the end"))??;
+		self.check(job.digest, &outcome, history)
+	}
+
+	/// Names the job of an error, and how to go on where the job may do so by itself.
+	fn advise(&self, error: Error, job: &Job, since: u32) -> Error {
+		let error = error.about(job.digest);
+		if !matches!(error.kind(), Kind::Unreachable | Kind::Late) {
+			return error;
+		}
+		error.next(format!(
+			"a job that is submitted goes on: follow it with `assay job wait JOB --since {since}`, \
+			 and fetch its output with `assay job output JOB --lease {} --since {since} --to FILE`",
+			self.lease.id
+		))
 	}
 
 	async fn jobs(&self, tokenizer: &Tokenizer, texts: &[String]) -> Result<Vec<Job>> {
 		if texts.is_empty() {
 			return Err(Error::new(Kind::Usage, "no text").next("give at least one --text"));
+		}
+		if texts.iter().any(|text| text.trim().is_empty()) {
+			// It would be computed and paid for like any other, and mean nothing.
+			return Err(Error::new(Kind::Usage, "a text is empty").next("leave it out"));
 		}
 		let genesis = self.chain.genesis();
 		let first = job::next_nonce(&self.chain, &self.account.id()).await?;
@@ -173,20 +256,12 @@ impl Embedder {
 	}
 
 	/// An answer counts only if it is what the provider revealed on chain.
-	fn check(&self, job: Hash, outcome: &Outcome, history: Option<&History>) -> Result<Embedded> {
-		let history = history.cloned().unwrap_or_default();
-		if history.output != Some(outcome.digest()) {
-			return Err(mismatch(format!(
-				"the provider's answer to job {} is not what it revealed on chain",
-				hex32(&job)
-			))
-			.next("do not use the answer; keep it as evidence, and lease from another provider"));
-		}
+	fn check(&self, job: Hash, outcome: &Outcome, history: History) -> Result<Embedded> {
+		job::check_answer(&job, outcome, history.output)?;
 		match outcome {
-			Outcome::Invalid(code) => Err(Error::new(
-				Kind::Refused,
-				format!("job {}: the model refused the input ({code:?})", hex32(&job)),
-			)),
+			Outcome::Invalid(code) => {
+				Err(Error::new(Kind::Refused, format!("the model refused the input ({code:?})")))
+			},
 			Outcome::Output { data, .. } => {
 				let rows = embeddings(data, self.width, self.fraction_bits)
 					.map_err(|e| mismatch(e.to_string()))?;
@@ -198,12 +273,39 @@ impl Embedder {
 	}
 }
 
-fn fail_early(watch: &Watch) -> Result<()> {
-	for (digest, history) in watch.histories() {
-		if let Some(reason) = &history.expired {
-			return Err(job::expired(digest, reason));
+/// Sees the jobs into their blocks, and from there to their end.
+async fn follow(course: &mut Course, jobs: &[Job], sent: Vec<Result<Sent>>, tell: &impl Fn(Step)) {
+	let included = join_all(jobs.iter().zip(sent).map(|(job, sent)| async move {
+		sent?.included().await?;
+		tell(Step::Submitted(job.digest));
+		Ok(())
+	}));
+	for (job, included) in jobs.iter().zip(included.await) {
+		if let Err(error) = included {
+			course.watch.remove(&job.digest);
+			course.fail(job.digest, error);
 		}
 	}
+	while !course.watch.is_over() {
+		if let Err(error) = step(course, tell).await {
+			let open = course.watch.histories().filter(|(_, history)| !history.is_final);
+			let open: Vec<_> = open.map(|(job, _)| *job).collect();
+			return open.into_iter().for_each(|job| course.fail(job, error.clone()));
+		}
+	}
+}
+
+async fn step(course: &mut Course, tell: &impl Fn(Step)) -> Result<()> {
+	let number = course.watch.next_block().await?.number;
+	let count = |f: fn(&History) -> bool| course.watch.histories().filter(|h| f(h.1)).count();
+	let revealed = count(|h| h.revealed_at.is_some());
+	let settled = count(|h| h.settled_at.is_some());
+	tell(Step::Block { number, revealed, settled });
+	let ended = course.watch.histories().filter(|(_, history)| history.is_final);
+	let expired: Vec<_> = ended
+		.filter_map(|(job, history)| Some((*job, job::expired(job, history.expired.as_ref()?))))
+		.collect();
+	expired.into_iter().for_each(|(job, error)| course.fail(job, error));
 	Ok(())
 }
 
@@ -234,4 +336,47 @@ fn shorten(text: &str) -> String {
 		short.push('…');
 	}
 	short
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	fn embedded(job: Hash) -> Done {
+		let embedding = vec![1.0];
+		Done { job, result: Ok(Embedded { job, embedding, history: History::default() }) }
+	}
+
+	fn failed(job: Hash, kind: Kind) -> Done {
+		Done { job, result: Err(Error::new(kind, "no luck").next("do something")) }
+	}
+
+	#[test]
+	fn all_vectors_or_an_error() {
+		let all = complete(vec![embedded([1; 32]), embedded([2; 32])]).unwrap();
+		assert_eq!(all.iter().map(|one| one.job).collect::<Vec<_>>(), [[1; 32], [2; 32]]);
+		assert!(failure(&[embedded([1; 32])]).is_none());
+	}
+
+	#[test]
+	fn one_error_names_all_jobs_without_a_vector() {
+		let done = vec![
+			embedded([1; 32]),
+			failed([2; 32], Kind::Unreachable),
+			failed([3; 32], Kind::Refused),
+		];
+		let error = complete(done).unwrap_err();
+		assert_eq!(error.kind(), Kind::Unreachable);
+		assert_eq!(error.jobs(), [[2; 32], [3; 32]]);
+		assert_eq!(error.next_step(), Some("do something"));
+		assert!(error.message().starts_with("2 of 3 texts"));
+		assert!(error.message().contains(&crate::account::hex32(&[2; 32])));
+	}
+
+	#[test]
+	fn the_error_of_a_single_text_is_its_own() {
+		let error = complete(vec![failed([2; 32], Kind::Mismatch)]).unwrap_err();
+		assert_eq!((error.kind(), error.jobs()), (Kind::Mismatch, &[[2; 32]][..]));
+		assert!(error.message().starts_with("job 0x"));
+	}
 }

@@ -1,5 +1,7 @@
 //! One error type: what went wrong, and what the person can do next.
 
+use crate::account::hex32;
+use assay_program::Hash;
 use std::fmt;
 
 /// What an error is about; decides the exit code of the command.
@@ -51,6 +53,7 @@ pub struct Error {
 	kind: Kind,
 	message: String,
 	next_step: Option<String>,
+	jobs: Vec<Hash>,
 }
 
 /// Result of everything here.
@@ -59,7 +62,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
 	/// An error of `kind`, said in one sentence.
 	pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-		Self { kind, message: message.into(), next_step: None }
+		Self { kind, message: message.into(), next_step: None, jobs: Vec::new() }
 	}
 
 	/// Adds what the person can do next.
@@ -76,6 +79,26 @@ impl Error {
 		self
 	}
 
+	/// Names the job that it is about: jobs go on, and are paid for, whatever fails here.
+	#[must_use]
+	pub fn about(self, job: Hash) -> Self {
+		let digest = hex32(&job);
+		let error = self.with_job(job);
+		match error.message.contains(&digest) {
+			true => error,
+			false => error.during(&format!("job {digest}")),
+		}
+	}
+
+	/// Adds one more job that it is about, and leaves the message as it is.
+	#[must_use]
+	pub fn with_job(mut self, job: Hash) -> Self {
+		if !self.jobs.contains(&job) {
+			self.jobs.push(job);
+		}
+		self
+	}
+
 	/// What it is about.
 	pub fn kind(&self) -> Kind {
 		self.kind
@@ -84,6 +107,11 @@ impl Error {
 	/// What went wrong.
 	pub fn message(&self) -> &str {
 		&self.message
+	}
+
+	/// Jobs that it is about.
+	pub fn jobs(&self) -> &[Hash] {
+		&self.jobs
 	}
 
 	/// What to do next, where that is known.
@@ -107,4 +135,16 @@ impl std::error::Error for Error {}
 /// Shorthand for errors of things that do not have the shape they should have.
 pub(crate) fn mismatch(message: impl Into<String>) -> Error {
 	Error::new(Kind::Mismatch, message)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_job_is_named_once() {
+		let error = Error::new(Kind::Late, "no answer").about([1; 32]).about([1; 32]);
+		assert_eq!(error.message(), format!("job {}: no answer", hex32(&[1; 32])));
+		assert_eq!(error.jobs(), [[1; 32]]);
+	}
 }

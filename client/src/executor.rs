@@ -12,6 +12,8 @@ use std::{path::Path, time::Duration};
 
 /// Time for one request: a model's weights over a slow disk.
 const TIMEOUT: Duration = Duration::from_secs(600);
+/// Longest list of capabilities, in bytes.
+const CAPABILITIES_BYTES_MAX: usize = 1 << 20;
 const WHOM: &str = "the executor";
 
 /// A connection to an executor.
@@ -51,10 +53,11 @@ impl Executor {
 		let request = self.client.get(url).bearer_auth(&self.token);
 		match http::send(request, WHOM, &self.url).await? {
 			Answer::Rejected { error, .. } => Err(error),
-			Answer::Done(response) => response
-				.json()
-				.await
-				.map_err(|e| mismatch(format!("the executor's answer is no JSON: {e}"))),
+			Answer::Done(response) => {
+				let body = http::bounded_body(response, CAPABILITIES_BYTES_MAX).await?;
+				serde_json::from_slice(&body)
+					.map_err(|e| mismatch(format!("the executor's answer is no JSON: {e}")))
+			},
 		}
 	}
 

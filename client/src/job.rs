@@ -2,19 +2,21 @@
 
 use crate::{
 	account::{hex32, Account},
-	chain::{BlockEvents, Chain, Event, Follower, Sent},
+	chain::{BlockEvents, Chain, Event, Follower, Included, Sent},
 	encode,
-	error::{Error, Kind, Result},
+	error::{mismatch, Error, Kind, Result},
 	lease::Lease,
 	model::Model,
 	value,
 };
-use assay_program::{merkle, wire::JobRequest, Hash, Parameters};
+use assay_program::{merkle, wire::JobRequest, Hash, Outcome, Parameters};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use subxt::dynamic::Value;
 
 const PALLET: &str = "Jobs";
+/// Blocks after the one of a job's end in which it must become final.
+const FINALITY_BLOCKS_MAX: u32 = 256;
 /// Longest input that travels in the call itself.
 pub const INLINE_BYTES_MAX: usize = 16 * 1024;
 
@@ -88,8 +90,117 @@ pub async fn next_nonce(chain: &Chain, tenant: &Hash) -> Result<u64> {
 
 /// An open job, as the chain sees it. Settled jobs are in events only.
 pub async fn of(chain: &Chain, digest: &Hash) -> Result<Option<serde_json::Value>> {
+	Ok(view(chain, digest).await?.as_ref().map(value::json))
+}
+
+/// Ends a job that its provider has left lying: lapses the slot that is due first, or settles the
+/// job when its window is over. Anyone may, and pays the fee of one call.
+pub async fn finish(chain: &Chain, account: &Account, digest: &Hash) -> Result<Included> {
+	let job = view(chain, digest).await?.ok_or_else(|| unknown(digest))?;
+	match due(&job).map_err(|e| e.about(*digest))? {
+		Due::Settlement => {
+			let arguments = vec![("job", encode::hash(digest))];
+			chain.submit(account, PALLET, "settle", arguments).await
+		},
+		Due::Lapse(slot) => {
+			let arguments = vec![("slot", encode::number(slot))];
+			chain.submit(account, PALLET, "lapse", arguments).await
+		},
+	}
+}
+
+/// Whether the events of a call say that a job has ended.
+pub fn has_ended(included: &Included) -> bool {
+	let ends = |e: &Event| e.is(PALLET, "JobSettled") || e.is(PALLET, "JobExpired");
+	included.events.iter().any(ends)
+}
+
+/// What ends an open job.
+#[derive(Debug, PartialEq, Eq)]
+enum Due {
+	Settlement,
+	Lapse(u64),
+}
+
+fn due(job: &Value) -> Result<Due> {
+	let phase = value::variant(value::field(job, "phase")?)?;
+	if phase == "Window" {
+		return Ok(Due::Settlement);
+	}
+	// Commitments lapse only once all reveals are due, and all at the same time.
+	let owing = if phase == "Claiming" { "Assigned" } else { "Committed" };
+	let mut first: Option<(u64, u64)> = None;
+	for slot in value::list(value::field(job, "slots")?) {
+		let state = value::field(slot, "state")?;
+		if value::variant(state)? == owing {
+			let due_at = value::u64_field(state, "due_at").unwrap_or_default();
+			let id = value::u64_field(slot, "id")?;
+			first = Some(first.map_or((due_at, id), |earlier| earlier.min((due_at, id))));
+		}
+	}
+	let (_, slot) = first.ok_or_else(|| mismatch("the job is open but none of its slots is"))?;
+	Ok(Due::Lapse(slot))
+}
+
+/// An open job as far as its claims are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claims {
+	/// The job is not open: it was never submitted, or it has ended.
+	NotOpen,
+	/// No claim is revealed yet.
+	Hidden,
+	/// The revealed output digest.
+	Revealed(Hash),
+}
+
+/// What is claimed of a job, by its slots.
+pub async fn claims(chain: &Chain, digest: &Hash) -> Result<Claims> {
+	match view(chain, digest).await? {
+		Some(job) => claims_of(&job).map_err(|e| e.about(*digest)),
+		None => Ok(Claims::NotOpen),
+	}
+}
+
+fn claims_of(job: &Value) -> Result<Claims> {
+	let mut claims = Claims::Hidden;
+	for slot in value::list(value::field(job, "slots")?) {
+		let state = value::field(slot, "state")?;
+		if value::variant(state)? != "Revealed" {
+			continue;
+		}
+		let output = Claims::Revealed(value::hash_field(state, "output")?);
+		if claims != Claims::Hidden && claims != output {
+			return Err(mismatch("two different results are claimed, and neither is final")
+				.next("wait for the receipt with `assay job wait`"));
+		}
+		claims = output;
+	}
+	Ok(claims)
+}
+
+async fn view(chain: &Chain, digest: &Hash) -> Result<Option<Value>> {
 	let answer = chain.api("JobsApi", "job", vec![encode::hash(digest)]).await?;
-	Ok(value::option(&answer)?.map(value::json))
+	Ok(value::option(&answer)?.cloned())
+}
+
+/// The error of a job that is not open.
+pub fn unknown(digest: &Hash) -> Error {
+	Error::new(Kind::Refused, format!("there is no open job {}", hex32(digest)))
+		.about(*digest)
+		.next(
+		"it was never submitted, or it has ended: look for it with `assay job wait JOB --since \
+			 BLOCK`, naming a block before its submission",
+	)
+}
+
+/// An answer counts only if it is what was revealed on chain.
+pub fn check_answer(job: &Hash, outcome: &Outcome, revealed: Option<Hash>) -> Result<()> {
+	if revealed == Some(outcome.digest()) {
+		return Ok(());
+	}
+	Err(mismatch("the provider's answer is not what it revealed on chain")
+		.about(*job)
+		.next("do not use the answer; keep it as evidence, and lease from another provider"))
 }
 
 /// What has happened to a job so far.
@@ -112,6 +223,8 @@ pub struct History {
 	pub paid: BTreeMap<String, u128>,
 	/// Why it ended without a result.
 	pub expired: Option<serde_json::Value>,
+	/// Whether the block of its end is final: no re-organisation takes it back.
+	pub is_final: bool,
 }
 
 fn optional_hex<S: serde::Serializer>(
@@ -135,7 +248,7 @@ impl History {
 		self.paid.values().sum()
 	}
 
-	/// Adds an event of a block; says whether it was about this job.
+	/// Adds an event about this job.
 	fn add(&mut self, block: u32, event: &Event) -> Result<()> {
 		match (event.pallet.as_str(), event.name.as_str()) {
 			(PALLET, "JobSubmitted") => self.submitted_at = Some(block),
@@ -162,18 +275,76 @@ impl History {
 	}
 }
 
-/// Follows jobs to their end.
+/// An event about a job, and the block it is in.
+#[derive(Clone, Debug)]
+struct Entry {
+	number: u32,
+	hash: Hash,
+	event: Event,
+}
+
+/// A job's events on the best chain, and what they add up to.
+#[derive(Debug, Default)]
+struct Record {
+	/// In order. A job has few.
+	entries: Vec<Entry>,
+	history: History,
+}
+
+impl Record {
+	fn add(&mut self, entry: Entry) -> Result<()> {
+		self.history.add(entry.number, &entry.event)?;
+		self.entries.push(entry);
+		Ok(())
+	}
+
+	/// Takes back what happened in block `first` and above: another branch has become the best.
+	fn undo(&mut self, first: u32) -> Result<()> {
+		if self.entries.last().is_none_or(|entry| entry.number < first) {
+			return Ok(());
+		}
+		self.entries.retain(|entry| entry.number < first);
+		self.history = History::default();
+		for entry in &self.entries {
+			self.history.add(entry.number, &entry.event)?;
+		}
+		Ok(())
+	}
+
+	/// The block of the job's end, as long as it may still be taken back. Nothing comes after it.
+	fn unsure_end(&self) -> Option<(u32, Hash)> {
+		let is_unsure = self.history.is_over() && !self.history.is_final;
+		self.entries.last().filter(|_| is_unsure).map(|entry| (entry.number, entry.hash))
+	}
+}
+
+/// Follows jobs to their end, by best blocks; a re-organisation takes back what is not on the new
+/// branch.
 #[derive(Debug)]
 pub struct Watch {
+	chain: Chain,
 	follower: Follower,
-	jobs: BTreeMap<Hash, History>,
+	jobs: BTreeMap<Hash, Record>,
 }
 
 impl Watch {
 	/// Begins to follow `jobs`. Begin before you submit them: what happened before is not seen.
 	pub async fn new(chain: &Chain, jobs: impl IntoIterator<Item = Hash>) -> Result<Self> {
-		let follower = chain.follow().await?;
-		Ok(Self { follower, jobs: jobs.into_iter().map(|job| (job, History::default())).collect() })
+		Ok(Self::with(chain, chain.follow().await?, jobs))
+	}
+
+	/// As [`Self::new`], for what happened from block `first` on.
+	pub async fn since(
+		chain: &Chain,
+		first: u32,
+		jobs: impl IntoIterator<Item = Hash>,
+	) -> Result<Self> {
+		Ok(Self::with(chain, chain.follow_from(first).await?, jobs))
+	}
+
+	fn with(chain: &Chain, follower: Follower, jobs: impl IntoIterator<Item = Hash>) -> Self {
+		let jobs = jobs.into_iter().map(|job| (job, Record::default())).collect();
+		Self { chain: chain.clone(), follower, jobs }
 	}
 
 	/// Follows one more.
@@ -181,41 +352,94 @@ impl Watch {
 		self.jobs.entry(job).or_default();
 	}
 
+	/// Follows one no longer: it was never submitted.
+	pub fn remove(&mut self, job: &Hash) {
+		self.jobs.remove(job);
+	}
+
 	/// What is known.
 	pub fn history(&self, job: &Hash) -> Option<&History> {
-		self.jobs.get(job)
+		self.jobs.get(job).map(|record| &record.history)
 	}
 
 	/// What is known of all.
 	pub fn histories(&self) -> impl Iterator<Item = (&Hash, &History)> {
-		self.jobs.iter()
+		self.jobs.iter().map(|(job, record)| (job, &record.history))
 	}
 
-	/// Whether all have ended.
+	/// Whether all have ended, in final blocks.
 	pub fn is_over(&self) -> bool {
-		self.jobs.values().all(History::is_over)
+		self.jobs.values().all(|record| record.history.is_final)
+	}
+
+	/// Takes in blocks up to the one that is the best now; for a watch that begins in the past.
+	pub async fn catch_up(&mut self) -> Result<()> {
+		let best = self.chain.best_number().await?;
+		while self.next_block().await?.number < best {}
+		Ok(())
 	}
 
 	/// Takes in the next block; returns it with the events that are about these jobs.
 	pub async fn next_block(&mut self) -> Result<BlockEvents> {
 		let mut block = self.follower.next().await?;
-		let jobs = &mut self.jobs;
+		for record in self.jobs.values_mut() {
+			record.undo(block.number)?;
+		}
 		let mut relevant = Vec::new();
 		for event in std::mem::take(&mut block.events) {
 			let Ok(job) = value::hash_field(&event.fields, "job") else { continue };
-			if let Some(history) = jobs.get_mut(&job) {
-				history.add(block.number, &event)?;
+			if let Some(record) = self.jobs.get_mut(&job) {
+				let (number, hash) = (block.number, block.hash);
+				record.add(Entry { number, hash, event: event.clone() })?;
 				relevant.push(event);
 			}
 		}
 		block.events = relevant;
+		self.confirm(block.number).await?;
 		Ok(block)
 	}
+
+	/// Marks what has become final.
+	async fn confirm(&mut self, best: u32) -> Result<()> {
+		let ends = self.jobs.values().filter_map(Record::unsure_end).collect::<BTreeSet<_>>();
+		if ends.is_empty() {
+			return Ok(());
+		}
+		let last = self.chain.final_number().await?;
+		let mut confirmed = BTreeSet::new();
+		for (number, hash) in ends {
+			if number > last {
+				check_finality(number, best)?;
+			} else if self.chain.hash_at(number).await? == Some(hash) {
+				confirmed.insert((number, hash));
+			}
+		}
+		for record in self.jobs.values_mut() {
+			let end = record.unsure_end();
+			record.history.is_final |= end.is_some_and(|end| confirmed.contains(&end));
+		}
+		Ok(())
+	}
+}
+
+/// Whether finality can still be waited for.
+fn check_finality(number: u32, best: u32) -> Result<()> {
+	if best.saturating_sub(number) < FINALITY_BLOCKS_MAX {
+		return Ok(());
+	}
+	Err(Error::new(
+		Kind::Late,
+		format!(
+			"block {number} is not final after {FINALITY_BLOCKS_MAX} more: finality has stopped"
+		),
+	)
+	.next("nothing is lost; look for the job again, with `--since`, when blocks become final"))
 }
 
 /// The error of a job that ended without a result.
 pub fn expired(job: &Hash, reason: &serde_json::Value) -> Error {
 	Error::new(Kind::Refused, format!("job {} ended without a result: {reason}", hex32(job)))
+		.about(*job)
 		.next("its money is back in the lease; submit again, or lease from another provider")
 }
 
@@ -324,5 +548,112 @@ mod tests {
 		let event = event("Jobs", "SlotRevealed", vec![]);
 		let error = History::default().add(9, &event).unwrap_err();
 		assert_eq!(error.kind(), Kind::Mismatch);
+	}
+
+	fn entry(number: u32, branch: u8, name: &str, fields: Vec<(&str, Value)>) -> Entry {
+		let pallet = if name == "Paid" { "Leases" } else { "Jobs" };
+		Entry { number, hash: [branch; 32], event: event(pallet, name, fields) }
+	}
+
+	fn paid(number: u32, branch: u8) -> Entry {
+		let kind = Value::unnamed_variant("Provider", Vec::new());
+		entry(number, branch, "Paid", vec![("amount", Value::u128(10)), ("kind", kind)])
+	}
+
+	fn settled(number: u32, branch: u8) -> Entry {
+		let receipt = Value::named_composite([("settled_at", Value::u128(number.into()))]);
+		entry(number, branch, "JobSettled", vec![("receipt", receipt)])
+	}
+
+	#[test]
+	fn a_settlement_on_two_branches_counts_once() {
+		let mut record = Record::default();
+		record.add(entry(5, 1, "JobSubmitted", vec![])).unwrap();
+		record.add(paid(20, 1)).unwrap();
+		record.add(settled(20, 1)).unwrap();
+		assert_eq!(record.unsure_end(), Some((20, [1; 32])));
+		// A block of another branch, at the same height or below, takes it back.
+		record.undo(19).unwrap();
+		assert!(!record.history.is_over() && record.history.receipt.is_none());
+		assert_eq!((record.history.submitted_at, record.history.price()), (Some(5), 0));
+		assert_eq!(record.unsure_end(), None);
+		record.add(paid(21, 2)).unwrap();
+		record.add(settled(21, 2)).unwrap();
+		assert_eq!((record.history.settled_at, record.history.price()), (Some(21), 10));
+		assert_eq!(record.history.receipt, Some(json!({"settled_at": 21})));
+		assert_eq!(record.unsure_end(), Some((21, [2; 32])));
+		// The next block of the same branch takes nothing back.
+		record.undo(22).unwrap();
+		assert_eq!(record.history.price(), 10);
+		record.history.is_final = true;
+		assert_eq!(record.unsure_end(), None);
+	}
+
+	#[test]
+	fn a_job_that_the_new_branch_lacks_is_as_if_it_had_never_been() {
+		let mut record = Record::default();
+		record.add(entry(5, 1, "JobSubmitted", vec![])).unwrap();
+		record.add(settled(6, 1)).unwrap();
+		record.undo(5).unwrap();
+		assert!(record.entries.is_empty() && record.history.submitted_at.is_none());
+	}
+
+	#[test]
+	fn finality_is_waited_for_but_not_for_ever() {
+		assert!(check_finality(10, 10).is_ok());
+		assert!(check_finality(10, 9 + FINALITY_BLOCKS_MAX).is_ok());
+		assert_eq!(check_finality(10, 10 + FINALITY_BLOCKS_MAX).unwrap_err().kind(), Kind::Late);
+	}
+
+	fn open(phase: &str, slots: Vec<(u64, Value)>) -> Value {
+		let slot = |(id, state)| {
+			Value::named_composite([("id", Value::u128(u128::from(id))), ("state", state)])
+		};
+		Value::named_composite([
+			("phase", Value::unnamed_variant(phase, Vec::new())),
+			("slots", Value::unnamed_composite(slots.into_iter().map(slot))),
+		])
+	}
+
+	fn assigned(due_at: u128) -> Value {
+		Value::named_variant("Assigned", [("due_at", Value::u128(due_at))])
+	}
+
+	fn committed() -> Value {
+		Value::named_variant("Committed", [("commitment", Value::from_bytes([1; 32]))])
+	}
+
+	fn revealed(byte: u8) -> Value {
+		Value::named_variant("Revealed", [("output", Value::from_bytes([byte; 32]))])
+	}
+
+	#[test]
+	fn what_is_due_first_is_what_ends_a_job() {
+		let claiming = open("Claiming", vec![(1, committed()), (2, assigned(9)), (3, assigned(8))]);
+		assert_eq!(due(&claiming).unwrap(), Due::Lapse(3));
+		let revealing = open("Revealing", vec![(1, revealed(1)), (2, committed())]);
+		assert_eq!(due(&revealing).unwrap(), Due::Lapse(2));
+		assert_eq!(due(&open("Window", vec![])).unwrap(), Due::Settlement);
+		assert_eq!(due(&open("Claiming", vec![])).unwrap_err().kind(), Kind::Mismatch);
+	}
+
+	#[test]
+	fn claims_are_read_from_the_slots() {
+		let claims = |slots| claims_of(&open("Revealing", slots));
+		assert_eq!(claims(vec![(1, committed())]).unwrap(), Claims::Hidden);
+		let both = vec![(1, revealed(7)), (2, committed()), (3, revealed(7))];
+		assert_eq!(claims(both).unwrap(), Claims::Revealed([7; 32]));
+		let error = claims(vec![(1, revealed(7)), (2, revealed(8))]).unwrap_err();
+		assert_eq!(error.kind(), Kind::Mismatch);
+	}
+
+	#[test]
+	fn an_answer_counts_only_if_it_is_what_was_revealed() {
+		let outcome = Outcome::Output { count: 1, data: vec![1, 2, 3, 4] };
+		check_answer(&[1; 32], &outcome, Some(outcome.digest())).unwrap();
+		for revealed in [None, Some([0; 32])] {
+			let error = check_answer(&[1; 32], &outcome, revealed).unwrap_err();
+			assert_eq!((error.kind(), error.jobs()), (Kind::Mismatch, &[[1; 32]][..]));
+		}
 	}
 }

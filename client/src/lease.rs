@@ -24,6 +24,8 @@ pub struct Terms {
 	pub duration_blocks_max: u32,
 	/// Smallest escrow, in planck.
 	pub min_escrow: u128,
+	/// How many times its price a job may put at risk.
+	pub risk_factor_max: u32,
 }
 
 /// A standing offer.
@@ -81,15 +83,17 @@ pub async fn offers_of(chain: &Chain, provider: &Hash) -> Result<Vec<Offer>> {
 }
 
 fn decode_offer(id: u64, offer: &Value) -> Result<Offer> {
+	let terms = value::field(offer, "terms")?;
 	Ok(Offer {
 		id,
 		provider: value::hash_field(offer, "provider")?,
 		model: value::u32_field(offer, "model")?,
 		terms: Terms {
-			price_per_unit: value::number_field(offer, "price_per_unit")?,
-			rate_units_per_block: value::u64_field(offer, "rate_units_per_block")?,
-			duration_blocks_max: value::u32_field(offer, "duration_blocks_max")?,
-			min_escrow: value::number_field(offer, "min_escrow")?,
+			price_per_unit: value::number_field(terms, "price_per_unit")?,
+			rate_units_per_block: value::u64_field(terms, "rate_units_per_block")?,
+			duration_blocks_max: value::u32_field(terms, "duration_blocks_max")?,
+			min_escrow: value::number_field(terms, "min_escrow")?,
+			risk_factor_max: value::u32_field(terms, "risk_factor_max")?,
 		},
 	})
 }
@@ -146,13 +150,14 @@ fn pairs(answer: &Value) -> Result<Vec<(u64, &Value)>> {
 		.collect()
 }
 
-fn arguments(terms: &Terms) -> Vec<(&'static str, Value)> {
-	vec![
+fn encode_terms(terms: &Terms) -> Value {
+	Value::named_composite([
 		("price_per_unit", encode::number(terms.price_per_unit)),
 		("rate_units_per_block", encode::number(terms.rate_units_per_block)),
 		("duration_blocks_max", encode::number(terms.duration_blocks_max)),
 		("min_escrow", encode::number(terms.min_escrow)),
-	]
+		("risk_factor_max", encode::number(terms.risk_factor_max)),
+	])
 }
 
 /// Puts up an offer; returns its id.
@@ -162,8 +167,7 @@ pub async fn create_offer(
 	model: u32,
 	terms: &Terms,
 ) -> Result<(u64, Included)> {
-	let mut all = vec![("model", encode::number(model))];
-	all.extend(arguments(terms));
+	let all = vec![("model", encode::number(model)), ("terms", encode_terms(terms))];
 	let included = chain.submit(account, PALLET, "create_offer", all).await?;
 	let event = included.event(PALLET, "OfferCreated")?;
 	Ok((value::u64_field(&event.fields, "offer")?, included))
@@ -176,8 +180,7 @@ pub async fn update_offer(
 	offer: u64,
 	terms: &Terms,
 ) -> Result<Included> {
-	let mut all = vec![("offer", encode::number(offer))];
-	all.extend(arguments(terms));
+	let all = vec![("offer", encode::number(offer)), ("terms", encode_terms(terms))];
 	chain.submit(account, PALLET, "update_offer", all).await
 }
 

@@ -9,6 +9,7 @@
 
 pub mod account;
 pub mod amount;
+mod branch;
 pub mod chain;
 pub mod data;
 pub mod embed;

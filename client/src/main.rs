@@ -2,12 +2,14 @@
 
 mod cli;
 
-use clap::Parser;
 use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-	let command = cli::Command::parse();
+	let command = match cli::parse(std::env::args_os()) {
+		Ok(command) => command,
+		Err(code) => return code,
+	};
 	let json = command.global.json;
 	match cli::run(command).await {
 		Ok(()) => ExitCode::SUCCESS,

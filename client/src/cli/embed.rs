@@ -3,12 +3,13 @@
 use super::Context;
 use assay_client::{
 	account::hex32,
-	embed::{Embedder, Step},
+	embed::{self, Done, Embedder, Step},
 	Error, Kind, Result,
 };
 use assay_models::{minilm, Tokenizer};
+use assay_program::Hash;
 use clap::Args;
-use serde_json::json;
+use serde_json::{json, Value};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -32,39 +33,116 @@ impl Embed {
 		})?;
 		let embedder = Embedder::new(&context.chain, &context.account, self.lease).await?;
 		let bar = context.output.spinner("submitting");
-		let (mut submitted, mut answered) = (0, 0);
+		let mut submitted: Vec<Hash> = Vec::new();
+		let mut answered = 0;
 		let total = self.texts.len();
-		let done = embedder
-			.embed(&tokenizer, &self.texts, |step| match step {
-				Step::Submitted(_) => {
-					submitted += 1;
-					bar.set_message(format!("{submitted} of {total} submitted"));
-				},
-				Step::Answered(_) => answered += 1,
-				Step::Block { number, revealed, settled } => bar.set_message(format!(
-					"block {number}: {answered} answered, {revealed} revealed, {settled} settled \
-					 of {total}"
-				)),
-			})
-			.await?;
-		bar.finish_and_clear();
-		let mut text = String::new();
-		for (sentence, result) in self.texts.iter().zip(&done) {
-			let head: Vec<_> = result.embedding.iter().take(4).map(|x| format!("{x:.4}")).collect();
-			text += &format!(
-				"{sentence}\n  [{}, … {} numbers]\n  job {}, paid {}\n",
-				head.join(", "),
-				result.embedding.len(),
-				hex32(&result.job),
-				super::output::asy(result.history.price())
-			);
-		}
-		let value = json!({
-			"embeddings": done.iter().map(|d| &d.embedding).collect::<Vec<_>>(),
-			"jobs": done.iter().map(|d| hex32(&d.job)).collect::<Vec<_>>(),
-			"receipts": done.iter().map(|d| &d.history.receipt).collect::<Vec<_>>(),
+		let work = embedder.embed(&tokenizer, &self.texts, |step| match step {
+			Step::Submitted(job) => {
+				submitted.push(job);
+				context.output.note(&bar, &format!("job {} is submitted", hex32(&job)));
+				bar.set_message(format!("{} of {total} submitted", submitted.len()));
+			},
+			Step::Answered(_) => answered += 1,
+			Step::Block { number, revealed, settled } => bar.set_message(format!(
+				"block {number}: {answered} answered, {revealed} revealed, {settled} settled \
+				 of {total}"
+			)),
 		});
-		context.output.result(text.trim_end(), &value);
-		Ok(())
+		let done = tokio::select! {
+			done = work => Some(done),
+			_ = tokio::signal::ctrl_c() => None,
+		};
+		bar.finish_and_clear();
+		let done = done.unwrap_or_else(|| Err(stopped(&submitted)))?;
+		let lines: Vec<_> =
+			self.texts.iter().zip(&done).map(|(text, done)| lines(text, done)).collect();
+		context.output.result(lines.join("\n"), &document(&done));
+		embed::failure(&done).map_or(Ok(()), Err)
+	}
+}
+
+/// The error of a person who does not wait.
+fn stopped(submitted: &[Hash]) -> Error {
+	let error = Error::new(Kind::Local, "stopped before the end");
+	let error = match submitted {
+		[] => error,
+		_ => error.next("the jobs go on, and are paid for: follow each with `assay job wait JOB`"),
+	};
+	submitted.iter().fold(error, |error, job| error.with_job(*job))
+}
+
+fn lines(text: &str, done: &Done) -> String {
+	match &done.result {
+		Ok(embedded) => {
+			let head: Vec<_> =
+				embedded.embedding.iter().take(4).map(|x| format!("{x:.4}")).collect();
+			format!(
+				"{text}\n  [{}, … {} numbers]\n  job {}, paid {}",
+				head.join(", "),
+				embedded.embedding.len(),
+				hex32(&done.job),
+				super::output::asy(embedded.history.price())
+			)
+		},
+		Err(error) => format!("{text}\n  no vector: {}", error.message()),
+	}
+}
+
+/// One element per text in each list: null where there is none. Errors only where there is one.
+fn document(done: &[Done]) -> Value {
+	let results = || done.iter().map(|done| done.result.as_ref());
+	let mut document = json!({
+		"embeddings": results().map(|r| r.ok().map(|e| &e.embedding)).collect::<Vec<_>>(),
+		"jobs": done.iter().map(|done| hex32(&done.job)).collect::<Vec<_>>(),
+		"receipts": results().map(|r| r.ok().map(|e| &e.history.receipt)).collect::<Vec<_>>(),
+	});
+	if results().any(|result| result.is_err()) {
+		let errors = results().map(|result| result.err().map(super::output::error_json));
+		document["errors"] = errors.collect::<Vec<_>>().into();
+	}
+	document
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use assay_client::{embed::Embedded, job::History};
+
+	fn done(byte: u8) -> Done {
+		let job = [byte; 32];
+		let history = History { receipt: Some(json!({"price": 1})), ..History::default() };
+		Done { job, result: Ok(Embedded { job, embedding: vec![0.5], history }) }
+	}
+
+	#[test]
+	fn success_prints_three_lists() {
+		assert_eq!(
+			document(&[done(1)]),
+			json!({
+				"embeddings": [[0.5]],
+				"jobs": [hex32(&[1; 32])],
+				"receipts": [{"price": 1}],
+			})
+		);
+	}
+
+	#[test]
+	fn a_failure_leaves_the_other_results_and_says_its_job() {
+		let error = Error::new(Kind::Unreachable, "gone").about([2; 32]);
+		let failed = Done { job: [2; 32], result: Err(error) };
+		let document = document(&[done(1), failed.clone()]);
+		assert_eq!(document["embeddings"], json!([[0.5], null]));
+		assert_eq!(document["jobs"], json!([hex32(&[1; 32]), hex32(&[2; 32])]));
+		assert_eq!(document["receipts"], json!([{"price": 1}, null]));
+		assert_eq!(document["errors"][0], Value::Null);
+		assert_eq!(document["errors"][1]["jobs"], json!([hex32(&[2; 32])]));
+		assert!(lines("a text", &failed).contains(&hex32(&[2; 32])));
+	}
+
+	#[test]
+	fn who_stops_early_gets_the_jobs() {
+		let error = stopped(&[[1; 32], [2; 32]]);
+		assert_eq!(error.jobs(), [[1; 32], [2; 32]]);
+		assert!(error.next_step().is_some() && stopped(&[]).next_step().is_none());
 	}
 }

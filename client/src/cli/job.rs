@@ -3,7 +3,7 @@
 use super::Context;
 use assay_client::{
 	account::{hex32, parse_digest},
-	job::{self, History, Watch},
+	job::{self, Claims, History, Watch},
 	lease, model,
 	provider::{self},
 	DataClient, Error, Kind, Result,
@@ -22,22 +22,42 @@ pub(crate) enum Job {
 		/// The job digest.
 		job: String,
 	},
-	/// Wait until an open job is settled.
+	/// Wait until a job ends.
 	Wait {
 		/// The job digest.
 		job: String,
+		/// A block before its submission, for a job that may have ended already: at most 1,024
+		/// blocks back, and no further than the node keeps states.
+		#[arg(long)]
+		since: Option<u32>,
 	},
-	/// Fetch the output of a job of yours from its provider.
-	Output {
+	/// End a job that its provider has left lying, once its deadline has passed; what was not
+	/// earned returns to the lease.
+	Finish {
 		/// The job digest.
 		job: String,
-		/// The lease it ran under.
-		#[arg(long)]
-		lease: u64,
-		/// File to write the output tensor to.
-		#[arg(long)]
-		to: PathBuf,
 	},
+	/// Fetch the output of a job of yours from its provider, and check it against the chain.
+	Output(Fetch),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fetch {
+	/// The job digest.
+	job: String,
+	/// The lease it ran under.
+	#[arg(long)]
+	lease: u64,
+	/// File to write the output tensor to.
+	#[arg(long)]
+	to: PathBuf,
+	/// A block before the reveal, for a job that has ended: at most 1,024 blocks back, and no
+	/// further than the node keeps states.
+	#[arg(long)]
+	since: Option<u32>,
+	/// The output digest that the chain has, as the job's receipt states it.
+	#[arg(long, conflicts_with = "since")]
+	expect: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -67,27 +87,113 @@ impl Job {
 		match self {
 			Self::Submit(submit) => submit.run(context).await,
 			Self::Show { job } => show(context, &parse_digest(&job)?).await,
-			Self::Wait { job } => {
+			Self::Finish { job } => finish(context, &parse_digest(&job)?).await,
+			Self::Wait { job, since } => {
 				let digest = parse_digest(&job)?;
-				let watch = Watch::new(&context.chain, [digest]).await?;
+				let watch = watch(context, &digest, since).await?;
 				// Looked up after the watch began, so that its end cannot fall between the two.
-				require_open(context, &digest).await?;
+				if !watch.history(&digest).is_some_and(History::is_over) {
+					require_open(context, &digest).await?;
+				}
 				let history = wait(context, watch, &digest).await?;
 				report(context, &digest, &history, None);
 				Ok(())
 			},
-			Self::Output { job, lease, to } => {
-				let digest = parse_digest(&job)?;
-				let outcome = data(context, lease).await?.output(&digest).await?;
-				let length = write(&outcome, &to)?;
-				context.output.result(
-					format!("{length} bytes written to {}", to.display()),
-					&json!({ "job": hex32(&digest), "bytes": length, "file": to }),
-				);
-				Ok(())
-			},
+			Self::Output(fetch) => fetch.run(context).await,
 		}
 	}
+}
+
+async fn finish(context: &Context, digest: &Hash) -> Result<()> {
+	let done = job::finish(&context.chain, &context.account, digest).await?;
+	let has_ended = job::has_ended(&done);
+	let what = if has_ended { "the job has ended" } else { "a slot has lapsed, the job goes on" };
+	let value = json!({ "job": hex32(digest), "ended": has_ended });
+	context.output.included(format!("job {}: {what}", hex32(digest)), &done, value);
+	Ok(())
+}
+
+/// Follows a job from now on, or from a block of the past.
+async fn watch(context: &Context, digest: &Hash, since: Option<u32>) -> Result<Watch> {
+	let Some(first) = since else { return Watch::new(&context.chain, [*digest]).await };
+	let mut watch = Watch::since(&context.chain, first, [*digest]).await?;
+	watch.catch_up().await?;
+	Ok(watch)
+}
+
+impl Fetch {
+	async fn run(self, context: &Context) -> Result<()> {
+		let digest = parse_digest(&self.job)?;
+		// What the chain says comes first: without it an output proves nothing.
+		let expected = match &self.expect {
+			Some(expected) => parse_digest(expected)?,
+			None => self.revealed(context, &digest).await.map_err(|e| e.about(digest))?,
+		};
+		let outcome = data(context, self.lease).await?.output(&digest).await;
+		let outcome = outcome.map_err(|e| e.about(digest))?;
+		if self.expect.is_some() && outcome.digest() != expected {
+			return Err(unexpected(&outcome).about(digest));
+		}
+		job::check_answer(&digest, &outcome, Some(expected))?;
+		let length = write(&outcome, &self.to)?;
+		context.output.result(
+			format!("{length} bytes written to {}, with the expected digest", self.to.display()),
+			&json!({
+				"job": hex32(&digest),
+				"bytes": length,
+				"file": self.to,
+				"output": hex32(&expected),
+			}),
+		);
+		Ok(())
+	}
+
+	/// The output digest on chain; waits for it while the job is open.
+	async fn revealed(&self, context: &Context, digest: &Hash) -> Result<Hash> {
+		let mut watch = watch(context, digest, self.since).await?;
+		let bar = context.output.spinner("waiting for the reveal");
+		let found = loop {
+			let history = watch.history(digest).cloned().unwrap_or_default();
+			if let Some(reason) = &history.expired {
+				break Err(job::expired(digest, reason));
+			}
+			if let Some(output) = history.output {
+				break Ok(output);
+			}
+			match job::claims(&context.chain, digest).await? {
+				Claims::Revealed(output) => break Ok(output),
+				Claims::NotOpen => break Err(unchecked(self.since)),
+				Claims::Hidden => {},
+			}
+			let block = watch.next_block().await?;
+			bar.set_message(format!("block {}: waiting for the reveal", block.number));
+		};
+		bar.finish_and_clear();
+		found
+	}
+}
+
+/// The error of an output that is not what a person named.
+fn unexpected(outcome: &Outcome) -> Error {
+	let digest = hex32(&outcome.digest());
+	Error::new(Kind::Mismatch, format!("the provider's answer has the digest {digest}"))
+		.next("do not use it, unless --expect was wrong: the job's receipt says what it must be")
+}
+
+/// The error of an output that there is nothing to compare with.
+fn unchecked(since: Option<u32>) -> Error {
+	let (why, next) = match since {
+		None => (
+			"the job is not open any more".into(),
+			"name a block before its reveal with --since, or the output digest of its receipt with \
+			 --expect",
+		),
+		Some(first) => (
+			format!("the job is not open, and there is no reveal from block {first} on"),
+			"name an earlier block, or the output digest of its receipt with --expect",
+		),
+	};
+	Error::new(Kind::Mismatch, format!("its output cannot be checked: {why}")).next(next)
 }
 
 async fn data(context: &Context, lease: u64) -> Result<DataClient> {
@@ -113,10 +219,7 @@ fn write(outcome: &Outcome, to: &PathBuf) -> Result<usize> {
 }
 
 async fn require_open(context: &Context, digest: &Hash) -> Result<serde_json::Value> {
-	job::of(&context.chain, digest).await?.ok_or_else(|| {
-		Error::new(Kind::Refused, format!("there is no open job {}", hex32(digest)))
-			.next("it was never submitted, or it has been settled: look for its JobSettled event")
-	})
+	job::of(&context.chain, digest).await?.ok_or_else(|| job::unknown(digest))
 }
 
 async fn show(context: &Context, digest: &Hash) -> Result<()> {
@@ -130,7 +233,9 @@ async fn wait(context: &Context, mut watch: Watch, digest: &Hash) -> Result<Hist
 	let bar = context.output.spinner("waiting for the chain");
 	while !watch.is_over() {
 		let block = watch.next_block().await?;
-		bar.set_message(format!("block {}", block.number));
+		let is_over = watch.history(digest).is_some_and(History::is_over);
+		let what = if is_over { "over, not final yet" } else { "open" };
+		bar.set_message(format!("block {}: the job is {what}", block.number));
 	}
 	bar.finish_and_clear();
 	let history = watch.history(digest).cloned().unwrap_or_default();
@@ -173,19 +278,40 @@ impl Submit {
 			data.put_input(&job.request.input, &job.input).await?;
 		}
 		let watch = Watch::new(chain, [job.digest]).await?;
-		job.send(chain, account).await?.included().await?;
-		let (outcome, history) =
-			futures::future::try_join(data.output(&job.digest), wait(context, watch, &job.digest))
-				.await?;
-		if history.output != Some(outcome.digest()) {
-			return Err(Error::new(
-				Kind::Mismatch,
-				"the provider's answer is not what it revealed on chain",
-			)
-			.next("do not use the answer; keep it as evidence"));
-		}
+		let named = |error: Error| error.about(job.digest);
+		let sent = job.send(chain, account).await.map_err(named)?;
+		sent.included().await.map_err(named)?;
+		let bar = context.output.spinner("submitted");
+		context.output.note(&bar, &format!("job {} is submitted", hex32(&job.digest)));
+		bar.finish_and_clear();
+		let answer = data.output(&job.digest);
+		let work = futures::future::try_join(answer, wait(context, watch, &job.digest));
+		let (outcome, history) = work.await.map_err(named)?;
+		job::check_answer(&job.digest, &outcome, history.output)?;
 		let bytes = self.to.as_ref().map(|to| write(&outcome, to)).transpose()?;
 		report(context, &job.digest, &history, bytes);
 		Ok(())
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn an_output_that_was_not_expected_is_no_success() {
+		let outcome = Outcome::Output { count: 1, data: vec![1] };
+		let error = unexpected(&outcome);
+		assert_eq!(error.kind().exit_code(), 5);
+		assert!(error.message().contains(&hex32(&outcome.digest())));
+	}
+
+	#[test]
+	fn an_output_without_a_reveal_is_no_success() {
+		for since in [None, Some(7)] {
+			let error = unchecked(since).about([1; 32]);
+			assert_eq!(error.kind().exit_code(), 5);
+			assert!(error.next_step().is_some_and(|next| next.contains("--expect")));
+		}
 	}
 }

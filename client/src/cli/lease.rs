@@ -78,6 +78,9 @@ pub(crate) struct TermsArgs {
 	/// Smallest escrow, in ASY.
 	#[arg(long, default_value = "1")]
 	min_escrow: String,
+	/// How many times its price a job may put at risk: the bond that one job can lock.
+	#[arg(long, default_value_t = 10)]
+	risk_factor: u32,
 }
 
 impl TermsArgs {
@@ -87,6 +90,7 @@ impl TermsArgs {
 			rate_units_per_block: self.rate,
 			duration_blocks_max: self.duration,
 			min_escrow: amount::parse(&self.min_escrow)?,
+			risk_factor_max: self.risk_factor,
 		})
 	}
 }
@@ -176,13 +180,15 @@ async fn offers(context: &Context, provider: Option<&str>) -> Result<()> {
 	let offers = lease::offers_of(&context.chain, &id).await?;
 	let line = |o: &Offer| {
 		format!(
-			"offer {}  model {}  {} a unit  {} units a block  at most {} blocks  escrow from {}",
+			"offer {}  model {}  {} a unit  {} units a block  at most {} blocks  escrow from {}  \
+			 risk at most {} times the price",
 			o.id,
 			o.model,
 			asy(o.terms.price_per_unit),
 			o.terms.rate_units_per_block,
 			o.terms.duration_blocks_max,
-			asy(o.terms.min_escrow)
+			asy(o.terms.min_escrow),
+			o.terms.risk_factor_max
 		)
 	};
 	let text = match offers.as_slice() {

@@ -9,10 +9,10 @@ pub(crate) mod output;
 mod provider;
 mod stake;
 
-use assay_client::{Account, Chain, Executor, Result};
-use clap::{Args, Parser, Subcommand};
+use assay_client::{Account, Chain, Error, Executor, Kind, Result};
+use clap::{error::ErrorKind, Args, Parser, Subcommand};
 use output::Output;
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 /// Lease verified compute, run models, provide machines.
 #[derive(Debug, Parser)]
@@ -114,6 +114,44 @@ impl ExecutorArgs {
 	}
 }
 
+/// Reads the command line. Where that is all there is to do, as with `--help`, or where it makes no
+/// sense, it says so and returns the exit code.
+pub(crate) fn parse(
+	arguments: impl IntoIterator<Item = OsString>,
+) -> std::result::Result<Command, ExitCode> {
+	let arguments: Vec<_> = arguments.into_iter().collect();
+	Command::try_parse_from(&arguments).map_err(|error| {
+		let is_asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+		if !is_asked && wants_json(&arguments) {
+			output::failure(&usage(&error), true);
+			return ExitCode::from(Kind::Usage.exit_code());
+		}
+		// A closed pipe is no error of ours.
+		let _ = error.print();
+		if is_asked {
+			ExitCode::SUCCESS
+		} else {
+			ExitCode::from(Kind::Usage.exit_code())
+		}
+	})
+}
+
+/// Whether `--json` is among arguments that do not parse.
+fn wants_json(arguments: &[OsString]) -> bool {
+	arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json")
+}
+
+/// What the parser says at length, in a sentence.
+fn usage(error: &clap::Error) -> Error {
+	let said = error.to_string();
+	let first: Vec<_> = said.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+	let message = match error.kind() {
+		ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a command is missing".into(),
+		_ => first.join(" ").trim_start_matches("error: ").to_string(),
+	};
+	Error::new(Kind::Usage, message).next("look at the same command with --help")
+}
+
 /// Runs a command.
 pub(crate) async fn run(command: Command) -> Result<()> {
 	let Command { global, noun } = command;
@@ -130,5 +168,38 @@ pub(crate) async fn run(command: Command) -> Result<()> {
 		Noun::Lease(lease) => lease.run(&context).await,
 		Noun::Job(job) => job.run(&context).await,
 		Noun::Embed(embed) => embed.run(&context).await,
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	fn error(arguments: &[&str]) -> Error {
+		let arguments = ["assay"].iter().chain(arguments);
+		usage(&Command::try_parse_from(arguments).unwrap_err())
+	}
+
+	#[test]
+	fn bad_usage_is_told_in_a_sentence() {
+		let missing = error(&["--json", "embed"]);
+		assert_eq!(missing.kind().exit_code(), 2);
+		assert!(missing.message().contains("--text") && !missing.message().contains('\n'));
+		assert!(!missing.message().starts_with("error"));
+		let number = error(&["job", "wait", "0x00", "--since", "yesterday"]);
+		assert!(number.message().contains("yesterday"));
+		assert_eq!(error(&["job"]).message(), "a command is missing");
+		let both = ["job", "output", "0x", "--lease", "1", "--to", "f", "--since", "1"];
+		assert!(error(&[&both[..], &["--expect", "0x"]].concat()).message().contains("--expect"));
+	}
+
+	#[test]
+	fn json_is_seen_where_it_is_a_flag() {
+		let wants = |arguments: &[&str]| {
+			wants_json(&arguments.iter().map(OsString::from).collect::<Vec<_>>())
+		};
+		assert!(wants(&["assay", "--json", "embed"]));
+		assert!(wants(&["assay", "embed", "--json"]));
+		assert!(!wants(&["assay", "embed", "--", "--json"]));
 	}
 }
