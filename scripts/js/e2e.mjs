@@ -145,7 +145,31 @@ async function settled(api, from, digest) {
   return seen;
 }
 
-async function checkJob(api, pair, parameters) {
+/** The phases of a job on one chain, in the order in which the node pushed them. */
+async function phases(provider, digest, chain) {
+  const seen = [];
+  let over;
+  const ended = new Promise((resolve) => {
+    over = resolve;
+  });
+  await provider.subscribe('assay_job', 'assay_subscribeJob', [digest], (error, update) => {
+    if (error) {
+      console.error(error);
+      over();
+    } else if (update.chain === chain) {
+      const phase = update.job?.phase.phase ?? 'none';
+      if (seen.at(-1) !== phase) {
+        seen.push(phase);
+      }
+      if (phase === 'none' && seen.length > 1) {
+        over();
+      }
+    }
+  });
+  return ended.then(() => seen);
+}
+
+async function checkJob(api, provider, pair, parameters) {
   const nonce = await api.call.jobsApi.nextNonce(pair.address);
   const input = { Inline: args.input };
   const tx = api.tx.jobs.submitJob(args.lease, nonce, input, parameters, 0);
@@ -164,11 +188,15 @@ async function checkJob(api, pair, parameters) {
   check(view.unwrap().lease.toString() === args.lease, 'under its lease');
   check(view.unwrap().tenant.toString() === pair.address, 'and its tenant');
   const header = await api.rpc.chain.getHeader(hash);
+  const pushed = phases(provider, digest, 'finalized');
   const seen = await settled(api, header.number.toNumber(), digest);
   const receipt = seen.receipt.receipt;
   console.log(`        ${JSON.stringify(receipt.toHuman())}`);
   check(receipt.job.toHex() === digest, 'the receipt names the job');
   check(receipt.tenant.toString() === pair.address, 'the receipt names the tenant');
+  // The settlement becomes final a few blocks later.
+  const order = (await pushed).filter((phase, i) => phase !== 'none' || i > 0).join(' ');
+  check(order === 'claiming revealing window none', `assay_subscribeJob pushes: ${order}`);
   check(receipt.count.toNumber() === 1, 'one step was computed');
   check(!receipt.price.toBn().isZero(), 'something was paid');
   check((await api.call.jobsApi.job(digest)).isNone, 'a settled job is gone from the state');
@@ -202,12 +230,13 @@ async function main() {
     console.log(`${passed} passed, ${failed + 1} failed`);
     process.exit(1);
   }, DEADLINE_MS);
-  const api = await ApiPromise.create({ provider: new WsProvider(args.url), noInitWarn: true });
+  const provider = new WsProvider(args.url);
+  const api = await ApiPromise.create({ provider, noInitWarn: true });
   const pair = new Keyring({ type: 'sr25519' }).addFromUri(args.suri);
   const parameters = { batch: 1, sequence: Number(args.sequence), maxSteps: 1, sampling: null };
   checkNames(api);
   await checkModuleError(api, pair, parameters);
-  await checkJob(api, pair, parameters);
+  await checkJob(api, provider, pair, parameters);
   await checkHistory(api);
   clearTimeout(guard);
   await finish(api);

@@ -10,7 +10,7 @@ use anyhow::{ensure, Context, Result};
 use assay_client::{
 	account::hex32,
 	amount,
-	embed::{Embedded, Embedder, Step},
+	embed::{self, Embedded, Embedder, Step},
 	transfer, Chain,
 };
 use assay_models::{minilm, Tokenizer};
@@ -87,7 +87,7 @@ async fn play(
 	let imported = stage::import(root)?;
 	say(format!("imported {MODEL} from its published float weights"));
 	let offered = stage::provide(&chain, &node.executor_token()?, &cast, &imported, say).await?;
-	let lease = stage::lease(&chain, &cast, &offered, say).await?;
+	let lease = stage::lease(&chain, &cast, offered.offer, say).await?;
 	let before = balances(&chain, &cast).await?;
 	let (embedded, block_seconds) = submit(root, &chain, &cast, lease, sentences, say).await?;
 	tell_money(&chain, &cast, before, &embedded, say).await?;
@@ -144,7 +144,7 @@ async fn submit(
 		},
 		_ => f64::NAN,
 	};
-	Ok((embedded, block_seconds))
+	Ok((embed::complete(embedded)?, block_seconds))
 }
 
 /// What provider, model owner and tenant have in all, in this order.

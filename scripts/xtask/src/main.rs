@@ -1,15 +1,19 @@
 //! `cargo xtask`: tools of the repository.
 
 mod bench;
+mod checks;
 mod compare;
 mod demo;
 mod e2e;
+mod faults;
+mod jobs;
 mod net;
 mod node;
 mod paths;
 mod python;
 mod stage;
 mod tidy;
+mod weights;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -27,6 +31,8 @@ enum Command {
 	},
 	/// A real node, spoken to by the `assay` command and by the stock JavaScript client.
 	E2e,
+	/// Executors and nodes that die, stall and lie; a chain that forks.
+	Faults,
 	/// A network of four nodes: a job submitted at one is computed at another.
 	Net,
 	/// What the network test runs once its nodes are up.
@@ -37,6 +43,8 @@ enum Command {
 	Bench(Bench),
 	/// Check the house style of every file.
 	Tidy,
+	/// Measure what the calls of our pallets cost, and write the runtime's weights.
+	Weights(weights::Weights),
 }
 
 #[derive(Debug, Subcommand)]
@@ -66,10 +74,12 @@ async fn run(command: Command) -> anyhow::Result<()> {
 	match command {
 		Command::Demo { json } => demo::run(json).await,
 		Command::E2e => e2e::run().await,
+		Command::Faults => faults::run().await,
 		Command::Net => net::run().await,
 		Command::NetJob(job) => job.run().await,
 		Command::Bench(Bench::Embed(embed)) => embed.run().await,
 		Command::Tidy => tidy::run(),
+		Command::Weights(weights) => weights.run().await,
 	}
 }
 

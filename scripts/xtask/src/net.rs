@@ -7,7 +7,7 @@ use crate::{
 };
 use anyhow::{bail, ensure, Context, Result};
 use assay_client::{
-	embed::{Embedder, Step},
+	embed::{self, Embedder, Step},
 	Chain,
 };
 use assay_models::{minilm, Tokenizer};
@@ -32,7 +32,7 @@ pub(crate) async fn run() -> Result<()> {
 	ensure!(zombienet.is_file(), "{} is missing; run scripts/setup", zombienet.display());
 	let folder = tempfile::Builder::new().prefix("assay-net-").tempdir()?;
 	let spec = folder.path().join("spec.json");
-	write_spec(folder.path(), &spec).await?;
+	write_spec(folder.path(), "local", &short_periods().await?, &spec).await?;
 	let networks = folder.path().join("network");
 	let mut child = Command::new(&zombienet)
 		.args(["--provider", "native", "--dir"])
@@ -76,19 +76,20 @@ impl Drop for Group {
 	}
 }
 
-/// The raw specification of a test network with the periods of a development chain: the window of a
-/// `local_testnet` alone lasts five minutes.
-async fn write_spec(folder: &Path, raw: &Path) -> Result<()> {
-	let mut spec = build_spec(&["--chain", "local"]).await?;
-	let short = build_spec(&["--chain", "dev"]).await?;
-	let timing = genesis(&short)?["jobs"]["timing"].clone();
-	if !timing.is_null() {
-		let config = spec
-			.pointer_mut("/genesis/runtimeGenesis/patch")
-			.context("the specification has no genesis patch")?;
-		config["jobs"]["timing"] = timing;
-	}
-	let plain = folder.join("plain.json");
+/// Writes the raw specification of a chain with these periods: those of a `local_testnet` are for
+/// networks that last, its window alone takes five minutes.
+pub(crate) async fn write_spec(
+	folder: &Path,
+	chain: &str,
+	timing: &Value,
+	raw: &Path,
+) -> Result<()> {
+	let mut spec = build_spec(&["--chain", chain]).await?;
+	let config = spec
+		.pointer_mut("/genesis/runtimeGenesis/patch")
+		.context("the specification has no genesis patch")?;
+	config["jobs"]["timing"] = timing.clone();
+	let plain = folder.join(format!("plain-{chain}.json"));
 	std::fs::write(&plain, spec.to_string())?;
 	let plain = plain.to_str().context("the temporary folder's name is not UTF-8")?;
 	let done = build_spec(&["--chain", plain, "--raw"]).await?;
@@ -97,8 +98,11 @@ async fn write_spec(folder: &Path, raw: &Path) -> Result<()> {
 	Ok(())
 }
 
-fn genesis(spec: &Value) -> Result<&Value> {
-	spec.pointer("/genesis/runtimeGenesis/patch").context("the specification has no genesis patch")
+/// The periods of a development chain.
+async fn short_periods() -> Result<Value> {
+	let spec = build_spec(&["--chain", "dev"]).await?;
+	let timing = spec.pointer("/genesis/runtimeGenesis/patch/jobs/timing");
+	Ok(timing.context("the specification has no periods")?.clone())
 }
 
 async fn build_spec(arguments: &[&str]) -> Result<Value> {
@@ -152,7 +156,7 @@ impl NetJob {
 		let offered = stage::provide(&provider, &token, &cast, &imported, &say).await?;
 		// From here on everything goes by the tenant's node, once it has the offer's block.
 		self.wait_for_offer(&tenant, offered.offer).await?;
-		let lease = stage::lease(&tenant, &cast, &offered, &say).await?;
+		let lease = stage::lease(&tenant, &cast, offered.offer, &say).await?;
 		let tokenizer = Tokenizer::from_file(&paths::minilm(&root).join(minilm::TOKENIZER_FILE))?;
 		let embedder = Embedder::new(&tenant, &cast.tenant, Some(lease)).await?;
 		let texts = ["A job that crosses the network.".to_string()];
@@ -163,6 +167,7 @@ impl NetJob {
 				}
 			})
 			.await?;
+		let done = embed::complete(done)?;
 		let [one] = done.as_slice() else { bail!("no result") };
 		let receipt = &one.history.receipt;
 		ensure!(receipt.is_some(), "no receipt");

@@ -17,13 +17,14 @@ use tokio::{
 const READY: &str = "Running JSON-RPC server: addr=";
 /// Time for a node to say so: its first start compiles the runtime.
 const START: Duration = Duration::from_secs(120);
+/// Name of the log in the base path.
+const LOG: &str = "node.log";
 /// Lines of the log shown when a node fails.
 const TAIL: usize = 20;
 
-/// A running development node. It ends with this value.
+/// A running node. It ends with this value.
 pub(crate) struct Node {
-	// Held for its drop, which kills the process.
-	_child: Child,
+	child: Child,
 	url: String,
 	base: PathBuf,
 }
@@ -31,9 +32,15 @@ pub(crate) struct Node {
 impl Node {
 	/// Starts `assay-node --dev` with its database and log under `base`.
 	pub(crate) async fn start(base: &Path) -> Result<Self> {
+		Self::start_with(base, &["--dev"]).await
+	}
+
+	/// Starts `assay-node` with these flags, its database and log under `base`.
+	pub(crate) async fn start_with(base: &Path, flags: &[&str]) -> Result<Self> {
 		let program = paths::sibling("assay-node")?;
 		let mut child = Command::new(&program)
-			.args(["--dev", "--rpc-port", "0", "--listen-addr", "/ip4/127.0.0.1/tcp/0"])
+			.args(flags)
+			.args(["--rpc-port", "0", "--listen-addr", "/ip4/127.0.0.1/tcp/0"])
 			.args(["--no-prometheus", "--no-telemetry", "--no-mdns"])
 			.arg("--base-path")
 			.arg(base)
@@ -44,8 +51,10 @@ impl Node {
 			.spawn()
 			.with_context(|| format!("cannot start {}", program.display()))?;
 		let stderr = child.stderr.take().context("the node has no standard error")?;
-		let log = base.join("node.log");
-		let mut file = File::create(&log).await.context("cannot write the node's log")?;
+		let log = base.join(LOG);
+		std::fs::create_dir_all(base)?;
+		let opened = File::options().create(true).append(true).open(&log).await;
+		let mut file = opened.context("cannot write the node's log")?;
 		let mut lines = BufReader::new(stderr).lines();
 		let ready = tokio::time::timeout(START, ready(&mut lines, &mut file)).await;
 		let address = match ready {
@@ -61,7 +70,17 @@ impl Node {
 				}
 			}
 		});
-		Ok(Self { _child: child, url: format!("ws://{address}"), base: base.into() })
+		Ok(Self { child, url: format!("ws://{address}"), base: base.into() })
+	}
+
+	/// Kills it, as a power cut would.
+	pub(crate) async fn kill(mut self) -> Result<()> {
+		self.child.kill().await.context("cannot kill the node")
+	}
+
+	/// Everything that it has logged, in this and former runs.
+	pub(crate) fn log(&self) -> String {
+		std::fs::read_to_string(self.base.join(LOG)).unwrap_or_default()
 	}
 
 	/// Its WebSocket address.
@@ -76,7 +95,7 @@ impl Node {
 
 	/// The end of its log, for an error message.
 	pub(crate) fn failure(&self) -> String {
-		format!("the node's log ends with\n{}\n", tail(&self.base.join("node.log")))
+		format!("the node's log ends with\n{}\n", tail(&self.base.join(LOG)))
 	}
 }
 

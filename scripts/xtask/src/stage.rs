@@ -7,9 +7,12 @@ use assay_client::{
 	amount::{self, ASY},
 	executor,
 	lease::{self, Terms},
-	model, provider, stake, Account, Chain, Executor,
+	model,
+	provider::{self, Device},
+	stake, Account, Chain, Executor,
 };
 use assay_models::{minilm, Imported};
+use assay_program::merkle;
 use std::path::Path;
 
 /// What the provider bonds.
@@ -69,27 +72,47 @@ pub(crate) async fn provide(
 	imported: &Imported,
 	say: &dyn Fn(String),
 ) -> Result<Offered> {
-	let bonded = stake::bond(chain, &cast.provider, BOND).await?;
-	say(format!("block {}: the provider (Bob) bonds {}", bonded.block, amount::format(BOND)));
 	let status = provider::executor_status(chain).await?;
 	let backend = status.capabilities["backend"].as_str().unwrap_or("unknown").to_string();
 	let executor = Executor::new(&status.url, token_file)?;
-	executor.put_program(imported.program_bytes.clone()).await?;
-	let weights = executor.put_weights(imported.weights.clone()).await?;
+	hold(&executor, imported).await?;
 	say(format!(
 		"the executor (backend {backend}) holds the model: program {} bytes, weights {} MB",
 		imported.program_bytes.len(),
 		imported.weights.len() / 1_000_000
 	));
-	let key = provider::rotate_worker_key(chain, &cast.provider).await?;
 	let endpoint = status.data_url.context("the node does not say where its executor listens")?;
 	let devices = executor::devices(&status.capabilities)?;
-	let done = provider::register(chain, &cast.provider, &devices, &endpoint, &key).await?;
+	let (model, offer) = register(chain, cast, imported, &devices, &endpoint, say).await?;
+	Ok(Offered { model, offer, backend })
+}
+
+/// Brings a model to an executor.
+pub(crate) async fn hold(executor: &Executor, imported: &Imported) -> Result<()> {
+	executor.put_program(imported.program_bytes.clone()).await?;
+	executor.put_weights(imported.weights.clone()).await?;
+	Ok(())
+}
+
+/// Everything of it that happens on chain; returns model and offer.
+pub(crate) async fn register(
+	chain: &Chain,
+	cast: &Cast,
+	imported: &Imported,
+	devices: &[Device],
+	endpoint: &str,
+	say: &dyn Fn(String),
+) -> Result<(u32, u64)> {
+	let bonded = stake::bond(chain, &cast.provider, BOND).await?;
+	say(format!("block {}: the provider (Bob) bonds {}", bonded.block, amount::format(BOND)));
+	let key = provider::rotate_worker_key(chain, &cast.provider).await?;
+	let done = provider::register(chain, &cast.provider, devices, endpoint, &key).await?;
 	say(format!(
 		"block {}: Bob registers as a provider at {endpoint}, worker key {}",
 		done.block,
 		hex32(&key.key)
 	));
+	let weights = merkle::blob(&imported.weights);
 	let (model, done) =
 		model::register(chain, &cast.owner, &imported.program_bytes, &weights, ROYALTY_PER_UNIT)
 			.await?;
@@ -103,6 +126,7 @@ pub(crate) async fn provide(
 		rate_units_per_block: RATE_UNITS_PER_BLOCK,
 		duration_blocks_max: DURATION_BLOCKS,
 		min_escrow: ASY,
+		risk_factor_max: 10,
 	};
 	let (offer, done) = lease::create_offer(chain, &cast.provider, model, &terms).await?;
 	say(format!(
@@ -110,18 +134,17 @@ pub(crate) async fn provide(
 		done.block,
 		amount::format(PRICE_PER_UNIT)
 	));
-	Ok(Offered { model, offer, backend })
+	Ok((model, offer))
 }
 
 /// Opens the tenant's lease.
 pub(crate) async fn lease(
 	chain: &Chain,
 	cast: &Cast,
-	offered: &Offered,
+	offer: u64,
 	say: &dyn Fn(String),
 ) -> Result<u64> {
-	let opened =
-		lease::open(chain, &cast.tenant, offered.offer, ESCROW, DURATION_BLOCKS, PRICE_PER_UNIT);
+	let opened = lease::open(chain, &cast.tenant, offer, ESCROW, DURATION_BLOCKS, PRICE_PER_UNIT);
 	let (id, done) = opened.await?;
 	say(format!(
 		"block {}: the tenant (Charlie) opens lease {id} with {} in escrow",
