@@ -14,7 +14,8 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 // `construct_runtime` expands to long tuples of every pallet.
 #![recursion_limit = "512"]
-// The SDK's macros put undocumented items and fallible genesis code into every module they expand in.
+// The SDK's macros put undocumented items and fallible genesis code into every module they expand
+// in.
 #![allow(missing_docs, missing_debug_implementations, clippy::expect_used)]
 
 #[cfg(feature = "std")]

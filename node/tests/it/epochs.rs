@@ -34,8 +34,9 @@ const SLOTS_PER_BLOCK: u64 = 400;
 /// Reads the fake clock.
 fn read(clock: Arc<SlotTimestampProvider>) -> BabeCreateInherentDataProviders<Block> {
 	Arc::new(move |_, ()| {
-		let now = (clock.slot(), clock.timestamp());
-		async move { Ok((SlotInherent::new(now.0), sp_timestamp::InherentDataProvider::new(now.1))) }
+		let slot = SlotInherent::new(clock.slot());
+		let time = sp_timestamp::InherentDataProvider::new(clock.timestamp());
+		async move { Ok((slot, time)) }
 	})
 }
 

@@ -1,8 +1,8 @@
 //! Authorisation of what workers send: cheap checks on state first, the signature last.
 //!
 //! Every transaction provides one tag for its duty, so the pool keeps one of each; each is
-//! propagated, since a provider's node is rarely a validator; each dies soon, since its worker looks
-//! again every block and sends again what is still missing.
+//! propagated, since a provider's node is rarely a validator; each dies soon, since its worker
+//! looks again every block and sends again what is still missing.
 
 use crate::*;
 use assay_primitives::{

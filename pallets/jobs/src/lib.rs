@@ -39,8 +39,8 @@
 //! A worked timeline on a development chain (accept 10, commit base 20, window base 10, grace 20,
 //! one compute unit a block takes none): submitted in block 100, the slot must be accepted or
 //! committed by block 110; committed in 102, the commit phase closes there; block 102 is final in
-//! 104 and the reveal lands in 105 (on time until 122, late until 142 at a tenth of the pledge); the
-//! window is over after block 116, `settle` may land in 117.
+//! 104 and the reveal lands in 105 (on time until 122, late until 142 at a tenth of the pledge);
+//! the window is over after block 116, `settle` may land in 117.
 //!
 //! ## Invariants
 //!
@@ -59,12 +59,12 @@
 //! 1. *Commit before reveal*: a commitment names the worker key inside, so a copied one cannot be
 //!    revealed. A reveal is signed together with the finalised block that closed the commit phase,
 //!    so a reveal copied from the pool cannot be moved to another fork.
-//! 2. *Deadlines are facts of block number*: a late call is refused whether or not anybody has called
-//!    `lapse`; no hook walks over jobs.
-//! 3. *Two doors to `lapse` and `settle`*: both do only what is due, so the worker may send them free
-//!    of charge and anybody may sign them.
-//! 4. *A stall of finality ruins nobody*: a job with one slot may be revealed before its commitment is
-//!    final, when its time runs out; the claim still names the block it rests on.
+//! 2. *Deadlines are facts of block number*: a late call is refused whether or not anybody has
+//!    called `lapse`; no hook walks over jobs.
+//! 3. *Two doors to `lapse` and `settle`*: both do only what is due, so the worker may send them
+//!    free of charge and anybody may sign them.
+//! 4. *A stall of finality ruins nobody*: a job with one slot may be revealed before its commitment
+//!    is final, when its time runs out; the claim still names the block it rests on.
 //! 5. *Slots are one mechanism*: every transition is a function of all slots of a job; nothing here
 //!    assumes that there is one.
 
@@ -365,8 +365,8 @@ pub mod pallet {
 		TooManyOpenSlots,
 		/// Units times price exceeds what a balance can hold.
 		PriceOverflow,
-		/// More is declared to be at risk than the lease allows for a job of this price: declare less,
-		/// or open a lease on an offer with a higher risk factor.
+		/// More is declared to be at risk than the lease allows for a job of this price: declare
+		/// less, or open a lease on an offer with a higher risk factor.
 		ValueAtRiskTooHigh,
 		/// The provider's free bond does not cover the pledge of this job.
 		BondTooLow,
@@ -449,9 +449,9 @@ pub mod pallet {
 		///
 		/// ## Details
 		///
-		/// Units are computed by the chain from program, parameters and step limit; their price moves
-		/// from the lease's escrow to the job. The digest of the job is known beforehand, so a retry
-		/// is harmless: the second one fails with `NonceTooLow`.
+		/// Units are computed by the chain from program, parameters and step limit; their price
+		/// moves from the lease's escrow to the job. The digest of the job is known beforehand, so
+		/// a retry is harmless: the second one fails with `NonceTooLow`.
 		///
 		/// ## Parameters
 		///
@@ -557,8 +557,8 @@ pub mod pallet {
 		///
 		/// ## Details
 		///
-		/// Taken as soon as every slot has committed or closed. After its deadline it costs a tenth of
-		/// the pledge; after the grace it is refused.
+		/// Taken as soon as every slot has committed or closed. After its deadline it costs a tenth
+		/// of the pledge; after the grace it is refused.
 		///
 		/// ## Parameters
 		///
@@ -645,7 +645,8 @@ pub mod pallet {
 			Self::do_settle(job)
 		}
 
-		/// Pause or resume jobs. While paused no call on jobs is taken and their clock stands still.
+		/// Pause or resume jobs. While paused no call on jobs is taken and their clock stands
+		/// still.
 		///
 		/// ## Dispatch Origin
 		///

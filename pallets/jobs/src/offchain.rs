@@ -3,8 +3,8 @@
 //!
 //! It runs on every new best block, also on blocks that are reverted later, so everything here may
 //! happen twice: work is keyed by job digest at the executor, submissions by duty on chain. Nothing
-//! is remembered between runs but, per duty, the block in which it was sent last; done means seen on
-//! chain.
+//! is remembered between runs but, per duty, the block in which it was sent last; done means seen
+//! on chain.
 
 use crate::{types::SlotState, *};
 use alloc::{
@@ -195,8 +195,9 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// Open slots that keys of this node have a part in: those bound to one of them, also to one that
-	/// its provider has replaced, and those that wait for a worker of a provider whose key is here.
+	/// Open slots that keys of this node have a part in: those bound to one of them, also to one
+	/// that its provider has replaced, and those that wait for a worker of a provider whose key is
+	/// here.
 	fn duties_at_hand(keys: &[WorkerKey]) -> BTreeMap<SlotId, Slot<AccountId>> {
 		let bound = keys.iter().flat_map(WorkerDuties::<T>::iter_key_prefix);
 		let providers = keys.iter().filter_map(T::Providers::provider_of);
@@ -234,7 +235,8 @@ impl<T: Config> Pallet<T> {
 		agenda
 	}
 
-	/// The executor's data listener serves those who have an open lease with a provider of this node.
+	/// The executor's data listener serves those who have an open lease with a provider of this
+	/// node.
 	fn tell_tenants(run: &Run, parties: &BTreeSet<AccountId>) {
 		let tenants: BTreeSet<AccountId> = parties.iter().flat_map(T::Leases::tenants_of).collect();
 		let tenants = tenants.into_iter().map(Into::into).collect();
@@ -300,8 +302,8 @@ impl<T: Config> Pallet<T> {
 		match (slot.state, job.phase) {
 			(SlotState::Assigned { .. }, _) => Work::Compute,
 			(SlotState::Committed { .. }, Phase::Revealing { closed_at, reveal_by }) => {
-				// Where nobody else has a slot there is nothing to copy: rather than lose a pledge to
-				// a stall of finality, the last quarter of the time does not wait for it.
+				// Where nobody else has a slot there is nothing to copy: rather than lose a pledge
+				// to a stall of finality, the last quarter of the time does not wait for it.
 				let alone = job.slots.len() == 1;
 				let last_quarter = reveal_by.saturating_sub(Self::timing().commit_base.div_ceil(4));
 				let urgent = alone && Self::now() >= last_quarter;
@@ -332,8 +334,8 @@ impl<T: Config> Pallet<T> {
 		Some(Anchor { number, hash: Self::anchor_hash(number)? })
 	}
 
-	/// Hand a job over and commit to its result if that is there. Where it stands, if it is computed
-	/// now.
+	/// Hand a job over and commit to its result if that is there. Where it stands, if it is
+	/// computed now.
 	fn compute(
 		run: &Run,
 		slot_id: SlotId,
@@ -473,11 +475,11 @@ impl<T: Config> Pallet<T> {
 		Self::send(run, (slot_id, b'R'), call);
 	}
 
-	/// Send a call unless it was sent within the last blocks. The pool may take it and lose it: what
-	/// is not on chain after [`RESEND_BLOCKS`] is sent again.
+	/// Send a call unless it was sent within the last blocks. The pool may take it and lose it:
+	/// what is not on chain after [`RESEND_BLOCKS`] is sent again.
 	fn send(run: &Run, duty: (SlotId, u8), call: Call<T>) {
-		// Few places for all slots there will ever be: the local database does not grow. A slot that
-		// takes another's place is sent again a block early, which is harmless.
+		// Few places for all slots there will ever be: the local database does not grow. A slot
+		// that takes another's place is sent again a block early, which is harmless.
 		let place = duty.0 .0.checked_rem(SENT_PLACES).unwrap_or_default();
 		let key = (b"assay/sent/", place, duty.1).encode();
 		let marker = StorageValueRef::persistent(&key);

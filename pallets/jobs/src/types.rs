@@ -350,8 +350,8 @@ pub fn late_penalty(pledge: Balance) -> Balance {
 	pledge.div_ceil(10)
 }
 
-/// Penalty of a slot left without claim: the whole pledge where others rely on the claim, a fifth of
-/// it elsewhere (a power cut must not ruin an honest provider; being late must stay cheaper than
+/// Penalty of a slot left without claim: the whole pledge where others rely on the claim, a fifth
+/// of it elsewhere (a power cut must not ruin an honest provider; being late must stay cheaper than
 /// staying away), nothing before acceptance.
 pub fn lapse_penalty(reason: LapseReason, pledge: Balance, others: bool) -> Balance {
 	match (reason, others) {

@@ -80,8 +80,8 @@
 //!    is below the existential deposit) goes to the treasury, and if even that cannot receive it,
 //!    back to the tenant.
 //! 3. *Terms do not change under a lease.* It copies them, the model's royalty too: `update_offer`,
-//!    `close_offer` and the model's `set_terms` concern later leases only. Otherwise a model's owner
-//!    could take the provider's part of a price that was agreed.
+//!    `close_offer` and the model's `set_terms` concern later leases only. Otherwise a model's
+//!    owner could take the provider's part of a price that was agreed.
 //! 4. *Whoever is bound can get out.* A provider may always close a lease, so leases that nobody
 //!    uses neither block its bounded slots nor keep it from leaving.
 
@@ -485,8 +485,8 @@ pub mod pallet {
 		/// ## Parameters
 		///
 		/// - `model`: What is run.
-		/// - `terms`: Price of one compute unit, units per block, longest lease, smallest escrow, and
-		///   how many times its price a job may put at risk.
+		/// - `terms`: Price of one compute unit, units per block, longest lease, smallest escrow,
+		///   and how many times its price a job may put at risk.
 		///
 		/// ## Errors
 		///

@@ -1,8 +1,8 @@
 //! What the node hands to the off-chain workers it runs, and how they speak to the executor.
 //!
 //! The node writes SCALE values into its local off-chain storage, one struct under one key, so no
-//! reader sees half a change. Workers read them, ask the executor over loopback HTTP with a deadline
-//! on everything, and keep nothing in memory between blocks.
+//! reader sees half a change. Workers read them, ask the executor over loopback HTTP with a
+//! deadline on everything, and keep nothing in memory between blocks.
 
 use alloc::{format, string::String, vec, vec::Vec};
 use codec::{Decode, Encode};

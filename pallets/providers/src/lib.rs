@@ -1,6 +1,7 @@
 //! # Providers
 //!
-//! Who may work: the accounts that run GPUs, the keys that act for them, and whether they are alive.
+//! Who may work: the accounts that run GPUs, the keys that act for them, and whether they are
+//! alive.
 //!
 //! ## Pallet API
 //!
@@ -9,23 +10,24 @@
 //!
 //! ## Overview
 //!
-//! A provider is an account that owns bonded stake and lets a machine work for it. The account stays
-//! where it is safe; the machine holds a *worker key* in its node's keystore and signs everything
-//! that its off-chain worker submits. At registration the provider names its devices and the address
-//! where tenants bring inputs and fetch outputs, and shows by a signature that the key agrees to act
-//! for it.
+//! A provider is an account that owns bonded stake and lets a machine work for it. The account
+//! stays where it is safe; the machine holds a *worker key* in its node's keystore and signs
+//! everything that its off-chain worker submits. At registration the provider names its devices and
+//! the address where tenants bring inputs and fetch outputs, and shows by a signature that the key
+//! agrees to act for it.
 //!
 //! Once in each duty period the off-chain worker sends a heartbeat. A provider that misses two in a
 //! row gets no new work until the next one. That costs it nothing else: a power cut must not ruin
 //! anybody.
 //!
-//! What a provider says of its devices is a claim that nobody checks. What is checked are its results.
+//! What a provider says of its devices is a claim that nobody checks. What is checked are its
+//! results.
 //!
 //! ## Terminology
 //!
 //! - **provider**: an account with a registration.
-//! - **worker key**: the key that acts for a provider. One for each provider, and a key acts for one
-//!   provider only.
+//! - **worker key**: the key that acts for a provider. One for each provider, and a key acts for
+//!   one provider only.
 //! - **duty period**: a fixed number of blocks; block `n` is in period `n / DutyPeriod`.
 //! - **alive**: heard of in this duty period or in one of the two before it.
 //! - **draining**: gets no new work and finishes what it has.
@@ -73,10 +75,10 @@
 //!
 //! ## Low level / Design
 //!
-//! 1. *Split by reader*: what every assignment of work reads (`Standing`) is small and apart from what
-//!    only clients read (`Profile`).
-//! 2. *Nothing runs for absent providers*: whether one is alive is computed when somebody asks, so no
-//!    hook walks over anybody.
+//! 1. *Split by reader*: what every assignment of work reads (`Standing`) is small and apart from
+//!    what only clients read (`Profile`).
+//! 2. *Nothing runs for absent providers*: whether one is alive is computed when somebody asks, so
+//!    no hook walks over anybody.
 //! 3. *Free calls are ordered*: authorisation looks at numbers, then at the record, and at the
 //!    signature last; one tag for each provider and period keeps copies out of the pool.
 //! 4. A worker key that was rotated out serves the slots that it accepted, in the pallet that has
@@ -285,8 +287,8 @@ pub mod pallet {
 		/// The worker key acts for a provider already. Make another one.
 		#[codec(index = 6)]
 		WorkerKeyInUse,
-		/// The proof is not the worker key's signature over this chain and this account. Ask the node
-		/// that holds the key for one.
+		/// The proof is not the worker key's signature over this chain and this account. Ask the
+		/// node that holds the key for one.
 		#[codec(index = 7)]
 		WorkerProofInvalid,
 		/// Neither devices nor endpoint are given. Give one.

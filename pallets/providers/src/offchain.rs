@@ -68,7 +68,10 @@ impl<T: Config> Pallet<T> {
 			return;
 		}
 		if !Self::executor_is_healthy(&settings) {
-			log::warn!(target: LOG, "no heartbeat for period {period}: the executor is not healthy");
+			log::warn!(
+				target: LOG,
+				"no heartbeat for period {period}: the executor is not healthy"
+			);
 			return;
 		}
 		for (key, owner) in due {

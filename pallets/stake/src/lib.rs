@@ -21,12 +21,12 @@
 //! ## Terminology
 //!
 //! - **active bond**: what is bonded and not on its way out.
-//! - **pledge**: a part of the active bond, locked to one slot. Pledges add up; two slots never share
-//!   one.
+//! - **pledge**: a part of the active bond, locked to one slot. Pledges add up; two slots never
+//!   share one.
 //! - **free bond**: active bond that no slot holds. Only this can be pledged or unbonded.
 //! - **chunk**: an amount on its way out, and the block in which it matures.
-//! - **slash**: taking bond for a stated reason. A part may go to somebody as compensation, the rest
-//!   goes to the sink that the runtime names.
+//! - **slash**: taking bond for a stated reason. A part may go to somebody as compensation, the
+//!   rest goes to the sink that the runtime names.
 //!
 //! ## Life of a bond
 //!
@@ -68,20 +68,20 @@
 //!
 //! ## Invariants
 //!
-//! - INV-1: for each account the funds on hold are its active bond and its chunks, to the last unit;
-//!   an account without ledger has nothing on hold.
-//! - INV-2: `pledged` is the sum of the account's pledges and never above the active bond, before and
-//!   after any slash.
+//! - INV-1: for each account the funds on hold are its active bond and its chunks, to the last
+//!   unit; an account without ledger has nothing on hold.
+//! - INV-2: `pledged` is the sum of the account's pledges and never above the active bond, before
+//!   and after any slash.
 //! - INV-3: no pledge is zero, none is without a bond behind it.
-//! - INV-4: a queue has at most `MaxUnbondingChunks` chunks, none empty, one for each block, sorted by
-//!   maturity.
+//! - INV-4: a queue has at most `MaxUnbondingChunks` chunks, none empty, one for each block, sorted
+//!   by maturity.
 //! - INV-5: no ledger is empty, and their number is what the counter says.
 //!
 //! ## Low level / Design
 //!
 //! 1. *One door*: ledgers, pledges and held funds change only in `ledger.rs`, together.
-//! 2. *A slash cannot fail.* It runs inside the settlement of somebody else's job. A beneficiary that
-//!    cannot be paid leaves its part to the sink, with an event.
+//! 2. *A slash cannot fail.* It runs inside the settlement of somebody else's job. A beneficiary
+//!    that cannot be paid leaves its part to the sink, with an event.
 //! 3. *An ordered slash leaves pledges alone*: each of them covers a duty that a third party relies
 //!    on, and is taken for that duty or not at all.
 //! 4. A slash may leave an active bond below `MinBond`. Such a bond can be raised to the minimum or
@@ -430,7 +430,8 @@ pub mod pallet {
 		///
 		/// ## Details
 		///
-		/// What would mature last comes back first. Matured chunks that were not withdrawn count too.
+		/// What would mature last comes back first. Matured chunks that were not withdrawn count
+		/// too.
 		///
 		/// ## Parameters
 		///
@@ -464,8 +465,8 @@ pub mod pallet {
 		///
 		/// ## Details
 		///
-		/// Releases every chunk that has matured by this block. The record goes with the last of the
-		/// bond.
+		/// Releases every chunk that has matured by this block. The record goes with the last of
+		/// the bond.
 		///
 		/// ## Errors
 		///
@@ -490,8 +491,8 @@ pub mod pallet {
 		///
 		/// ## Details
 		///
-		/// Takes free bond first, then chunks that are on their way out, newest first. Pledged bond is
-		/// not touched: it answers for its slots. Takes what there is when that is less than the
+		/// Takes free bond first, then chunks that are on their way out, newest first. Pledged bond
+		/// is not touched: it answers for its slots. Takes what there is when that is less than the
 		/// amount. All of it goes to the sink of slashes.
 		///
 		/// ## Parameters

@@ -18,8 +18,8 @@ use crate::{
 };
 
 parameter_types! {
-	/// Longer than anything that a bond can still have to answer for: a job of the highest price, its
-	/// window, its grace, and the longest game over it.
+	/// Longer than anything that a bond can still have to answer for: a job of the highest price,
+	/// its window, its grace, and the longest game over it.
 	pub const UnbondingBlocks: BlockNumber = 14 * DAYS;
 	/// Why deposits for providers' records are held.
 	pub const ProviderRecordHoldReason: RuntimeHoldReason =
@@ -73,8 +73,8 @@ impl pallet_providers::Config for Runtime {
 
 /// The semantics that a new model may name.
 ///
-/// The draft's golden vectors may still change, so only test networks may accept it; every preset of
-/// this runtime is one. A network that keeps its results for good starts with a released number.
+/// The draft's golden vectors may still change, so only test networks may accept it; every preset
+/// of this runtime is one. A network that keeps its results for good starts with a released number.
 #[derive(Debug)]
 pub struct AcceptedSemantics;
 

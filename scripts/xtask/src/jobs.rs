@@ -79,8 +79,8 @@ async fn inline(
 	Ok(())
 }
 
-/// Too long for the call: it goes to the provider's data listener first. Its window lasts as long as
-/// the job is large, so the settlement is not waited for.
+/// Too long for the call: it goes to the provider's data listener first. Its window lasts as long
+/// as the job is large, so the settlement is not waited for.
 async fn stored(
 	chain: &Chain,
 	cast: &Cast,

@@ -136,7 +136,8 @@ fn is_function(code: &str) -> bool {
 	let is_item = code.starts_with("fn ")
 		|| code.split_whitespace().next().is_some_and(|w| is_head(w) || w.starts_with("pub("))
 			&& (words.clone().any(|w| w == "fn") || code.contains(" fn "));
-	is_item && !code.trim_end().ends_with(';') && !code.contains("{}")
+	// A macro's pattern of a function is none.
+	is_item && !code.contains("fn $") && !code.trim_end().ends_with(';') && !code.contains("{}")
 }
 
 #[cfg(test)]

@@ -107,7 +107,8 @@ proptest! {
 		let length = values.len();
 		let entries: Vec<u8> = other[..length].iter().map(|x| *x as u8).collect();
 		for processor in Processor::all() {
-			prop_assert_eq!(sum(processor, &values), values.iter().map(|x| i64::from(*x)).sum::<i64>());
+			let whole: i64 = values.iter().map(|x| i64::from(*x)).sum();
+			prop_assert_eq!(sum(processor, &values), whole);
 			let squares = values.iter().fold(0, |a, x| element::deviation_fold(a, *x, mean));
 			prop_assert_eq!(sum_of_squares(processor, &values, mean), squares);
 			let mut out = vec![0; length];

@@ -1,6 +1,6 @@
-//! The off-chain worker against a scripted executor at the HTTP border of the host; the worker's own
-//! code, keystore, storage and transaction pool are the real ones. The real executor is met in the
-//! end-to-end test.
+//! The off-chain worker against a scripted executor at the HTTP border of the host; the worker's
+//! own code, keystore, storage and transaction pool are the real ones. The real executor is met in
+//! the end-to-end test.
 
 use super::*;
 use assay_primitives::{

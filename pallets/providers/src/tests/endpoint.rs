@@ -67,7 +67,9 @@ fn refuses_everything_else() {
 
 proptest! {
 	#[test]
-	fn never_panics_and_takes_only_printable_ascii(bytes in prop::collection::vec(any::<u8>(), 0..128)) {
+	fn never_panics_and_takes_only_printable_ascii(
+		bytes in prop::collection::vec(any::<u8>(), 0..128),
+	) {
 		let mut url = b"http://".to_vec();
 		url.extend(&bytes);
 		for candidate in [&bytes[..], &url[..]] {

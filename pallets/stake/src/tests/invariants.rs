@@ -1,4 +1,5 @@
-//! Random sequences of everything that can happen to bonds, every invariant checked after each step.
+//! Random sequences of everything that can happen to bonds, every invariant checked after each
+//! step.
 
 use super::*;
 use proptest::prelude::*;

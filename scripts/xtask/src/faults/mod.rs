@@ -1,4 +1,5 @@
-//! `cargo xtask faults`: real processes that die, stall and lie, and what becomes of jobs and money.
+//! `cargo xtask faults`: real processes that die, stall and lie, and what becomes of jobs and
+//! money.
 //!
 //! Each scenario has a chain of its own, with short periods; all run side by side.
 
