@@ -4,7 +4,7 @@ use crate::{run, HostError};
 use assay_program::{Backend, BackendError, Model, Outcome, Parameters, Program};
 use std::sync::Arc;
 
-/// Runs programs by [`run`].
+/// Runs programs by [`run()`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReferenceBackend;
 

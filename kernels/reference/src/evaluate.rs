@@ -1,4 +1,4 @@
-//! Each operator over whole tensors, by the functions of [`element`](crate::element).
+//! Each operator over whole tensors, by the functions of [`crate::element`].
 //!
 //! Loops are plain. Every function gives `None` where an operand is missing or of another kind or
 //! size, which cannot happen to a program that passed validation.

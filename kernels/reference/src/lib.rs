@@ -2,7 +2,7 @@
 //!
 //! Formulas are written at [`assay_program::Operator`]; here they are code, without floats, panics
 //! or anything that wraps. [`element`] has one pure function per output element or step of a
-//! reduction, which is what a referee recomputes; [`run`] goes over whole programs with them.
+//! reduction, which is what a referee recomputes; [`run()`] goes over whole programs with them.
 //! Speed is somebody else's task.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]

@@ -57,7 +57,7 @@ pub trait AssayApi {
 	fn subscribe_job(&self, digest: JobDigest);
 }
 
-/// Serves [`AssayApi`].
+/// Serves the methods of [`AssayApiServer`].
 #[allow(missing_debug_implementations)]
 pub struct Assay {
 	/// The client.

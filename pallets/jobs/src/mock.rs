@@ -332,7 +332,7 @@ pub(crate) fn roll_by(blocks: BlockNumber) {
 pub(crate) fn beat() {
 	let period = System::block_number() / TIMING.duty_period;
 	let statement = assay_primitives::heartbeat_statement(&Jobs::genesis(), &provider(), period);
-	let signature = worker().sign(&statement).into();
+	let signature = worker().sign(&statement);
 	let call = pallet_providers::Call::heartbeat { owner: provider(), period, signature };
 	let _ = dispatch_authorized(call.into());
 }
@@ -352,7 +352,7 @@ fn set_up_market() {
 		.unwrap(),
 		b"http://127.0.0.1:9950".to_vec().try_into().unwrap(),
 		worker_key(),
-		worker().sign(&statement).into(),
+		worker().sign(&statement),
 	));
 	assert_ok!(Models::register(
 		signed(owner()),
@@ -418,14 +418,14 @@ pub(crate) fn commitment_of(job: &JobDigest, slot: SlotId, claim: &Claim) -> Com
 
 pub(crate) fn accept_call(slot: SlotId, pair: &WorkerPair) -> RuntimeCall {
 	let job = crate::Slots::<Test>::get(slot).map(|slot| slot.job).unwrap_or_default();
-	let signature = pair.sign(&accept_statement(&Jobs::genesis(), &job, slot)).into();
+	let signature = pair.sign(&accept_statement(&Jobs::genesis(), &job, slot));
 	Call::accept { slot, signature }.into()
 }
 
 pub(crate) fn commit_call(slot: SlotId, commitment: Commitment, pair: &WorkerPair) -> RuntimeCall {
 	let job = crate::Slots::<Test>::get(slot).map(|slot| slot.job).unwrap_or_default();
 	let statement = commit_statement(&Jobs::genesis(), &job, slot, &commitment);
-	Call::commit { slot, commitment, signature: pair.sign(&statement).into() }.into()
+	Call::commit { slot, commitment, signature: pair.sign(&statement) }.into()
 }
 
 pub(crate) fn reveal_call(
@@ -438,7 +438,7 @@ pub(crate) fn reveal_call(
 	let job = crate::Slots::<Test>::get(slot).map(|slot| slot.job).unwrap_or_default();
 	let output = claim.output().into();
 	let statement = claim_statement(&Jobs::genesis(), &job, slot, &output, &anchor);
-	Call::reveal { slot, claim, salt, anchor, signature: pair.sign(&statement).into() }.into()
+	Call::reveal { slot, claim, salt, anchor, signature: pair.sign(&statement) }.into()
 }
 
 pub(crate) fn accept(slot: SlotId) -> Result<DispatchResult, TransactionValidityError> {

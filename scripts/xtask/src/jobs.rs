@@ -88,6 +88,7 @@ async fn stored(
 	lease: u64,
 	checks: &Checks,
 ) -> Result<()> {
+	lease::top_up(chain, &cast.tenant, lease, stage::ESCROW).await?;
 	let lease = lease::of(chain, lease).await?;
 	let model = model::of(chain, lease.model).await?;
 	let rows = vec![tokenizer.encode(&"harbour ".repeat(WORDS))?; ROWS];
@@ -121,7 +122,7 @@ async fn stored(
 	);
 	let escrow = lease::of(chain, lease.id).await?;
 	checks.check(
-		escrow.reserved > 0 && escrow.free + escrow.reserved <= stage::ESCROW,
+		escrow.reserved > 0 && escrow.free + escrow.reserved == lease.free + lease.reserved,
 		"its price stays reserved until its window is over",
 	);
 	Ok(())

@@ -98,8 +98,8 @@ fn rotation_binds_new_slots_only() {
 		let statement = assay_primitives::worker_statement(&Jobs::genesis(), &provider());
 		assert_ok!(Providers::rotate_worker(
 			signed(provider()),
-			new.public().into(),
-			new.sign(&statement).into()
+			new.public(),
+			new.sign(&statement)
 		));
 		let commitment = commitment_of(&job, slot, &true_claim());
 		assert_eq!(

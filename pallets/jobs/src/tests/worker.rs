@@ -353,7 +353,7 @@ fn a_replaced_key_finishes_what_it_accepted() {
 		let new = WorkerPair::from_seed(&[8; 32]);
 		let statement = assay_primitives::worker_statement(&Jobs::genesis(), &provider());
 		let key = assay_primitives::WorkerKey::from(new.public());
-		let proof = new.sign(&statement).into();
+		let proof = new.sign(&statement);
 		assert_ok!(Providers::rotate_worker(signed(provider()), key, proof));
 		let (later, _) = submit(1);
 		expect_tenants(&state);
