@@ -80,9 +80,17 @@ pub fn failure(done: &[Done]) -> Option<Error> {
 	Some(failed.iter().fold(error, |error, (job, _)| error.with_job(*job)))
 }
 
+/// Jobs on their way at once: a lease has room for 32 open ones, and a provider's data listener for
+/// as many connections of one address.
+const JOBS_AT_ONCE: usize = 24;
+/// Blocks without a word on chain after which a job of a provider that does not answer is given up.
+const QUIET_BLOCKS_MAX: u32 = 60;
+
 /// Jobs that are on the way.
 struct Course {
 	watch: Watch,
+	/// The block in which it began.
+	since: u32,
 	/// What makes a provider not be asked any more, when it is dropped.
 	asking: BTreeMap<Hash, oneshot::Sender<()>>,
 	/// Jobs of which nothing more is expected, and why.
@@ -162,27 +170,45 @@ impl Embedder {
 		progress: impl FnMut(Step),
 	) -> Result<Vec<Done>> {
 		let jobs = self.jobs(tokenizer, texts).await?;
+		let progress = RefCell::new(progress);
+		let tell = |step| (progress.borrow_mut())(step);
+		let mut done = Vec::new();
+		for some in jobs.chunks(JOBS_AT_ONCE) {
+			match self.embed_some(some, &tell).await {
+				Ok(results) => done.extend(results),
+				Err(error) if done.is_empty() => return Err(error),
+				// What was paid for is not lost to a failure that comes later.
+				Err(error) => done.extend(
+					some.iter().map(|job| Done { job: job.digest, result: Err(error.clone()) }),
+				),
+			}
+		}
+		Ok(done)
+	}
+
+	/// As many as the lease and the provider take at once.
+	async fn embed_some(&self, jobs: &[Job], tell: &impl Fn(Step)) -> Result<Vec<Done>> {
 		let since = self.chain.best_number().await?;
 		let watch = Watch::new(&self.chain, jobs.iter().map(|job| job.digest)).await?;
-		let mut course = Course { watch, asking: BTreeMap::new(), failed: BTreeMap::new() };
+		let mut course = Course { watch, since, asking: BTreeMap::new(), failed: BTreeMap::new() };
 		let mut sent = Vec::new();
 		let mut asked = Vec::new();
-		for job in &jobs {
+		for job in jobs {
 			sent.push(self.send(job).await);
 			let (asking, stopped) = oneshot::channel();
 			course.asking.insert(job.digest, asking);
 			asked.push((job.digest, stopped));
 		}
-		let progress = RefCell::new(progress);
-		let tell = |step| (progress.borrow_mut())(step);
+		let silent = RefCell::new(BTreeMap::new());
 		// Asking begins before the jobs are in a block: the provider holds the requests.
 		let answers = join_all(asked.into_iter().map(|(job, stopped)| {
-			let tell = &tell;
+			let silent = &silent;
 			async move {
 				tokio::select! {
 					outcome = self.data.output(&job) => {
-						if outcome.is_ok() {
-							tell(Step::Answered(job));
+						match &outcome {
+							Ok(_) => tell(Step::Answered(job)),
+							Err(error) => drop(silent.borrow_mut().insert(job, error.clone())),
 						}
 						Some(outcome)
 					},
@@ -190,7 +216,7 @@ impl Embedder {
 				}
 			}
 		}));
-		let (answers, ()) = join(answers, follow(&mut course, &jobs, sent, &tell)).await;
+		let (answers, ()) = join(answers, follow(&mut course, jobs, sent, &silent, tell)).await;
 		let done = jobs.iter().zip(answers).map(|(job, answer)| {
 			let result = self.conclude(&course, job, answer);
 			let result = result.map_err(|e| self.advise(e, job, since));
@@ -227,8 +253,9 @@ impl Embedder {
 			return error;
 		}
 		error.next(format!(
-			"a job that is submitted goes on: follow it with `assay job wait JOB --since {since}`, \
-			 and fetch its output with `assay job output JOB --lease {} --since {since} --to FILE`",
+			"a job that is submitted goes on: follow it with `assay job wait JOB --since \
+			 {since}`, and fetch its output with `assay job output JOB --lease {} --since {since} \
+			 --to FILE`; if its provider stays silent, end it with `assay job finish JOB`",
 			self.lease.id
 		))
 	}
@@ -274,7 +301,13 @@ impl Embedder {
 }
 
 /// Sees the jobs into their blocks, and from there to their end.
-async fn follow(course: &mut Course, jobs: &[Job], sent: Vec<Result<Sent>>, tell: &impl Fn(Step)) {
+async fn follow(
+	course: &mut Course,
+	jobs: &[Job],
+	sent: Vec<Result<Sent>>,
+	silent: &RefCell<BTreeMap<Hash, Error>>,
+	tell: &impl Fn(Step),
+) {
 	let included = join_all(jobs.iter().zip(sent).map(|(job, sent)| async move {
 		sent?.included().await?;
 		tell(Step::Submitted(job.digest));
@@ -287,15 +320,48 @@ async fn follow(course: &mut Course, jobs: &[Job], sent: Vec<Result<Sent>>, tell
 		}
 	}
 	while !course.watch.is_over() {
-		if let Err(error) = step(course, tell).await {
-			let open = course.watch.histories().filter(|(_, history)| !history.is_final);
-			let open: Vec<_> = open.map(|(job, _)| *job).collect();
-			return open.into_iter().for_each(|job| course.fail(job, error.clone()));
+		match step(course, tell).await {
+			Ok(number) => give_up(course, number, &silent.borrow()),
+			Err(error) => {
+				let open = course.watch.histories().filter(|(_, history)| !history.is_final);
+				let open: Vec<_> = open.map(|(job, _)| *job).collect();
+				return open.into_iter().for_each(|job| course.fail(job, error.clone()));
+			},
 		}
 	}
 }
 
-async fn step(course: &mut Course, tell: &impl Fn(Step)) -> Result<()> {
+/// Nothing more is expected of a job to which nothing happens while its provider does not answer,
+/// nor of one that was in a block and is in none any more.
+fn give_up(course: &mut Course, number: u32, silent: &BTreeMap<Hash, Error>) {
+	let since = course.since;
+	let quiet = |history: &History| {
+		let last = history.committed_at.or(history.submitted_at).unwrap_or(since);
+		!history.is_over()
+			&& history.revealed_at.is_none()
+			&& number.saturating_sub(last) > QUIET_BLOCKS_MAX
+	};
+	let dropped = || {
+		Error::new(Kind::Late, "the call is not on chain any more")
+			.next("submit again: the same number and input make the same job")
+	};
+	let lost: Vec<_> = course
+		.watch
+		.histories()
+		.filter(|(_, history)| quiet(history))
+		.filter_map(|(job, history)| match silent.get(job) {
+			Some(error) => Some((*job, error.clone())),
+			None if history.submitted_at.is_none() => Some((*job, dropped())),
+			None => None,
+		})
+		.collect();
+	for (job, error) in lost {
+		course.watch.remove(&job);
+		course.fail(job, error);
+	}
+}
+
+async fn step(course: &mut Course, tell: &impl Fn(Step)) -> Result<u32> {
 	let number = course.watch.next_block().await?.number;
 	let count = |f: fn(&History) -> bool| course.watch.histories().filter(|h| f(h.1)).count();
 	let revealed = count(|h| h.revealed_at.is_some());
@@ -306,7 +372,7 @@ async fn step(course: &mut Course, tell: &impl Fn(Step)) -> Result<()> {
 		.filter_map(|(job, history)| Some((*job, job::expired(job, history.expired.as_ref()?))))
 		.collect();
 	expired.into_iter().for_each(|(job, error)| course.fail(job, error));
-	Ok(())
+	Ok(number)
 }
 
 async fn newest_open(chain: &Chain, account: &Account) -> Result<Lease> {

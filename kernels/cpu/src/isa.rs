@@ -35,7 +35,10 @@ impl InstructionSet {
 			#[cfg(target_arch = "x86_64")]
 			Self::Avx2 => std::arch::is_x86_feature_detected!("avx2"),
 			#[cfg(target_arch = "x86_64")]
-			Self::AvxVnni => Self::Avx2.is_available() && std::arch::is_x86_feature_detected!("avxvnni"),
+			Self::AvxVnni => {
+				let vnni = std::arch::is_x86_feature_detected!("avxvnni");
+				Self::Avx2.is_available() && vnni
+			},
 			#[cfg(target_arch = "x86_64")]
 			Self::Avx512 => {
 				Self::Avx2.is_available()

@@ -80,19 +80,6 @@ struct Task {
 	anchor: Option<Anchor>,
 }
 
-/// What a run has to do, by what is at stake.
-#[derive(Default)]
-struct Agenda {
-	/// The commitment stands: silence costs a part of the pledge.
-	reveals: Vec<Task>,
-	/// The pledge stands: so does a commitment that comes late.
-	accepted: Vec<Task>,
-	/// Nothing is lost if they lapse.
-	new: Vec<Task>,
-	/// Units that are accepted but not committed.
-	backlog_units: u64,
-}
-
 impl Run {
 	fn is_over(&self) -> bool {
 		sp_io::offchain::timestamp() >= self.deadline
@@ -172,9 +159,8 @@ impl<T: Config> Pallet<T> {
 			return;
 		}
 		Self::tell_tenants(run, &parties);
-		let Agenda { reveals, accepted, new, backlog_units } = Self::agenda(run, duties);
 		let mut computing = Vec::new();
-		for task in reveals.into_iter().chain(accepted).chain(new).take(TASKS_PER_RUN) {
+		for task in Self::agenda(run, keys, duties) {
 			if run.is_over() {
 				log::debug!(target: TARGET, "the run's time is over: the rest follows next block");
 				break;
@@ -183,15 +169,12 @@ impl<T: Config> Pallet<T> {
 			if let Some(anchor) = anchor {
 				Self::reveal_slot(run, slot_id, &slot, &job, anchor);
 			} else if let Some(state) = Self::compute(run, slot_id, &slot, &job) {
-				computing.push((slot_id, state, job.units_max));
+				computing.push((slot_id, state));
 			}
 		}
 		// All work is handed over before any is waited for: the executor's queue is never idle.
-		let mut backlog_units = backlog_units;
-		for (slot_id, state, units) in computing {
-			if Self::await_slot(run, slot_id, state, backlog_units) {
-				backlog_units = backlog_units.saturating_add(units);
-			}
+		for (slot_id, state) in computing {
+			Self::await_slot(run, slot_id, state);
 		}
 	}
 
@@ -205,34 +188,40 @@ impl<T: Config> Pallet<T> {
 		bound
 			.chain(waiting)
 			.filter_map(|slot_id| Some((slot_id, Slots::<T>::get(slot_id)?)))
-			.filter(|(_, slot)| slot.worker.as_ref().is_none_or(|worker| keys.contains(worker)))
 			.collect()
 	}
 
-	/// Send what needs no executor; sort the rest by what is at stake.
-	fn agenda(run: &Run, duties: BTreeMap<SlotId, Slot<AccountId>>) -> Agenda {
-		let mut agenda = Agenda::default();
+	/// Send what needs no executor; choose from the rest by what is at stake.
+	fn agenda(
+		run: &Run,
+		keys: &[WorkerKey],
+		duties: BTreeMap<SlotId, Slot<AccountId>>,
+	) -> Vec<Task> {
+		// Silence costs a part of the pledge; so does a late commitment; a new job may lapse.
+		let (mut reveals, mut accepted, mut new) = (Vec::new(), Vec::new(), Vec::new());
 		for (slot_id, slot) in duties {
+			// No key is needed to end what is due: also not that of a node that is gone.
 			if Self::settle_or_lapse(run, slot_id, &slot) {
+				continue;
+			}
+			if slot.worker.as_ref().is_some_and(|worker| !keys.contains(worker)) {
 				continue;
 			}
 			let Some(job) = Jobs::<T>::get(slot.job) else { continue };
 			match Self::work_of(run, &slot, &job) {
 				Work::Wait => (),
 				Work::Reveal(anchor) => {
-					agenda.reveals.push(Task { slot_id, slot, job, anchor: Some(anchor) })
+					reveals.push(Task { slot_id, slot, job, anchor: Some(anchor) })
 				},
 				Work::Compute if slot.worker.is_some() => {
-					agenda.backlog_units = agenda.backlog_units.saturating_add(job.units_max);
-					agenda.accepted.push(Task { slot_id, slot, job, anchor: None });
+					accepted.push(Task { slot_id, slot, job, anchor: None })
 				},
-				Work::Compute => agenda.new.push(Task { slot_id, slot, job, anchor: None }),
+				Work::Compute => new.push(Task { slot_id, slot, job, anchor: None }),
 			}
 		}
-		for list in [&mut agenda.reveals, &mut agenda.accepted, &mut agenda.new] {
-			take_turns(list, run.block);
-		}
-		agenda
+		let shares = shares([reveals.len(), accepted.len(), new.len()]);
+		let lists = [reveals, accepted, new].into_iter().zip(shares);
+		lists.flat_map(|(list, share)| take_turns(list, share, run.block)).collect()
 	}
 
 	/// The executor's data listener serves those who have an open lease with a provider of this
@@ -256,24 +245,19 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// Wait for a job that was handed over in this run; accept it when its deadline nears and its
-	/// commitment can be expected in time. Whether it was accepted.
-	fn await_slot(run: &Run, slot_id: SlotId, before: JobState, backlog_units: u64) -> bool {
-		let Some(slot) = Slots::<T>::get(slot_id) else { return false };
+	/// Wait for a job that was handed over in this run; accept it when its deadline nears.
+	fn await_slot(run: &Run, slot_id: SlotId, before: JobState) {
+		let Some(slot) = Slots::<T>::get(slot_id) else { return };
 		let answer = if run.is_over() { None } else { run.await_job(&slot.job).ok() };
-		let timing = Self::timing();
 		match answer.and_then(Self::read_state).unwrap_or(before) {
 			JobState::Done { claim } => Self::commit_slot(run, slot_id, &slot, claim),
 			JobState::Failed { code } => Self::tell_failure(&slot, code),
-			JobState::Running => return Self::accept_late(run, slot_id, &slot),
-			// The time for a commitment counts each job alone, but they run one after the other: a
-			// job behind more work than that time allows for is left to lapse, which costs nothing.
-			JobState::Queued if timing.span(0, backlog_units) <= timing.commit_base => {
-				return Self::accept_late(run, slot_id, &slot);
-			},
+			JobState::Running => Self::accept_late(run, slot_id, &slot),
+			// The time for a commitment counts each job alone, but they run one after the other,
+			// and nobody here knows how much lies before it: it is left to lapse, which costs
+			// nothing.
 			JobState::Queued => (),
 		}
-		false
 	}
 
 	fn tell_failure(slot: &Slot<AccountId>, code: u32) {
@@ -404,18 +388,17 @@ impl<T: Config> Pallet<T> {
 			.ok()
 	}
 
-	/// Accept before the result is there, when the deadline nears. Whether it was accepted.
-	fn accept_late(run: &Run, slot_id: SlotId, slot: &Slot<AccountId>) -> bool {
-		let SlotState::Assigned { accepted: false, due } = slot.state else { return false };
+	/// Accept before the result is there, when the deadline nears.
+	fn accept_late(run: &Run, slot_id: SlotId, slot: &Slot<AccountId>) {
+		let SlotState::Assigned { accepted: false, due } = slot.state else { return };
 		let left = due.saturating_sub(Self::now());
 		if left > Self::timing().accept.div_ceil(2) {
-			return false;
+			return;
 		}
-		let Ok((_, worker)) = Self::check_accept(slot_id) else { return false };
+		let Ok((_, worker)) = Self::check_accept(slot_id) else { return };
 		let statement = accept_statement(&run.genesis, &slot.job, slot_id);
-		let Some(signature) = worker.sign(&statement) else { return false };
+		let Some(signature) = worker.sign(&statement) else { return };
 		Self::send(run, (slot_id, b'A'), Call::accept { slot: slot_id, signature });
-		true
 	}
 
 	fn commit_slot(run: &Run, slot_id: SlotId, slot: &Slot<AccountId>, claim: Claim) {
@@ -511,32 +494,52 @@ impl<T: Config> Pallet<T> {
 	}
 }
 
-/// Where a list is longer than one run, each run begins where the last one ended.
-fn take_turns<E>(list: &mut [E], block: u32) {
-	if list.len() > TASKS_PER_RUN {
-		let start = (block as usize).wrapping_mul(TASKS_PER_RUN).checked_rem(list.len());
+/// How many tasks of each list a run takes, the most urgent list first. Each has a quarter of the
+/// run in any case: a flood of one kind starves no other.
+fn shares(lengths: [usize; 3]) -> [usize; 3] {
+	let mut shares = lengths.map(|length| length.min(TASKS_PER_RUN / 4));
+	let mut left = TASKS_PER_RUN.saturating_sub(shares.iter().sum());
+	for (share, length) in shares.iter_mut().zip(lengths) {
+		let more = length.saturating_sub(*share).min(left);
+		*share = share.saturating_add(more);
+		left = left.saturating_sub(more);
+	}
+	shares
+}
+
+/// A share of a list. Where the list is longer, each run begins where the last one ended.
+fn take_turns<E>(mut list: Vec<E>, share: usize, block: u32) -> impl Iterator<Item = E> {
+	if list.len() > share {
+		let start = (block as usize).wrapping_mul(share).checked_rem(list.len());
 		list.rotate_left(start.unwrap_or(0));
 	}
+	list.into_iter().take(share)
 }
 
 #[cfg(test)]
 mod tests {
-	use super::{take_turns, TASKS_PER_RUN};
+	use super::{shares, take_turns, TASKS_PER_RUN};
+
+	#[test]
+	fn no_list_starves_another() {
+		assert_eq!(shares([0, 0, 3]), [0, 0, 3]);
+		assert_eq!(shares([500, 0, 0]), [TASKS_PER_RUN, 0, 0]);
+		assert_eq!(shares([500, 500, 500]), [32, 16, 16]);
+		assert_eq!(shares([10, 500, 500]), [10, 38, 16]);
+		assert_eq!(shares([500, 5, 0]), [59, 5, 0]);
+	}
 
 	#[test]
 	fn everyone_has_a_turn_within_the_shortest_number_of_blocks() {
-		for length in [1, 64, 65, 100, 128, 256, 300] {
+		for (length, share) in [(1, 64), (64, 64), (65, 64), (256, 64), (128, 34), (60, 24), (9, 2)]
+		{
 			let mut served = vec![0; length];
-			let blocks = length.div_ceil(TASKS_PER_RUN);
+			let blocks = length.div_ceil(share);
 			for block in 1_000..1_000 + blocks as u32 {
-				let mut list: Vec<usize> = (0..length).collect();
-				take_turns(&mut list, block);
-				list.iter().take(TASKS_PER_RUN).for_each(|slot| served[*slot] += 1);
+				let list: Vec<usize> = (0..length).collect();
+				take_turns(list, share, block).for_each(|slot| served[slot] += 1);
 			}
-			assert!(
-				served.iter().all(|times| *times > 0),
-				"{length} in {blocks} blocks: {served:?}"
-			);
+			assert!(served.iter().all(|times| *times > 0), "{length} by {share}: {served:?}");
 		}
 	}
 }

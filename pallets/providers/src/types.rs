@@ -88,10 +88,9 @@ impl Standing {
 }
 
 /// What tenants want to know before they lease: read by clients, not by other pallets.
-#[derive(
-	CloneNoBound, DebugNoBound, PartialEqNoBound, EqNoBound, Encode, Decode, TypeInfo, MaxEncodedLen,
-)]
+#[derive(CloneNoBound, DebugNoBound, PartialEqNoBound, EqNoBound, Encode, Decode, TypeInfo)]
 #[scale_info(skip_type_params(T))]
+#[derive(MaxEncodedLen)]
 pub struct Profile<T: Config> {
 	/// Devices it computes on.
 	pub(crate) devices: BoundedVec<Device, T::MaxDevices>,

@@ -100,7 +100,7 @@ impl pallet_leases::Config for Runtime {
 	type Currency = Balances;
 	type MaxLeasesPerProvider = ConstU32<1_024>;
 	type MaxOffersPerProvider = ConstU32<64>;
-	// An eighth of a provider's slots: no tenant shuts out all others.
+	// An eighth of a provider's slots, for each lease.
 	type MaxOpenJobsPerLease = ConstU32<32>;
 	type MinEscrow = ConstU128<{ 10 * MILLI_ASY }>;
 	type Models = Models;

@@ -3,7 +3,7 @@
 
 use crate::{
 	checks::Checks,
-	compare, jobs,
+	commands, compare, jobs,
 	node::Node,
 	paths, python,
 	stage::{self, Cast},
@@ -31,9 +31,10 @@ pub(crate) async fn run() -> Result<()> {
 	let node = Node::start(folder.path()).await?;
 	let checks = Checks::default();
 	let outcome = all(&root, &node, &checks).await;
-	let sum = checks.conclude();
 	outcome.with_context(|| node.failure())?;
-	sum
+	node.kill().await?;
+	commands::run(folder.path(), &checks).await?;
+	checks.conclude()
 }
 
 async fn all(root: &Path, node: &Node, checks: &Checks) -> Result<()> {

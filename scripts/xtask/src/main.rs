@@ -2,6 +2,7 @@
 
 mod bench;
 mod checks;
+mod commands;
 mod compare;
 mod demo;
 mod e2e;

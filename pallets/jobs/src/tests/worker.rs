@@ -280,26 +280,41 @@ fn never_accepts_what_failed() {
 }
 
 #[test]
-fn never_accepts_behind_more_work_than_there_is_time_for() {
+fn never_accepts_what_only_waits() {
 	with_worker(|state, pool| {
 		settings();
-		let (first, accepted) = submit(0);
-		assert_ok!(accept(accepted).unwrap());
-		// As if the job at work were as long as the whole time for a commitment.
-		let units = u64::from(TIMING.commit_base) * TIMING.min_rate + 1;
-		crate::Jobs::<Test>::mutate(first, |job| job.as_mut().unwrap().units_max = units);
-		let (second, slot) = submit(1);
+		let (job, slot) = submit(0);
 		roll_to(9);
 		expect_tenants(&state);
-		expect_job(&state, &first, JobState::Running);
-		expect_job(&state, &second, JobState::Queued);
-		expect_wait(&state, &first, JobState::Running);
-		expect_wait(&state, &second, JobState::Queued);
+		expect_job(&state, &job, JobState::Queued);
+		expect_wait(&state, &job, JobState::Queued);
 		run();
 		assert_eq!(drain(&pool), 0);
 		assert!(crate::Slots::<Test>::get(slot).unwrap().worker.is_none());
-		let price = crate::Jobs::<Test>::get(second).unwrap().units_max;
-		crate::Jobs::<Test>::mutate(first, |job| job.as_mut().unwrap().units_max = price);
+	});
+}
+
+#[test]
+fn ends_what_a_key_of_another_node_left() {
+	with_worker(|state, pool| {
+		settings();
+		let (job, slot) = submit(0);
+		let other = WorkerPair::from_seed(&[8; 32]);
+		let key = assay_primitives::WorkerKey::from(other.public());
+		// The slot is bound to a key that is not here, the provider has rotated to the one that is.
+		assert_ok!(accept(slot).unwrap());
+		crate::WorkerDuties::<Test>::remove(worker_key(), slot);
+		crate::WorkerDuties::<Test>::insert(&key, slot, ());
+		crate::Slots::<Test>::mutate(slot, |slot| slot.as_mut().unwrap().worker = Some(key));
+		expect_tenants(&state);
+		run();
+		assert_eq!(drain(&pool), 0);
+		let units = crate::Jobs::<Test>::get(job).unwrap().units_max;
+		roll_by(TIMING.span(TIMING.commit_base, units) + 1);
+		expect_tenants(&state);
+		run();
+		assert_eq!(drain(&pool), 1, "a lapse needs no key");
+		assert!(crate::Jobs::<Test>::get(job).is_none());
 	});
 }
 
