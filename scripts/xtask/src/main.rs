@@ -8,6 +8,7 @@ mod demo;
 mod e2e;
 mod faults;
 mod jobs;
+mod live;
 mod net;
 mod node;
 mod paths;
@@ -34,6 +35,8 @@ enum Command {
 	E2e,
 	/// Executors and nodes that die, stall and lie; a chain that forks.
 	Faults,
+	/// `e2e`, `faults` and `net` side by side.
+	Live,
 	/// A network of four nodes: a job submitted at one is computed at another.
 	Net,
 	/// What the network test runs once its nodes are up.
@@ -76,6 +79,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
 		Command::Demo { json } => demo::run(json).await,
 		Command::E2e => e2e::run().await,
 		Command::Faults => faults::run().await,
+		Command::Live => live::run().await,
 		Command::Net => net::run().await,
 		Command::NetJob(job) => job.run().await,
 		Command::Bench(Bench::Embed(embed)) => embed.run().await,
