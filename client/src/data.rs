@@ -159,7 +159,8 @@ impl Patience {
 				Err(Error::new(Kind::Late, error.message())
 					.next("is the provider's node running, with its off-chain worker?"))
 			},
-			"busy" | "stopping" | "too_slow" | "body_broken" => self.away(error),
+			// A job that has failed is handed in again by the worker, at one of the next blocks.
+			"busy" | "stopping" | "too_slow" | "body_broken" | "job_failed" => self.away(error),
 			_ => Err(error),
 		}
 	}
