@@ -21,7 +21,8 @@ impl<T: Config> Pallet<T> {
 		Self::inv_4_indexes_match()?;
 		Self::inv_5_counts_match()?;
 		Self::inv_6_ids_are_below_the_next()?;
-		Self::inv_7_closing_leases_have_jobs()
+		Self::inv_7_closing_leases_have_jobs()?;
+		Self::inv_8_terms_run_something()
 	}
 
 	/// Every account holds for `reason` what `records` say, and nothing where they say nothing.
@@ -172,6 +173,23 @@ impl<T: Config> Pallet<T> {
 				.all(|lease| lease.state == LeaseState::Open || lease.open_jobs > 0),
 			"INV-7: a closing lease has open jobs"
 		);
+		Ok(())
+	}
+
+	fn inv_8_terms_run_something() -> Result<(), TryRuntimeError> {
+		for terms in Offers::<T>::iter_values().map(|offer| offer.terms) {
+			ensure!(!terms.price_per_unit.is_zero(), "INV-8: an offer has a price");
+			ensure!(terms.rate_units_per_block > 0, "INV-8: an offer has a rate");
+			ensure!(terms.duration_blocks_max > 0, "INV-8: an offer has a duration");
+			ensure!(terms.risk_factor_max > 0, "INV-8: an offer takes the risk of a job's price");
+		}
+		for lease in Leases::<T>::iter_values() {
+			ensure!(
+				!lease.price_per_unit.is_zero() && lease.royalty_per_unit <= lease.price_per_unit,
+				"INV-8: the price of a lease covers its royalty"
+			);
+			ensure!(lease.risk_factor_max > 0, "INV-8: a lease takes the risk of a job's price");
+		}
 		Ok(())
 	}
 }

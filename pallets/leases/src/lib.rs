@@ -65,6 +65,8 @@
 //!   bounds.
 //! - **INV-6**: every id is below the next one to be given.
 //! - **INV-7**: a lease that is closing has open jobs.
+//! - **INV-8**: every offer and lease has a price and takes the risk of it; an offer has a rate and
+//!   a duration, and the price of a lease covers its royalty.
 //!
 //! ## Example
 //!
