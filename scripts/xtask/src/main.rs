@@ -2,12 +2,10 @@
 
 mod bench;
 mod checks;
-mod commands;
 mod compare;
 mod demo;
 mod e2e;
 mod faults;
-mod jobs;
 mod live;
 mod net;
 mod node;

@@ -6,12 +6,13 @@ use assay_client::{
 	account::hex32,
 	amount::{self, ASY},
 	executor,
-	lease::{self, Terms},
+	job::{self, Job},
+	lease::{self, Lease, Terms},
 	model,
 	provider::{self, Device},
 	stake, Account, Chain, Executor,
 };
-use assay_models::{minilm, Imported};
+use assay_models::{input_blob, minilm, Imported};
 use assay_program::merkle;
 use std::path::Path;
 
@@ -135,6 +136,14 @@ pub(crate) async fn register(
 		amount::format(PRICE_PER_UNIT)
 	));
 	Ok((model, offer))
+}
+
+/// A job of the lease's tenant on these rows of tokens, with the next number.
+pub(crate) async fn job(chain: &Chain, lease: &Lease, rows: &[Vec<i32>]) -> Result<Job> {
+	let model = model::of(chain, lease.model).await?;
+	let (input, parameters) = input_blob(rows);
+	let nonce = job::next_nonce(chain, &lease.tenant).await?;
+	Ok(Job::new(&chain.genesis(), lease, &model, input, parameters, nonce))
 }
 
 /// Opens the tenant's lease.

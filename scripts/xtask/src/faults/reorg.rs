@@ -7,12 +7,8 @@ use crate::{
 	stage::{self, Cast},
 };
 use anyhow::{bail, ensure, Context, Result};
-use assay_client::{
-	account::hex32,
-	job::{self, Job, Watch},
-	lease, model, Chain,
-};
-use assay_models::input_blob;
+use assay_client::{account::hex32, job::Watch, lease, Chain};
+use assay_program::Hash;
 use serde_json::{json, Value};
 use std::{path::PathBuf, time::Duration};
 
@@ -41,16 +37,12 @@ async fn play(world: &World) -> Result<()> {
 
 	// Without Bob nothing becomes final; what happens now, happens on Alice's branch alone.
 	bob.node.kill().await?;
-	let job = job(world, chain, &cast, lease).await?;
+	let rows = [world.tokenizer.encode("Which branch is it?")?];
+	let job = stage::job(chain, &lease::of(chain, lease).await?, &rows).await?;
 	let since = chain.best_number().await?;
 	let mut watch = Watch::new(chain, [job.digest]).await?;
 	job.send(chain, &cast.tenant).await?.included().await?;
-	let first = loop {
-		let block = watch.next_block().await?;
-		if block.events.iter().any(|event| event.name == "SlotCommitted") {
-			break (block.number, block.hash);
-		}
-	};
+	let first = committed(&mut watch).await?;
 	alice.node.kill().await?;
 
 	let bob = Peer::start(world, "bob").await?;
@@ -66,12 +58,23 @@ async fn play(world: &World) -> Result<()> {
 	tokio::time::timeout(PATIENCE, lost).await.context("the provider's node kept its branch")??;
 	checks.check(true, "re-org: the block of the commitment is not on the best chain any more");
 
-	let alice = Peer::start(world, "alice").await?;
-	alice.link(&bob).await?;
-	alice.link(&provider).await?;
 	// The better branch may be the shorter one.
 	let since = since.min(chain.best_number().await?);
 	let mut watch = Watch::since(chain, since, [job.digest]).await?;
+	let again = tokio::time::timeout(PATIENCE, committed(&mut watch)).await;
+	let again = again.context("no second commitment")??;
+	checks.check(
+		again.1 != first.1,
+		&format!(
+			"re-org between commit and reveal: committed in block {}, and in another block {}",
+			first.0, again.0
+		),
+	);
+
+	// With Alice back, her branch may outgrow the other one in its turn: either will do.
+	let alice = Peer::start(world, "alice").await?;
+	alice.link(&bob).await?;
+	alice.link(&provider).await?;
 	let settled = async {
 		while !watch.is_over() {
 			watch.next_block().await?;
@@ -80,26 +83,21 @@ async fn play(world: &World) -> Result<()> {
 	};
 	tokio::time::timeout(PATIENCE, settled).await.context("no settlement after the re-org")??;
 	let history = watch.history(&job.digest).cloned().unwrap_or_default();
-	// With Alice back, her branch may outgrow the other one in its turn: either will do.
 	checks.check(
 		history.settled_at.is_some(),
-		&format!(
-			"re-org between commit and reveal: committed in block {}, on the chain that stays in \
-			 block {}, revealed in block {}, settled",
-			first.0,
-			history.committed_at.unwrap_or_default(),
-			history.revealed_at.unwrap_or_default()
-		),
+		&format!("re-org: revealed in block {}, settled", history.revealed_at.unwrap_or_default()),
 	);
 	Ok(())
 }
 
-async fn job(world: &World, chain: &Chain, cast: &Cast, lease: u64) -> Result<Job> {
-	let lease = lease::of(chain, lease).await?;
-	let model = model::of(chain, lease.model).await?;
-	let (input, parameters) = input_blob(&[world.tokenizer.encode("Which branch is it?")?]);
-	let nonce = job::next_nonce(chain, &cast.tenant.id()).await?;
-	Ok(Job::new(&chain.genesis(), &lease, &model, input, parameters, nonce))
+/// The next block with a commitment.
+async fn committed(watch: &mut Watch) -> Result<(u32, Hash)> {
+	loop {
+		let block = watch.next_block().await?;
+		if block.events.iter().any(|event| event.name == "SlotCommitted") {
+			return Ok((block.number, block.hash));
+		}
+	}
 }
 
 /// A node that speaks only to whom it is told.

@@ -11,11 +11,10 @@ use crate::{
 };
 use anyhow::{bail, Context, Result};
 use assay_client::{
-	job::{self, History, Job, Watch},
+	job::{History, Watch},
 	lease::{self, Lease},
-	model, Chain, Executor,
+	Chain, Executor,
 };
-use assay_models::input_blob;
 use assay_program::Hash;
 use std::{
 	path::{Path, PathBuf},
@@ -99,18 +98,11 @@ impl Rig {
 
 	/// Submits a sentence.
 	pub(super) async fn submit(&self, world: &World, text: &str) -> Result<Submitted> {
-		let job = self.job(world, text).await?;
+		let rows = [world.tokenizer.encode(text)?];
+		let job = stage::job(&self.chain, &self.lease().await?, &rows).await?;
 		let since = self.chain.best_number().await?;
 		job.send(&self.chain, &self.cast.tenant).await?.included().await?;
 		Ok(Submitted { digest: job.digest, since })
-	}
-
-	async fn job(&self, world: &World, text: &str) -> Result<Job> {
-		let lease = self.lease().await?;
-		let model = model::of(&self.chain, lease.model).await?;
-		let (input, parameters) = input_blob(&[world.tokenizer.encode(text)?]);
-		let nonce = job::next_nonce(&self.chain, &self.cast.tenant.id()).await?;
-		Ok(Job::new(&self.chain.genesis(), &lease, &model, input, parameters, nonce))
 	}
 
 	/// Follows a job until something holds of what has happened to it.

@@ -12,7 +12,7 @@ use tokio::process::Command;
 /// Blocks that are exported and imported again.
 const BLOCKS: &str = "20";
 
-pub(crate) async fn run(base: &Path, checks: &Checks) -> Result<()> {
+pub(super) async fn run(base: &Path, checks: &Checks) -> Result<()> {
 	let folder = tempfile::tempdir()?;
 	let path = |name: &str| folder.path().join(name).display().to_string();
 	let (base, copy, file) = (base.display().to_string(), path("copy"), path("blocks"));

@@ -1,9 +1,12 @@
 //! `cargo xtask e2e`: a real node, spoken to by our library, by the `assay` command and by the
 //! stock JavaScript client.
 
+mod commands;
+mod jobs;
+
 use crate::{
 	checks::Checks,
-	commands, compare, jobs,
+	compare,
 	node::Node,
 	paths, python,
 	stage::{self, Cast},
@@ -56,14 +59,14 @@ async fn all(root: &Path, node: &Node, checks: &Checks) -> Result<()> {
 }
 
 /// The `assay` command.
-pub(crate) struct Assay {
+struct Assay {
 	url: String,
 	program: std::path::PathBuf,
 }
 
 impl Assay {
 	/// Runs it with `--json`; returns its exit code and what it printed.
-	pub(crate) async fn run(&self, arguments: &[&str]) -> Result<(i32, Value)> {
+	async fn run(&self, arguments: &[&str]) -> Result<(i32, Value)> {
 		self.run_at(&self.url, arguments).await
 	}
 

@@ -1,17 +1,17 @@
 //! The `assay job` commands against a node: an input that travels with its job, and one that is too
 //! long for that.
 
+use super::Assay;
 use crate::{
 	checks::Checks,
-	e2e::Assay,
 	paths,
 	stage::{self, Cast},
 };
 use anyhow::{Context, Result};
 use assay_client::{
 	account::hex32,
-	job::{self, Job, Watch, INLINE_BYTES_MAX},
-	lease, model, provider, Chain, DataClient,
+	job::{Watch, INLINE_BYTES_MAX},
+	lease, provider, Chain, DataClient,
 };
 use assay_models::{input_blob, minilm, Tokenizer};
 use std::{path::Path, time::Duration};
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const ROWS: usize = 40;
 const WORDS: usize = 120;
 
-pub(crate) async fn run(
+pub(super) async fn run(
 	root: &Path,
 	assay: &Assay,
 	chain: &Chain,
@@ -90,11 +90,8 @@ async fn stored(
 ) -> Result<()> {
 	lease::top_up(chain, &cast.tenant, lease, stage::ESCROW).await?;
 	let lease = lease::of(chain, lease).await?;
-	let model = model::of(chain, lease.model).await?;
 	let rows = vec![tokenizer.encode(&"harbour ".repeat(WORDS))?; ROWS];
-	let (input, parameters) = input_blob(&rows);
-	let nonce = job::next_nonce(chain, &cast.tenant.id()).await?;
-	let job = Job::new(&chain.genesis(), &lease, &model, input, parameters, nonce);
+	let job = stage::job(chain, &lease, &rows).await?;
 	checks.check(
 		job.is_stored(),
 		&format!("an input of {} bytes does not fit {INLINE_BYTES_MAX}", job.input.len()),
