@@ -106,7 +106,7 @@ impl pallet_jobs::BenchmarkHelper for Helper {
 		let model = <Self as pallet_leases::BenchmarkHelper<AccountId>>::model();
 		let offer = pallet_leases::NextOfferId::<Runtime>::get();
 		let provider = RawOrigin::Signed(provider).into();
-		let terms = pallet_leases::OfferTerms {
+		let terms = OfferTerms {
 			price_per_unit: MILLI_ASY,
 			rate_units_per_block: 1_000,
 			duration_blocks_max: 1_000,

@@ -56,6 +56,16 @@ async fn inputs_that_fill_the_store_keep_no_job_from_its_result() {
 	assert_eq!(control.end(&job.digest()).await, JobState::Done { claim });
 }
 
+/// Hands a job in as a worker does, again and again, until it is taken.
+async fn taken(control: &Control, job: &JobRequest) {
+	let taken = async {
+		while control.submit(job).await.status() != StatusCode::ACCEPTED {
+			tokio::time::sleep(Duration::from_millis(100)).await;
+		}
+	};
+	soon(taken).await;
+}
+
 #[tokio::test]
 async fn a_job_without_room_for_its_output_is_taken_when_there_is_some() {
 	let executor = Executor::limited(|limits| {
@@ -74,12 +84,7 @@ async fn a_job_without_room_for_its_output_is_taken_when_there_is_some() {
 	assert_rejected(control.submit(&job).await, 507, "store_full").await;
 	let path = format!("/v1/jobs/{}", hex::encode(job.digest()));
 	assert_rejected(control.get(&path).send().await.unwrap(), 404, "job_unknown").await;
-	let taken = async {
-		while control.submit(&job).await.status() != StatusCode::ACCEPTED {
-			tokio::time::sleep(Duration::from_millis(100)).await;
-		}
-	};
-	soon(taken).await;
+	taken(&control, &job).await;
 	assert!(matches!(control.end(&job.digest()).await, JobState::Done { .. }));
 }
 
@@ -101,12 +106,7 @@ async fn an_output_that_could_not_be_kept_costs_no_attempt() {
 	// Not again at once: it would only be computed in vain.
 	assert_eq!(control.submit(&job).await.status(), StatusCode::OK);
 	fs::remove_file(&outputs).unwrap();
-	let taken = async {
-		while control.submit(&job).await.status() != StatusCode::ACCEPTED {
-			tokio::time::sleep(Duration::from_millis(100)).await;
-		}
-	};
-	soon(taken).await;
+	taken(&control, &job).await;
 	assert!(matches!(control.end(&job.digest()).await, JobState::Done { .. }));
 }
 

@@ -21,7 +21,6 @@ use sp_core::{
 	Pair,
 };
 use sp_keystore::{testing::MemoryKeystore, Keystore, KeystoreExt};
-use sp_runtime::traits::Dispatchable;
 use std::sync::Arc;
 
 type Offchain = Arc<parking_lot::RwLock<sp_core::offchain::testing::OffchainState>>;
@@ -423,5 +422,4 @@ fn salt_is_derived_and_never_the_same_twice() {
 		assert!(salts[..i].iter().all(|other| other != salt));
 	}
 	assert_eq!(salts[0], assay_primitives::salt(&[3; 32], &job, SlotId(0)));
-	let _ = RuntimeCall::dispatch;
 }
