@@ -334,24 +334,15 @@ async fn follow(
 /// Nothing more is expected of a job to which nothing happens while its provider does not answer,
 /// nor of one that was in a block and is in none any more.
 fn give_up(course: &mut Course, number: u32, silent: &BTreeMap<Hash, Error>) {
-	let since = course.since;
-	let quiet = |history: &History| {
-		let last = history.committed_at.or(history.submitted_at).unwrap_or(since);
-		!history.is_over()
-			&& history.revealed_at.is_none()
-			&& number.saturating_sub(last) > QUIET_BLOCKS_MAX
-	};
-	let dropped = || {
-		Error::new(Kind::Late, "the call is not on chain any more")
-			.next("submit again: the same number and input make the same job")
-	};
 	let lost: Vec<_> = course
 		.watch
 		.histories()
-		.filter(|(_, history)| quiet(history))
+		.filter(|(_, history)| is_quiet(history, course.since, number))
 		.filter_map(|(job, history)| match silent.get(job) {
 			Some(error) => Some((*job, error.clone())),
-			None if history.submitted_at.is_none() => Some((*job, dropped())),
+			None if history.submitted_at.is_none() => {
+				Some((*job, Error::new(Kind::Late, "the call is not on chain any more")))
+			},
 			None => None,
 		})
 		.collect();
@@ -359,6 +350,15 @@ fn give_up(course: &mut Course, number: u32, silent: &BTreeMap<Hash, Error>) {
 		course.watch.remove(&job);
 		course.fail(job, error);
 	}
+}
+
+/// Whether nothing has happened to a job for too long, `since` being when it was sent. A reveal only
+/// waits for its window.
+fn is_quiet(history: &History, since: u32, number: u32) -> bool {
+	let last = history.committed_at.or(history.submitted_at).unwrap_or(since);
+	!history.is_over()
+		&& history.revealed_at.is_none()
+		&& number.saturating_sub(last) > QUIET_BLOCKS_MAX
 }
 
 async fn step(course: &mut Course, tell: &impl Fn(Step)) -> Result<u32> {
@@ -415,6 +415,19 @@ mod tests {
 
 	fn failed(job: Hash, kind: Kind) -> Done {
 		Done { job, result: Err(Error::new(kind, "no luck").next("do something")) }
+	}
+
+	#[test]
+	fn a_job_is_quiet_while_its_provider_owes_something() {
+		let last = 100 + QUIET_BLOCKS_MAX;
+		let mut history = History::default();
+		assert!(!is_quiet(&history, 100, last) && is_quiet(&history, 100, last + 1));
+		history.submitted_at = Some(103);
+		assert!(!is_quiet(&history, 100, last + 3) && is_quiet(&history, 100, last + 4));
+		history.committed_at = Some(105);
+		assert!(!is_quiet(&history, 100, last + 5) && is_quiet(&history, 100, last + 6));
+		history.revealed_at = Some(109);
+		assert!(!is_quiet(&history, 100, u32::MAX));
 	}
 
 	#[test]

@@ -4,10 +4,11 @@
 
 use assay_node::{
 	cli::{ExecutorKind, ExecutorParams},
-	executor::{ExecutorChoice, ExecutorChoiceError},
+	executor::{start_embedded, Embedded, ExecutorChoice, ExecutorChoiceError},
 };
 use assay_primitives::offchain::ExecutorSettings;
-use std::io::Write;
+use sp_core::H256;
+use std::{io::Write, net::TcpListener, num::NonZeroUsize};
 
 fn params() -> ExecutorParams {
 	ExecutorParams::default()
@@ -64,4 +65,23 @@ fn flags_of_the_embedded_executor_need_one() {
 		Err(ExecutorChoiceError::NotEmbedded)
 	));
 	assert!(ExecutorChoice::from_params(&params, true).is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_embedded_executor_keeps_the_address_that_was_registered() {
+	let folder = tempfile::tempdir().unwrap();
+	let start = || start_embedded(folder.path().into(), H256::zero(), None, NonZeroUsize::new(1));
+	let first = start().await.unwrap();
+	let url = first.data_url().unwrap();
+	drop(Embedded::new(first, tokio::runtime::Handle::current()));
+
+	// The first has stopped and given everything back: its folder's lock and its port.
+	let second = start().await.unwrap();
+	assert_eq!(second.data_url().unwrap(), url);
+	second.shutdown().await;
+
+	let _taken = TcpListener::bind(url.trim_start_matches("http://")).unwrap();
+	let third = start().await.unwrap();
+	assert_ne!(third.data_url().unwrap(), url);
+	third.shutdown().await;
 }
