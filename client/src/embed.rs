@@ -352,8 +352,8 @@ fn give_up(course: &mut Course, number: u32, silent: &BTreeMap<Hash, Error>) {
 	}
 }
 
-/// Whether nothing has happened to a job for too long, `since` being when it was sent. A reveal only
-/// waits for its window.
+/// Whether nothing has happened to a job for too long, `since` being when it was sent. A reveal
+/// only waits for its window.
 fn is_quiet(history: &History, since: u32, number: u32) -> bool {
 	let last = history.committed_at.or(history.submitted_at).unwrap_or(since);
 	!history.is_over()
