@@ -15,6 +15,7 @@ async function run(nodeName, networkInfo) {
     path.join(networkInfo.tmpDir, 'provider', 'data'),
     '--tenant-url',
     tenant.wsUri,
+    ...Object.values(networkInfo.nodesByName).flatMap((node) => ['--peer-url', node.wsUri]),
   ];
   return new Promise((resolve, reject) => {
     const child = spawn(process.env.ASSAY_XTASK, args, { stdio: ['ignore', 'inherit', 'inherit'] });

@@ -22,6 +22,9 @@ use std::{
 
 /// The smallest cosine to the float model with which the demo succeeds.
 const COSINE_MIN: f64 = 0.998;
+/// Most blocks from a submission to its reveal, in the median: acceptance travels with the commitment,
+/// and the reveal waits until that is final.
+const BLOCKS_TO_REVEAL: u32 = 6;
 /// Time for all jobs to be settled.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// What the model is called where it is published.
@@ -32,6 +35,8 @@ struct Figures {
 	embedded: Vec<Embedded>,
 	backend: String,
 	block_seconds: f64,
+	/// Jobs whose answer came only after the chain had its reveal.
+	late_answers: usize,
 	mean_cosine: f64,
 	min_cosine: f64,
 }
@@ -62,6 +67,16 @@ pub(crate) async fn run(json: bool) -> Result<()> {
 		"the smallest cosine is {:.5}, below {COSINE_MIN}",
 		figures.min_cosine
 	);
+	ensure!(
+		to_reveal(&figures).is_some_and(|blocks| blocks <= BLOCKS_TO_REVEAL),
+		"{} blocks from submission to reveal in the median, more than {BLOCKS_TO_REVEAL}",
+		optional(to_reveal(&figures))
+	);
+	ensure!(
+		figures.late_answers == 0,
+		"{} answers came only after their reveal: the provider's data listener was late",
+		figures.late_answers
+	);
 	Ok(())
 }
 
@@ -89,14 +104,15 @@ async fn play(
 	let offered = stage::provide(&chain, &node.executor_token()?, &cast, &imported, say).await?;
 	let lease = stage::lease(&chain, &cast, offered.offer, say).await?;
 	let before = balances(&chain, &cast).await?;
-	let (embedded, block_seconds) = submit(root, &chain, &cast, lease, sentences, say).await?;
+	let (embedded, block_seconds, late_answers) =
+		submit(root, &chain, &cast, lease, sentences, say).await?;
 	tell_money(&chain, &cast, before, &embedded, say).await?;
 	say("computing the same sentences with the float model, in Python".into());
 	let float = python::float_reference(root, sentences).await?;
 	let vectors: Vec<Vec<f32>> = embedded.iter().map(|e| e.embedding.clone()).collect();
 	let (mean_cosine, min_cosine) = compare::agreement(&vectors, &float);
 	let Offered { backend, .. } = offered;
-	Ok(Figures { embedded, backend, block_seconds, mean_cosine, min_cosine })
+	Ok(Figures { embedded, backend, block_seconds, late_answers, mean_cosine, min_cosine })
 }
 
 async fn submit(
@@ -106,12 +122,13 @@ async fn submit(
 	lease: u64,
 	sentences: &[String],
 	say: &dyn Fn(String),
-) -> Result<(Vec<Embedded>, f64)> {
+) -> Result<(Vec<Embedded>, f64, usize)> {
 	let tokenizer = Tokenizer::from_file(&paths::minilm(root).join(minilm::TOKENIZER_FILE))?;
 	let embedder = Embedder::new(chain, &cast.tenant, Some(lease)).await?;
 	let begun = Instant::now();
 	let mut submitted = 0;
 	let mut answered = 0;
+	let mut late = 0;
 	let mut blocks: Vec<(u32, Instant)> = Vec::new();
 	let total = sentences.len();
 	let work = embedder.embed(&tokenizer, sentences, |step| match step {
@@ -132,6 +149,7 @@ async fn submit(
 		},
 		Step::Block { number, revealed, settled } => {
 			blocks.push((number, Instant::now()));
+			late = late.max(revealed.saturating_sub(answered));
 			say(format!("block {number}: {revealed} of {total} revealed, {settled} settled"));
 		},
 	});
@@ -144,7 +162,7 @@ async fn submit(
 		},
 		_ => f64::NAN,
 	};
-	Ok((embed::complete(embedded)?, block_seconds))
+	Ok((embed::complete(embedded)?, block_seconds, late))
 }
 
 /// What provider, model owner and tenant have in all, in this order.
@@ -246,4 +264,40 @@ fn summary(figures: &Figures, settled: usize, seconds_total: f64) -> serde_json:
 		"paid": paid(figures) as f64 / amount::ASY as f64,
 		"seconds_total": rounded(seconds_total, 1),
 	})
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn the_summary_has_what_is_promised() {
+		let figures = Figures {
+			embedded: Vec::new(),
+			backend: "cpu".into(),
+			block_seconds: 2.999,
+			late_answers: 0,
+			mean_cosine: 0.999_612_34,
+			min_cosine: 0.999_5,
+		};
+		let summary = summary(&figures, 0, 12.34);
+		let mut keys: Vec<_> = summary.as_object().unwrap().keys().map(String::as_str).collect();
+		keys.sort_unstable();
+		let promised = [
+			"backend",
+			"block_seconds",
+			"blocks_to_reveal_median",
+			"blocks_to_settle_median",
+			"jobs",
+			"mean_cosine",
+			"min_cosine",
+			"model",
+			"paid",
+			"seconds_total",
+			"settled",
+		];
+		assert_eq!(keys, promised);
+		assert_eq!(summary["block_seconds"], 3.0);
+		assert_eq!(summary["mean_cosine"], 0.999_612);
+	}
 }

@@ -33,7 +33,7 @@ enum Command {
 	E2e,
 	/// Executors and nodes that die, stall and lie; a chain that forks.
 	Faults,
-	/// `e2e`, `faults` and `net` side by side.
+	/// `demo`, `e2e`, `faults` and `net` side by side.
 	Live,
 	/// A network of four nodes: a job submitted at one is computed at another.
 	Net,

@@ -2,13 +2,14 @@
 //! submitted at one that is computed at another.
 
 use crate::{
-	node, paths,
+	node::{self, Node},
+	paths,
 	stage::{self, Cast},
 };
 use anyhow::{bail, ensure, Context, Result};
 use assay_client::{
 	embed::{self, Embedder, Step},
-	Chain,
+	job, Chain,
 };
 use assay_models::{minilm, Tokenizer};
 use clap::Args;
@@ -21,9 +22,11 @@ use std::{
 use tokio::process::Command;
 
 /// Time for the whole test.
-const PATIENCE: Duration = Duration::from_secs(420);
+const PATIENCE: Duration = Duration::from_secs(520);
 /// Time for the job, once the nodes are up.
-const JOB_PATIENCE: Duration = Duration::from_secs(200);
+const JOB_PATIENCE: Duration = Duration::from_secs(300);
+/// The log line of a node that did not have to execute the chain's blocks.
+const WARPED: &str = "Warp sync is complete";
 
 /// Runs the network test.
 pub(crate) async fn run() -> Result<()> {
@@ -134,6 +137,12 @@ pub(crate) struct NetJob {
 	/// The tenant's node.
 	#[arg(long)]
 	tenant_url: String,
+	/// A node of the network, once for each: peers of one that joins late.
+	#[arg(long)]
+	peer_url: Vec<String>,
+	/// The chain's raw specification.
+	#[arg(long, env = "ASSAY_SPEC")]
+	spec: String,
 }
 
 impl NetJob {
@@ -172,7 +181,34 @@ impl NetJob {
 		let receipt = &one.history.receipt;
 		ensure!(receipt.is_some(), "no receipt");
 		println!("{}", json!({ "receipt": receipt, "history": one.history }));
-		Ok(())
+		self.join_late(&tenant, &cast).await
+	}
+
+	/// A node that was not there joins by warp sync: it has the state without having executed the
+	/// blocks.
+	async fn join_late(&self, tenant: &Chain, cast: &Cast) -> Result<()> {
+		let mut flags = vec!["--chain".to_string(), self.spec.clone()];
+		flags.extend(["--sync", "warp", "--executor", "none", "--bootnodes"].map(String::from));
+		for url in &self.peer_url {
+			let peer = Chain::connect(url).await?;
+			let addresses = peer.request("system_localListenAddresses", &[]).await?;
+			let mut addresses = addresses.as_array().into_iter().flatten().filter_map(Value::as_str);
+			let local = addresses.find(|address| address.starts_with("/ip4/127.0.0.1/"));
+			flags.push(local.with_context(|| format!("{url} has no local address"))?.to_string());
+		}
+		let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+		let folder = tempfile::Builder::new().prefix("assay-late-").tempdir()?;
+		let late = Node::start_with(folder.path(), &flags).await?;
+		let nonce = job::next_nonce(tenant, &cast.tenant.id()).await?;
+		let chain = Chain::connect(late.url()).await?;
+		let mut blocks = chain.follow().await?;
+		// The state is there when the tenant's jobs are counted as they are at its own node.
+		while job::next_nonce(&chain, &cast.tenant.id()).await.ok() != Some(nonce) {
+			blocks.next().await.with_context(|| late.failure())?;
+		}
+		ensure!(late.log().contains(WARPED), "not by warp sync; {}", late.failure());
+		eprintln!("a node joined by warp sync and has the state");
+		late.kill().await
 	}
 
 	async fn wait_for_offer(&self, tenant: &Chain, offer: u64) -> Result<()> {
