@@ -188,6 +188,7 @@ async function checkJob(api, provider, pair, parameters) {
   check(view.unwrap().lease.toString() === args.lease, 'under its lease');
   check(view.unwrap().tenant.toString() === pair.address, 'and its tenant');
   const header = await api.rpc.chain.getHeader(hash);
+  const best = phases(provider, digest, 'best');
   const pushed = phases(provider, digest, 'finalized');
   const seen = await settled(api, header.number.toNumber(), digest);
   const receipt = seen.receipt.receipt;
@@ -197,6 +198,8 @@ async function checkJob(api, provider, pair, parameters) {
   // The settlement becomes final a few blocks later.
   const order = (await pushed).filter((phase, i) => phase !== 'none' || i > 0).join(' ');
   check(order === 'claiming revealing window none', `assay_subscribeJob pushes: ${order}`);
+  const early = (await best).filter((phase, i) => phase !== 'none' || i > 0).join(' ');
+  check(early === 'claiming revealing window none', `on the best chain too: ${early}`);
   check(receipt.count.toNumber() === 1, 'one step was computed');
   check(!receipt.price.toBn().isZero(), 'something was paid');
   check((await api.call.jobsApi.job(digest)).isNone, 'a settled job is gone from the state');

@@ -192,7 +192,8 @@ impl NetJob {
 		for url in &self.peer_url {
 			let peer = Chain::connect(url).await?;
 			let addresses = peer.request("system_localListenAddresses", &[]).await?;
-			let mut addresses = addresses.as_array().into_iter().flatten().filter_map(Value::as_str);
+			let mut addresses =
+				addresses.as_array().into_iter().flatten().filter_map(Value::as_str);
 			let local = addresses.find(|address| address.starts_with("/ip4/127.0.0.1/"));
 			flags.push(local.with_context(|| format!("{url} has no local address"))?.to_string());
 		}

@@ -3,6 +3,7 @@
 
 mod commands;
 mod jobs;
+mod newcomer;
 
 use crate::{
 	checks::Checks,
@@ -48,14 +49,18 @@ async fn all(root: &Path, node: &Node, checks: &Checks) -> Result<()> {
 	let offered = stage::provide(&chain, &node.executor_token()?, &cast, &imported, &say).await?;
 	let lease = stage::lease(&chain, &cast, offered.offer, &say).await?;
 	let assay = Assay { url: node.url().into(), program: paths::sibling("assay")? };
-	reads(&assay, lease, offered.model, checks).await?;
-	let settled = embeds(root, &assay, checks).await?;
-	refusals(&assay, checks).await?;
-	library(root, &chain, &cast, lease, checks).await?;
-	stranger(&chain, &cast, offered.offer, &settled, checks).await?;
-	javascript(root, &chain, node, lease, checks).await?;
-	// Last: the window of its long job outlives this test.
-	jobs::run(root, &assay, &chain, &cast, lease, checks).await
+	let regulars = async {
+		reads(&assay, lease, offered.model, checks).await?;
+		let settled = embeds(root, &assay, checks).await?;
+		refusals(&assay, checks).await?;
+		library(root, &chain, &cast, lease, checks).await?;
+		stranger(&chain, &cast, offered.offer, &settled, checks).await?;
+		javascript(root, &chain, node, lease, checks).await?;
+		// Last: the window of its long job outlives this test.
+		jobs::run(root, &assay, &chain, &cast, lease, checks).await
+	};
+	// Two sets of accounts on one chain.
+	tokio::try_join!(regulars, newcomer::run(root, node, &assay, checks)).map(drop)
 }
 
 /// The `assay` command.
