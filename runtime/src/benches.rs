@@ -148,9 +148,9 @@ fn smallest_program() -> Vec<u8> {
 			by: EmbedBy::Token,
 			fraction: 12,
 		},
-		Operator::Stop,
+		Operator::Stop { next: None, ends: vec![] },
 		Operator::Emit { value: TensorId(1), stop: TensorId(2) },
 	];
-	let limits = Limits { max_batch: 1, max_sequence: 4_096 };
+	let limits = Limits::encoder(1, 4_096);
 	Program { semantics: SEMANTICS_DRAFT, limits, weights, operators }.encode()
 }

@@ -3,7 +3,7 @@
 //! Arguments: number of threads (default 1), runs of each shape (default 10).
 
 use assay_cpu::{CpuBackend, Processor};
-use assay_program::{Backend, Parameters};
+use assay_program::{Backend, Bytes, Parameters};
 use assay_reference::sample::{self, Shape, Style};
 use std::{sync::Arc, time::Instant};
 
@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 	let threads = arguments.next().transpose()?.unwrap_or(1);
 	let runs = arguments.next().transpose()?.unwrap_or(10).max(1);
 	let program = Arc::new(sample::encoder(&Shape::MINILM));
-	let weights: Arc<[u8]> = sample::weights(&program, Style::Plausible, 1).into();
+	let weights: Bytes = sample::weights(&program, Style::Plausible, 1).into();
 	let form = program.cost_form();
 	for processor in Processor::all().collect::<Vec<_>>().into_iter().rev() {
 		let backend = CpuBackend::with_processor(Some(threads), processor);

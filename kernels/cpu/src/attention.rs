@@ -7,7 +7,7 @@ use crate::{
 	vector::{self, ScoresFinish},
 	workspace::{self, Head, Layout, Scratch, Store, Workspace},
 };
-use assay_program::{quantised_limit, shifts, Operator, TensorId};
+use assay_program::{quantised_limit, shifts, Mask, Operator, TensorId};
 use assay_reference::element;
 use core::ops::Range;
 use rayon::prelude::*;
@@ -61,8 +61,8 @@ fn index(id: TensorId) -> usize {
 fn find_softmax(compiler: &Compiler<'_>, scores: usize) -> Option<(usize, bool, Vec<usize>)> {
 	let operators = &compiler.program.operators;
 	let [maximum, exponential] = *compiler.readers(scores) else { return None };
-	let Operator::SoftmaxMax { ids: max_ids, .. } = operators.get(maximum)? else { return None };
-	let Operator::SoftmaxExp { scores: value, max, ids } = operators.get(exponential)? else {
+	let Operator::SoftmaxMax { mask: max_mask, .. } = operators.get(maximum)? else { return None };
+	let Operator::SoftmaxExp { scores: value, max, mask } = operators.get(exponential)? else {
 		return None;
 	};
 	let [sum, normalise] = *compiler.readers(exponential) else { return None };
@@ -71,14 +71,14 @@ fn find_softmax(compiler: &Compiler<'_>, scores: usize) -> Option<(usize, bool, 
 	else {
 		return None;
 	};
-	let joined = max_ids == ids
+	let joined = max_mask == mask
 		&& index(*value) == scores
 		&& index(*max) == maximum
 		&& index(*exponentials) == exponential
 		&& index(*divisor) == sum
 		&& compiler.readers(maximum) == [exponential]
 		&& compiler.readers(sum) == [normalise];
-	joined.then(|| (normalise, ids.is_some(), vec![maximum, exponential, sum, normalise]))
+	joined.then(|| (normalise, *mask != Mask::None, vec![maximum, exponential, sum, normalise]))
 }
 
 impl Attention {
@@ -104,7 +104,7 @@ impl Attention {
 		let Operator::RowMax { groups: 1, .. } = operators.get(row_max)? else { return None };
 		let Operator::Quantise { value, max, .. } = operators.get(quantise)? else { return None };
 		let [context] = *compiler.readers(quantise) else { return None };
-		let Operator::Context { weight, weight_max, value: values, fraction } =
+		let Operator::Context { weight, weight_max, value: values, shift, fraction, .. } =
 			operators.get(context)?
 		else {
 			return None;
@@ -119,7 +119,9 @@ impl Attention {
 		}
 		let (weight_bits, value_bits) = (compiler.bits(*weight)?, compiler.bits(*values)?);
 		let weight_fraction = compiler.fraction(*weight_max)?;
-		let context_shift = shifts::context((weight_bits, value_bits), weight_fraction, *fraction)?;
+		let bits_of_context = (weight_bits, value_bits);
+		let (_, context_shift) =
+			shifts::context(bits_of_context, weight_fraction, *shift, *fraction)?;
 		let heads = compiler.fixed_width(*query_max)?;
 		chain.extend([scores, weigh, row_max, quantise, context]);
 		let attention = Self {

@@ -34,7 +34,7 @@ mod workspace;
 
 pub use isa::{InstructionSet, Processor};
 
-use assay_program::{Backend, BackendError, Limits, Model, Program};
+use assay_program::{Backend, BackendError, Bytes, Limits, Model, Parameters, Program};
 use assay_reference::ReferenceBackend;
 use model::{CpuModel, Machine};
 use plan::Plan;
@@ -87,8 +87,8 @@ impl CpuBackend {
 /// Whether a plan's tensors take more than validation promised of the program: a plan runs
 /// operators together, and so holds some operands for longer.
 fn is_greedy(plan: &Plan) -> Result<bool, BackendError> {
-	let Limits { max_batch, max_sequence } = plan.program.limits;
-	let promised = plan.program.live_bytes(max_batch, max_sequence)?;
+	let Limits { max_batch, max_sequence, .. } = plan.program.limits;
+	let promised = plan.program.live_bytes(&Parameters::encoder(max_batch, max_sequence))?;
 	Ok(plan.live_bytes(max_batch, max_sequence) > promised.max(TENSOR_BYTES))
 }
 
@@ -97,12 +97,10 @@ impl Backend for CpuBackend {
 		"cpu"
 	}
 
-	fn load(
-		&self,
-		program: Arc<Program>,
-		weights: Arc<[u8]>,
-	) -> Result<Arc<dyn Model>, BackendError> {
-		program.validate()?;
+	fn load(&self, program: Arc<Program>, weights: Bytes) -> Result<Arc<dyn Model>, BackendError> {
+		if !plan::is_planned(&program, &program.tensors()?) {
+			return ReferenceBackend.load(program, weights);
+		}
 		if plan::packed_bytes(&program) > weights.len().saturating_mul(2).max(PACKED_BYTES) {
 			// A program made so that its weights do not pack well: not worth its memory.
 			return ReferenceBackend.load(program, weights);
@@ -118,7 +116,7 @@ impl Backend for CpuBackend {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use assay_program::{EmbedBy, Operator, TensorId};
+	use assay_program::{EmbedBy, Mask, Operator, TensorId};
 	use assay_reference::sample::{self, Builder, Shape, Style};
 
 	fn plan(program: Program) -> Plan {
@@ -132,7 +130,7 @@ mod tests {
 		for shape in [Shape::SMALL, small, Shape { max_batch: 1, ..small }] {
 			let plan = plan(sample::encoder(&shape));
 			let (batch, sequence) = (shape.max_batch, shape.max_sequence);
-			let promised = plan.program.live_bytes(batch, sequence).unwrap();
+			let promised = plan.program.live_bytes(&Parameters::encoder(batch, sequence)).unwrap();
 			let planned = plan.live_bytes(batch, sequence);
 			assert!(planned <= promised, "{planned} of {promised}: {shape:?}");
 		}
@@ -142,7 +140,7 @@ mod tests {
 	/// contexts come last.
 	fn hoarder(count: usize) -> Program {
 		let (width, heads) = (65_536, 16);
-		let mut builder = Builder::new(Limits { max_batch: 1, max_sequence: 16 });
+		let mut builder = Builder::new(Limits::encoder(1, 16));
 		let ids = builder.push(Operator::Tokens { vocabulary: 3 });
 		let (table, scales) = (builder.matrix(3, width), builder.vector(3));
 		let by = EmbedBy::Token;
@@ -159,14 +157,21 @@ mod tests {
 		let (value, value_max) = builder.quantise(embedded, heads, 8);
 		let mut output = embedded;
 		for scores in scored {
-			let max = builder.push(Operator::SoftmaxMax { scores, ids: None });
-			let exponentials = builder.push(Operator::SoftmaxExp { scores, max, ids: None });
+			let max = builder.push(Operator::SoftmaxMax { scores, mask: Mask::None });
+			let exponentials = builder.push(Operator::SoftmaxExp { scores, max, mask: Mask::None });
 			let sum = builder.push(Operator::SoftmaxSum { exponentials });
 			let probabilities = builder.push(Operator::SoftmaxNormalise { exponentials, sum });
 			let weight =
 				builder.push(Operator::ContextWeight { probabilities, value_max, fraction: 16 });
 			let (weight, weight_max) = builder.quantise(weight, 1, 8);
-			output = builder.push(Operator::Context { weight, weight_max, value, fraction: 16 });
+			output = builder.push(Operator::Context {
+				weight,
+				weight_max,
+				value,
+				groups: heads,
+				shift: 0,
+				fraction: 16,
+			});
 		}
 		builder.finish(output)
 	}
@@ -177,13 +182,13 @@ mod tests {
 		assert!(!is_greedy(&few).unwrap());
 		let many = hoarder(60);
 		// One after the other its queries take 2 MiB; the plan would hold all of them.
-		assert!(many.live_bytes(1, 16).unwrap() < 32 << 20);
+		assert!(many.live_bytes(&Parameters::encoder(1, 16)).unwrap() < 32 << 20);
 		assert!(is_greedy(&plan(many)).unwrap());
 	}
 
 	#[test]
 	fn every_copy_of_a_function_table_counts() {
-		let mut builder = Builder::new(Limits { max_batch: 1, max_sequence: 1 });
+		let mut builder = Builder::new(Limits::encoder(1, 1));
 		let ids = builder.push(Operator::Tokens { vocabulary: 3 });
 		let (rows, scales) = (builder.matrix(3, 4), builder.vector(3));
 		let by = EmbedBy::Token;

@@ -9,7 +9,7 @@ use crate::{
 };
 use assay_program::{BackendError, Model, Outcome, Parameters};
 use rayon::{prelude::*, ThreadPool};
-use std::sync::Arc;
+use std::{ops::ControlFlow, sync::Arc};
 
 /// Rows that a part of a batch has at least: enough for every thread's rows to pay for widening
 /// weights, few enough that what is between two steps stays in its cache.
@@ -116,11 +116,19 @@ impl CpuModel {
 }
 
 impl Model for CpuModel {
-	fn run(&self, input: &[u8], parameters: &Parameters) -> Result<Outcome, BackendError> {
+	fn stream(
+		&self,
+		input: &[u8],
+		parameters: &Parameters,
+		emit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+	) -> Result<Outcome, BackendError> {
 		if let Err(code) = self.plan.program.validate_input(input, parameters) {
 			return Ok(Outcome::Invalid(code));
 		}
 		let data = self.machine.threads.install(|| self.run_batch(input, parameters))?;
+		if emit(&data).is_break() {
+			return Err(BackendError::Stopped);
+		}
 		Ok(Outcome::Output { count: 1, data })
 	}
 }

@@ -12,7 +12,8 @@ use crate::{
 	table::FunctionTable,
 };
 use assay_program::{
-	BackendError, Dim, Kind, Operator, Program, TableBase, TensorId, TensorInfo, WeightId,
+	BackendError, Bytes, Dim, Kind, Mask, Operator, Program, StepShape, TableBase, TensorId,
+	TensorInfo, WeightId,
 };
 use std::{
 	collections::{BTreeMap, BTreeSet},
@@ -54,12 +55,12 @@ pub(crate) struct Plan {
 /// The weights blob and where its tensors lie.
 #[derive(Debug)]
 pub(crate) struct WeightsBlob {
-	bytes: Arc<[u8]>,
+	bytes: Bytes,
 	ranges: Vec<Range<usize>>,
 }
 
 impl WeightsBlob {
-	fn new(program: &Program, bytes: Arc<[u8]>) -> Result<Self, BackendError> {
+	fn new(program: &Program, bytes: Bytes) -> Result<Self, BackendError> {
 		let (expected, actual) = (program.weights_length(), bytes.len() as u64);
 		if expected != actual {
 			return Err(BackendError::WeightsLength { expected, actual });
@@ -173,6 +174,31 @@ impl Compiler<'_> {
 	}
 }
 
+/// Whether plans are made for a program: for encoders whose attention has as many key and value
+/// heads as query heads, without causal masks. The reference runs the others.
+pub(crate) fn is_planned(program: &Program, tensors: &[TensorInfo]) -> bool {
+	let dims = |id: TensorId| tensors.get(usize::from(id.0)).map_or(&[][..], |info| &info.dims);
+	let width = |id: TensorId| dims(id).last().copied();
+	let heads = |id: TensorId| dims(id).get(1).copied();
+	let is_attention = |id: TensorId| matches!(dims(id), [.., Dim::Context]);
+	let knows = |operator: &Operator| match operator {
+		Operator::Scores { query_max, key_max, .. } => width(*query_max) == width(*key_max),
+		Operator::SoftmaxMax { scores, mask } | Operator::SoftmaxExp { scores, mask, .. } => {
+			*mask != Mask::Causal && is_attention(*scores)
+		},
+		Operator::SoftmaxSum { exponentials } => is_attention(*exponentials),
+		Operator::ContextWeight { probabilities, value_max, .. } => {
+			heads(*probabilities) == width(*value_max)
+		},
+		Operator::Context { weight, groups, shift, .. } => {
+			heads(*weight) == Some(Dim::Fixed(*groups)) && *shift == 0
+		},
+		// `Emit` is the last operator that was known before decoders.
+		operator => operator.index() <= 21,
+	};
+	!program.is_decoder() && program.operators.iter().all(knows)
+}
+
 /// Number and length of the rows of an int8 matrix.
 fn matrix(program: &Program, id: WeightId) -> Option<(usize, usize)> {
 	match program.weights.get(usize::from(id.0))?.dims[..] {
@@ -230,7 +256,7 @@ fn inconsistent(operator: usize) -> BackendError {
 
 impl Plan {
 	/// Validates a program and makes its plan.
-	pub(crate) fn compile(program: Arc<Program>, weights: Arc<[u8]>) -> Result<Self, BackendError> {
+	pub(crate) fn compile(program: Arc<Program>, weights: Bytes) -> Result<Self, BackendError> {
 		let tensors = program.tensors()?;
 		let weights = WeightsBlob::new(&program, weights)?;
 		let mut compiler = Compiler {
@@ -256,8 +282,8 @@ impl Plan {
 
 	/// The most bytes that tensors between steps take at once in a run of a shape.
 	pub(crate) fn live_bytes(&self, batch: u32, sequence: u32) -> u64 {
-		let bytes =
-			|tensor: usize| self.tensors.get(tensor).map_or(0, |info| info.bytes(batch, sequence));
+		let shape = StepShape::first(batch, sequence);
+		let bytes = |tensor: usize| self.tensors.get(tensor).map_or(0, |info| info.bytes(shape));
 		let mut held = BTreeSet::new();
 		let (mut live, mut most) = (0u64, 0u64);
 		for scheduled in &self.steps {
@@ -301,7 +327,9 @@ fn steps(compiler: &mut Compiler<'_>) -> Result<Vec<Step>, BackendError> {
 		if let Some(attention) = chains.remove(&number) {
 			steps.extend(stage.finish(compiler).map(Step::Rows));
 			steps.push(Step::Attention(attention));
-		} else if inside[number] || matches!(operator, Operator::Tokens { .. } | Operator::Stop) {
+		} else if inside[number]
+			|| matches!(operator, Operator::Tokens { .. } | Operator::Stop { .. })
+		{
 			continue;
 		} else if matches!(operator, Operator::Emit { .. }) {
 			steps.extend(stage.finish(compiler).map(Step::Rows));

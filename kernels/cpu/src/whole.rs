@@ -6,7 +6,7 @@ use crate::{
 	vector,
 	workspace::{Layout, Store, Workspace},
 };
-use assay_program::{shifts, Kind, Operator, TensorId};
+use assay_program::{shifts, Kind, Mask, Operator, TensorId};
 use assay_reference::element;
 
 /// A plan's tensors in the middle of a run.
@@ -30,11 +30,11 @@ impl<'a> Whole<'a> {
 				let keys = self.heads(*key, *key_max, bits.1)?;
 				self.scores(&queries, &keys, shifts, out);
 			},
-			Operator::SoftmaxMax { scores, ids } => {
-				self.softmax_max(*scores, ids.is_some(), out);
+			Operator::SoftmaxMax { scores, mask } => {
+				self.softmax_max(*scores, *mask != Mask::None, out);
 			},
-			Operator::SoftmaxExp { scores, max, ids } => {
-				self.softmax_exp(*scores, *max, ids.is_some(), out);
+			Operator::SoftmaxExp { scores, max, mask } => {
+				self.softmax_exp(*scores, *max, *mask != Mask::None, out);
 			},
 			Operator::SoftmaxSum { exponentials } => {
 				for (out, (_, row)) in out.iter_mut().zip(self.pairs(*exponentials)) {
@@ -54,10 +54,10 @@ impl<'a> Whole<'a> {
 				let shift = shifts::context_weight(self.fraction(*value_max)?, *fraction)?;
 				self.context_weight(*probabilities, *value_max, shift, out)?;
 			},
-			Operator::Context { weight, weight_max, value, fraction } => {
+			Operator::Context { weight, weight_max, value, shift, fraction, .. } => {
 				let bits = (self.bits(*weight)?, self.bits(*value)?);
-				let shift = shifts::context(bits, self.fraction(*weight_max)?, *fraction)?;
-				self.context((*weight, *weight_max), *value, bits, shift, out)?;
+				let shifts = shifts::context(bits, self.fraction(*weight_max)?, *shift, *fraction)?;
+				self.context((*weight, *weight_max), *value, bits, shifts, out)?;
 			},
 			Operator::MeanPool { value, .. } => self.mean_pool(*value, out),
 			_ => return None,
@@ -184,7 +184,7 @@ impl<'a> Whole<'a> {
 		(weight, weight_max): (TensorId, TensorId),
 		value: TensorId,
 		bits: (u8, u8),
-		shift: u32,
+		shifts: (u32, u32),
 		out: &mut [i32],
 	) -> Option<()> {
 		let (sequence, width) = (self.layout.sequence, self.width(value)?);
@@ -207,7 +207,7 @@ impl<'a> Whole<'a> {
 			}
 			let at = (entry * sequence + position) * width + head * depth;
 			for (out, sum) in out[at..at + depth].iter_mut().zip(&sums) {
-				*out = element::context_finish(*sum, factor, shift);
+				*out = element::context_finish((*sum).into(), factor, shifts);
 			}
 		}
 		Some(())

@@ -66,7 +66,8 @@ impl Layout {
 		match dim {
 			Dim::Fixed(size) => size as usize,
 			Dim::Batch => self.batch(),
-			Dim::Sequence => self.sequence,
+			// Plans are made for encoders, which have one step.
+			Dim::Sequence | Dim::Context => self.sequence,
 		}
 	}
 }

@@ -4,8 +4,8 @@
 
 use assay_cpu::{CpuBackend, Processor};
 use assay_program::{
-	Backend, Dim, EmbedBy, InvalidCode, Kind, Limits, Operator, Outcome, Parameters, Program,
-	TableBase, TensorId, TensorInfo, WeightId,
+	Backend, Bytes, Dim, EmbedBy, InvalidCode, Kind, Limits, Mask, Operator, Outcome, Parameters,
+	Program, TableBase, TensorId, TensorInfo, WeightId,
 };
 use assay_reference::sample::{self, Builder, Generator, Shape, Style};
 use proptest::prelude::*;
@@ -25,11 +25,11 @@ fn check(program: &Program, style: Style, parameters: &Parameters, seed: u64) {
 
 fn check_input(program: &Program, weights: &[u8], input: &[u8], parameters: &Parameters) {
 	let expected = assay_reference::run(program, weights, input, parameters).unwrap();
-	let (program, weights) = (Arc::new(program.clone()), Arc::from(weights));
+	let (program, weights) = (Arc::new(program.clone()), Bytes::copy_from_slice(weights));
 	for (number, processor) in Processor::all().enumerate() {
 		let threads = number % 3 + 1;
 		let backend = CpuBackend::with_processor(Some(threads), processor);
-		let model = backend.load(program.clone(), Arc::clone(&weights)).unwrap();
+		let model = backend.load(program.clone(), weights.clone()).unwrap();
 		// Twice: what the first run leaves behind must not be seen in the second.
 		for _ in 0..2 {
 			let outcome = model.run(input, parameters).unwrap();
@@ -53,7 +53,7 @@ fn the_golden_vectors_come_out() {
 fn the_number_of_threads_does_not_matter() {
 	let shape = Shape { max_batch: 7, max_sequence: 60, layers: 2, ..Shape::SMALL };
 	let program = Arc::new(sample::encoder(&shape));
-	let weights: Arc<[u8]> = sample::weights(&program, Style::Plausible, 5).into();
+	let weights: Bytes = sample::weights(&program, Style::Plausible, 5).into();
 	for (batch, sequence) in [(1, 60), (7, 60), (7, 1), (3, 33)] {
 		let parameters = Parameters::encoder(batch, sequence);
 		let input = sample::input(shape.vocabulary, batch, sequence, 6);
@@ -70,7 +70,7 @@ fn the_number_of_threads_does_not_matter() {
 fn concurrent_runs_do_not_touch_each_other() {
 	let shape = Shape { max_batch: 5, ..Shape::SMALL };
 	let program = Arc::new(sample::encoder(&shape));
-	let weights: Arc<[u8]> = sample::weights(&program, Style::Plausible, 5).into();
+	let weights: Bytes = sample::weights(&program, Style::Plausible, 5).into();
 	let model = CpuBackend::new(Some(2)).load(program.clone(), weights.clone()).unwrap();
 	std::thread::scope(|scope| {
 		for seed in 0..6 {
@@ -137,7 +137,7 @@ fn emitting(program: &Program, value: usize) -> Option<Program> {
 /// Also what no importer would emit: whatever validation admits has one answer.
 #[test]
 fn every_tensor_that_may_be_emitted_equals_the_reference() {
-	let mut bare = Builder::new(Limits { max_batch: 3, max_sequence: 2 });
+	let mut bare = Builder::new(Limits::encoder(3, 2));
 	bare.push(Operator::Tokens { vocabulary: 3 });
 	let programs = [sample::encoder(&Shape::SMALL), bare.finish(TensorId(1))];
 	let mut emitted = 0;
@@ -167,7 +167,7 @@ fn more_heads_than_are_packed_at_once() {
 fn attention_of(shape: &Shape) -> Program {
 	let Shape { heads, width, bits, fraction, .. } = *shape;
 	let Shape { max_batch, max_sequence, .. } = *shape;
-	let mut builder = Builder::new(Limits { max_batch, max_sequence });
+	let mut builder = Builder::new(Limits::encoder(max_batch, max_sequence));
 	let ids = builder.push(Operator::Tokens { vocabulary: shape.vocabulary });
 	let (table, scales) = (builder.matrix(shape.vocabulary, width), builder.vector(40));
 	let by = EmbedBy::Token;
@@ -177,14 +177,21 @@ fn attention_of(shape: &Shape) -> Program {
 	let (key, key_max, shift) = (query, query_max, bits);
 	let scores = Operator::Scores { query, query_max, key, key_max, shift, fraction: 16 };
 	let scores = builder.push(scores);
-	let ids = Some(ids);
-	let max = builder.push(Operator::SoftmaxMax { scores, ids });
-	let exponentials = builder.push(Operator::SoftmaxExp { scores, max, ids });
+	let mask = Mask::Padding { ids };
+	let max = builder.push(Operator::SoftmaxMax { scores, mask });
+	let exponentials = builder.push(Operator::SoftmaxExp { scores, max, mask });
 	let sum = builder.push(Operator::SoftmaxSum { exponentials });
 	let probabilities = builder.push(Operator::SoftmaxNormalise { exponentials, sum });
 	let weight = builder.push(Operator::ContextWeight { probabilities, value_max, fraction });
 	let (weight, weight_max) = builder.quantise(weight, 1, bits);
-	let context = builder.push(Operator::Context { weight, weight_max, value, fraction });
+	let context = builder.push(Operator::Context {
+		weight,
+		weight_max,
+		value,
+		groups: heads,
+		shift: 0,
+		fraction,
+	});
 	builder.finish(context)
 }
 
@@ -208,7 +215,7 @@ fn a_long_sequence_and_the_widths_of_minilm() {
 
 #[test]
 fn weights_that_do_not_pack_well_are_not_packed() {
-	let limits = Limits { max_batch: 1, max_sequence: 2 };
+	let limits = Limits::encoder(1, 2);
 	let mut builder = Builder::new(limits);
 	let ids = builder.push(Operator::Tokens { vocabulary: 3 });
 	let (table, scales) = (builder.matrix(3, 8_000), builder.vector(3));
@@ -273,8 +280,7 @@ proptest! {
 /// A program of random operators. Half of the attention is a whole chain, and half of those chains
 /// have a reader in their middle.
 fn random_program(generator: &mut Generator) -> Program {
-	let limits =
-		Limits { max_batch: generator.below(4) + 1, max_sequence: generator.below(20) + 1 };
+	let limits = Limits::encoder(generator.below(4) + 1, generator.below(20) + 1);
 	let mut maker = Maker { builder: Builder::new(limits), generator, limits };
 	let vocabulary = 30;
 	let ids = maker.builder.push(Operator::Tokens { vocabulary });
@@ -372,9 +378,10 @@ impl Maker<'_> {
 		let shift = self.generator.below(20) as u8 + 1;
 		let scores = Operator::Scores { query, query_max, key, key_max, shift, fraction: 16 };
 		let scores = self.push(scores)?;
-		let ids = (self.generator.below(2) == 0).then_some(ids);
-		let max = self.push(Operator::SoftmaxMax { scores, ids })?;
-		let exponentials = self.push(Operator::SoftmaxExp { scores, max, ids })?;
+		let padded = self.generator.below(2) == 0;
+		let mask = if padded { Mask::Padding { ids } } else { Mask::None };
+		let max = self.push(Operator::SoftmaxMax { scores, mask })?;
+		let exponentials = self.push(Operator::SoftmaxExp { scores, max, mask })?;
 		let sum = self.push(Operator::SoftmaxSum { exponentials })?;
 		let probabilities = self.push(Operator::SoftmaxNormalise { exponentials, sum })?;
 		let fraction = self.fraction();
@@ -387,7 +394,14 @@ impl Maker<'_> {
 		}
 		let (weight, weight_max) = self.quantise(weight, 1)?;
 		let fraction = self.fraction();
-		self.push(Operator::Context { weight, weight_max, value, fraction })?;
+		self.push(Operator::Context {
+			weight,
+			weight_max,
+			value,
+			groups: heads,
+			shift: 0,
+			fraction,
+		})?;
 		Some(())
 	}
 

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
 use assay_cpu::CpuBackend;
-use assay_program::{Backend, EmbedBy, Limits, Operator, Parameters, Program};
+use assay_program::{Backend, EmbedBy, Limits, Mask, Operator, Parameters, Program};
 use assay_reference::sample::{self, Builder, Style};
 use std::{
 	alloc::{GlobalAlloc, Layout, System},
@@ -40,7 +40,7 @@ unsafe impl GlobalAlloc for Counting {
 /// Attention of as many heads as a tensor is wide, each of a single element.
 fn many_heads() -> Program {
 	let width = 131_072;
-	let mut builder = Builder::new(Limits { max_batch: 8, max_sequence: 2 });
+	let mut builder = Builder::new(Limits::encoder(8, 2));
 	let ids = builder.push(Operator::Tokens { vocabulary: 1 });
 	let (table, scales) = (builder.matrix(1, width), builder.vector(1));
 	let by = EmbedBy::Token;
@@ -48,14 +48,15 @@ fn many_heads() -> Program {
 	let (query, query_max) = builder.quantise(value, width, 12);
 	let (key, key_max, shift, fraction) = (query, query_max, 1, 16);
 	let scores = builder.push(Operator::Scores { query, query_max, key, key_max, shift, fraction });
-	let max = builder.push(Operator::SoftmaxMax { scores, ids: None });
-	let exponentials = builder.push(Operator::SoftmaxExp { scores, max, ids: None });
+	let max = builder.push(Operator::SoftmaxMax { scores, mask: Mask::None });
+	let exponentials = builder.push(Operator::SoftmaxExp { scores, max, mask: Mask::None });
 	let sum = builder.push(Operator::SoftmaxSum { exponentials });
 	let probabilities = builder.push(Operator::SoftmaxNormalise { exponentials, sum });
 	let weigh = Operator::ContextWeight { probabilities, value_max: key_max, fraction };
 	let weight = builder.push(weigh);
 	let (weight, weight_max) = builder.quantise(weight, 1, 12);
-	let context = Operator::Context { weight, weight_max, value: key, fraction };
+	let context =
+		Operator::Context { weight, weight_max, value: key, groups: width, shift: 0, fraction };
 	let output = builder.push(context);
 	builder.finish(output)
 }
@@ -65,7 +66,7 @@ fn many_heads_take_no_more_than_the_tensors_and_a_fixed_amount() {
 	let program = many_heads();
 	let weights = sample::weights(&program, Style::Plausible, 3);
 	let parameters = Parameters::encoder(8, 2);
-	let promised = program.live_bytes(8, 2).unwrap() as usize;
+	let promised = program.live_bytes(&parameters).unwrap() as usize;
 	let input = sample::input(1, 8, 2, 1);
 	let expected = assay_reference::run(&program, &weights, &input, &parameters).unwrap();
 	let backend = CpuBackend::new(Some(2));

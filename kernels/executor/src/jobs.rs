@@ -362,7 +362,7 @@ impl Jobs {
 		}
 		let output = output_bytes(&program, parameters);
 		let live = program
-			.live_bytes(parameters.batch, parameters.sequence)
+			.live_bytes(parameters)
 			.map_err(|error| Error::ProgramInvalid { reason: error.to_string() })?;
 		let bounds = [
 			("units of work", form.units(parameters, parameters.max_steps), self.limits.job_units),

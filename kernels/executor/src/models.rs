@@ -114,7 +114,7 @@ impl Models {
 		let length = bytes.len() as u64;
 		// Room first: two large models must not stand in memory together.
 		self.shrink_to(self.budget.saturating_sub(length));
-		let model = self.backend.load(decoded, Arc::from(bytes)).map_err(|error| {
+		let model = self.backend.load(decoded, bytes.into()).map_err(|error| {
 			tracing::error!(%error, program = %hex(program), "the backend refuses a model");
 			Failure::ModelRefused
 		})?;

@@ -20,7 +20,7 @@ use crate::{
 	quantise::{self, Range},
 	table, ImportError, Imported,
 };
-use assay_program::{EmbedBy, Limits, Operator, TableBase, TensorId};
+use assay_program::{EmbedBy, Limits, Mask, Operator, TableBase, TensorId};
 use codec::Encode;
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -101,9 +101,9 @@ impl Import<'_> {
 		let norm = self.builder.push(Operator::L2Norm { value });
 		let fraction = OUTPUT_FRACTION_BITS;
 		let value = self.builder.push(Operator::L2Normalise { value, norm, fraction });
-		let stop = self.builder.push(Operator::Stop);
+		let stop = self.builder.push(Operator::Stop { next: None, ends: Vec::new() });
 		self.builder.push(Operator::Emit { value, stop });
-		let limits = Limits { max_batch: MAX_BATCH, max_sequence: MAX_SEQUENCE };
+		let limits = Limits::encoder(MAX_BATCH, MAX_SEQUENCE);
 		let (program, weights) = self.builder.finish(limits)?;
 		let program_bytes = program.encode();
 		Ok(Imported { program, program_bytes, weights, output_fraction_bits: fraction })
@@ -170,6 +170,8 @@ impl Import<'_> {
 			weight: weight.values,
 			weight_max: weight.max,
 			value: value.values,
+			groups: HEADS,
+			shift: 0,
 			fraction: FRACTION,
 		});
 		let context = self.builder.quantise(context, 1);
@@ -177,9 +179,9 @@ impl Import<'_> {
 	}
 
 	fn softmax(&mut self, scores: TensorId, ids: TensorId) -> TensorId {
-		let ids = Some(ids);
-		let max = self.builder.push(Operator::SoftmaxMax { scores, ids });
-		let exponentials = self.builder.push(Operator::SoftmaxExp { scores, max, ids });
+		let mask = Mask::Padding { ids };
+		let max = self.builder.push(Operator::SoftmaxMax { scores, mask });
+		let exponentials = self.builder.push(Operator::SoftmaxExp { scores, max, mask });
 		let sum = self.builder.push(Operator::SoftmaxSum { exponentials });
 		self.builder.push(Operator::SoftmaxNormalise { exponentials, sum })
 	}

@@ -1,25 +1,37 @@
 //! The seam between the executor and whatever computes.
 
 use crate::{Outcome, Parameters, Program};
-use std::{fmt, sync::Arc};
+use bytes::Bytes;
+use std::{fmt, ops::ControlFlow, sync::Arc};
 
 /// Something that computes programs, byte for byte as the reference does.
 pub trait Backend: Send + Sync {
 	/// Short name: `reference`, `cpu`, `cuda`.
 	fn name(&self) -> &'static str;
 
-	/// Makes a program and its weights ready to run.
-	fn load(
-		&self,
-		program: Arc<Program>,
-		weights: Arc<[u8]>,
-	) -> Result<Arc<dyn Model>, BackendError>;
+	/// Makes a program and its weights ready to run. The weights may be a mapped file
+	/// ([`Bytes::from_owner`]).
+	fn load(&self, program: Arc<Program>, weights: Bytes) -> Result<Arc<dyn Model>, BackendError>;
 }
 
 /// A program with its weights, ready to run.
 pub trait Model: Send + Sync {
-	/// Runs one input. Every input of a valid program has an outcome; errors are the machine's.
-	fn run(&self, input: &[u8], parameters: &Parameters) -> Result<Outcome, BackendError>;
+	/// Runs one input, and calls `emit` with what each step emits as soon as it is there. Every
+	/// input of a valid program has an outcome; errors are the machine's.
+	///
+	/// [`ControlFlow::Break`] ends the run with [`BackendError::Stopped`]. An invalid input emits
+	/// nothing.
+	fn stream(
+		&self,
+		input: &[u8],
+		parameters: &Parameters,
+		emit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+	) -> Result<Outcome, BackendError>;
+
+	/// [`Self::stream`] to the end.
+	fn run(&self, input: &[u8], parameters: &Parameters) -> Result<Outcome, BackendError> {
+		self.stream(input, parameters, &mut |_| ControlFlow::Continue(()))
+	}
 }
 
 /// Why a backend could not compute. It never says anything about the input.
@@ -41,6 +53,8 @@ pub enum BackendError {
 	OutOfMemory,
 	/// The device failed.
 	Device(String),
+	/// Whoever listened to the run ended it.
+	Stopped,
 }
 
 impl fmt::Display for BackendError {
@@ -53,6 +67,7 @@ impl fmt::Display for BackendError {
 			Self::Unsupported(what) => write!(f, "this backend does not support {what}"),
 			Self::OutOfMemory => f.write_str("not enough memory"),
 			Self::Device(what) => write!(f, "the device failed: {what}"),
+			Self::Stopped => f.write_str("the run was ended before its last step"),
 		}
 	}
 }

@@ -1,8 +1,9 @@
 //! Sizes and compute units as a function of the parameters.
 
 use crate::{
-	tensor::{Coefficients, Polynomial},
-	Parameters, ShapeError,
+	limits,
+	tensor::{Coefficients, Polynomial, StepShape},
+	Parameters, Sampling, ShapeError,
 };
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
@@ -20,7 +21,7 @@ pub struct CostForm {
 	pub semantics: u32,
 	/// Largest batch.
 	pub max_batch: u32,
-	/// Longest sequence.
+	/// Longest context: positions of the input, and of all steps after the first.
 	pub max_sequence: u32,
 	/// Most steps; one for an encoder.
 	pub max_steps: u32,
@@ -47,29 +48,34 @@ impl CostForm {
 		if !within(parameters.max_steps, self.max_steps) {
 			return Err(ShapeError::Steps);
 		}
-		if parameters.sampling.is_some() && !self.sampling {
-			return Err(ShapeError::Sampling);
+		let later_steps = parameters.max_steps.saturating_sub(1);
+		if parameters.sequence.saturating_add(later_steps) > self.max_sequence {
+			return Err(ShapeError::Steps);
 		}
-		Ok(())
+		match &parameters.sampling {
+			Some(sampling) if !self.sampling || !sampling.is_possible() => {
+				Err(ShapeError::Sampling)
+			},
+			_ => Ok(()),
+		}
 	}
 
 	/// Exact length of the input blob, in bytes.
 	pub fn input_length(&self, parameters: &Parameters) -> u64 {
-		Polynomial(self.input_bytes).at(parameters.batch, parameters.sequence)
+		Polynomial(self.input_bytes).at(StepShape::of(parameters, 0))
 	}
 
 	/// Largest length of the output data, in bytes.
 	pub fn output_length(&self, parameters: &Parameters) -> u64 {
 		Polynomial(self.output_bytes)
-			.at(parameters.batch, parameters.sequence)
+			.at(StepShape::of(parameters, 0))
 			.saturating_mul(parameters.max_steps.into())
 	}
 
 	/// Compute units of a run of `count` steps, rounded up, never less than one.
 	pub fn units(&self, parameters: &Parameters, count: u32) -> u64 {
 		Polynomial(self.macs)
-			.at(parameters.batch, parameters.sequence)
-			.saturating_mul(count.into())
+			.over_steps(parameters.batch, parameters.sequence, count)
 			.div_ceil(MACS_PER_UNIT)
 			.max(1)
 	}
@@ -77,5 +83,15 @@ impl CostForm {
 	/// Number of the program's semantics.
 	pub fn semantics(&self) -> u32 {
 		self.semantics
+	}
+}
+
+impl Sampling {
+	/// Whether its numbers are within the limits of the operators that use them.
+	fn is_possible(&self) -> bool {
+		let Self { temperature_q16, top_k, top_p_q16, seed: _ } = self;
+		(1..=limits::MAX_TEMPERATURE).contains(temperature_q16)
+			&& *top_k <= limits::MAX_VOCABULARY
+			&& (1..=limits::ALL_OF_THE_MASS).contains(top_p_q16)
 	}
 }

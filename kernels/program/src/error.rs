@@ -12,7 +12,8 @@ pub enum ProgramError {
 	Encoding,
 	/// Its semantics are unknown here.
 	Semantics(u32),
-	/// A limit on batch or sequence is zero or above what is allowed.
+	/// A limit on batch, sequence or steps is zero or above what is allowed: one step for an
+	/// encoder.
 	Limits,
 	/// It has more operators than [`MAX_OPERATORS`](crate::limits::MAX_OPERATORS).
 	TooManyOperators,
@@ -66,8 +67,14 @@ pub enum OperatorError {
 	Rows,
 	/// A function table does not have an even number of intervals within its limit.
 	Table,
-	/// An input, `Stop` or `Emit` stands where it may not.
+	/// An input, `Stop` or `Emit` stands where it may not, or a decoder emits something else than
+	/// the token it goes on with.
 	Frame,
+	/// A decoder has an operator for padding, which its input cannot have, or attention to later
+	/// positions.
+	Decoder,
+	/// There are too many end tokens, one is outside the vocabulary, or nothing they could end.
+	Ends,
 	/// The referee would have to open too many bytes for one element or block.
 	Opening,
 }
@@ -80,9 +87,9 @@ pub enum ShapeError {
 	Batch,
 	/// The sequence is zero or above the program's limit.
 	Sequence,
-	/// The number of steps is zero or above the program's limit.
+	/// The number of steps is zero or above the program's limit, or the last step's position is.
 	Steps,
-	/// The program draws no tokens.
+	/// The program draws no tokens, or not with such numbers.
 	Sampling,
 }
 
@@ -92,7 +99,7 @@ impl fmt::Display for ProgramError {
 			Self::TooLong => f.write_str("the program is too long"),
 			Self::Encoding => f.write_str("the bytes are not a program"),
 			Self::Semantics(number) => write!(f, "semantics {number} are unknown"),
-			Self::Limits => f.write_str("a limit of batch or sequence is zero or too large"),
+			Self::Limits => f.write_str("a limit of batch, sequence or steps is zero or too large"),
 			Self::TooManyOperators => f.write_str("the program has too many operators"),
 			Self::TooManyWeights => f.write_str("the program has too many weight tensors"),
 			Self::Weight { weight } => {
@@ -124,6 +131,8 @@ impl fmt::Display for OperatorError {
 			Self::Rows => "an embedding table has too few rows",
 			Self::Table => "a function table has a wrong number of entries",
 			Self::Frame => "it stands in the wrong place",
+			Self::Decoder => "a decoder has causal attention and no padding",
+			Self::Ends => "end tokens are too many, outside the vocabulary or of no use",
 			Self::Opening => "one element would open too many bytes",
 		})
 	}
@@ -134,8 +143,10 @@ impl fmt::Display for ShapeError {
 		f.write_str(match self {
 			Self::Batch => "the batch is zero or above the program's limit",
 			Self::Sequence => "the sequence is zero or above the program's limit",
-			Self::Steps => "the number of steps is zero or above the program's limit",
-			Self::Sampling => "the program draws no tokens",
+			Self::Steps => {
+				"the number of steps is zero, or with the input above the program's limit"
+			},
+			Self::Sampling => "the program draws no tokens, or not with such numbers",
 		})
 	}
 }

@@ -1,8 +1,13 @@
 //! Kind, dimensions and price of what each operator makes, and whether its operands fit.
 
+mod attention;
+mod draw;
+mod rows;
+pub mod shifts;
+
 use crate::{
 	limits,
-	tensor::{quantised_limit, Dim, Kind, Polynomial, TensorId, TensorInfo, WeightId},
+	tensor::{quantised_limit, Dim, Kind, Polynomial, StepShape, TensorId, TensorInfo, WeightId},
 	EmbedBy, Operator, OperatorError, Program, TableBase, WeightKind,
 };
 use alloc::vec::Vec;
@@ -38,7 +43,8 @@ fn run(elements: u64, element_bytes: u64) -> u64 {
 }
 
 fn width_of(dim: Dim, scope: &Scope) -> u64 {
-	dim.size(scope.program.limits.max_batch, scope.program.limits.max_sequence).into()
+	let limits = scope.program.limits;
+	dim.size(StepShape::first(limits.max_batch, limits.max_sequence)).into()
 }
 
 /// Price of a multiply-accumulate with a quantised operand: the int8 products it takes.
@@ -46,16 +52,13 @@ fn limbs(bits: u8) -> u64 {
 	u64::from(bits).div_ceil(8)
 }
 
-/// Whether `count` products of two magnitudes can leave int32.
-fn check_sum(count: u64, left: i64, right: i64) -> Result<(), E> {
+/// Whether `count` products of two magnitudes can leave int32 once `shift` bits are dropped.
+fn check_sum(count: u64, left: i64, right: i64, shift: u8) -> Result<(), E> {
 	let largest = u128::from(count)
 		.saturating_mul(left.unsigned_abs().into())
 		.saturating_mul(right.unsigned_abs().into());
-	if largest < 1 << 31 {
-		Ok(())
-	} else {
-		Err(E::Overflow)
-	}
+	let bits = 31u32.saturating_add(shift.into());
+	ensure(1u128.checked_shl(bits).is_none_or(|limit| largest < limit), E::Overflow)
 }
 
 fn check_fraction(fraction: u8) -> Result<(), E> {
@@ -71,55 +74,6 @@ fn ensure(holds: bool, error: E) -> Result<(), E> {
 		Ok(())
 	} else {
 		Err(error)
-	}
-}
-
-/// The shift counts of the operators that rescale, in one place for validation and backends.
-pub mod shifts {
-	use crate::limits::{MAX_SHIFT, PROBABILITY_FRACTION, SCALE_FRACTION};
-
-	fn total(add: &[u8], subtract: &[u8]) -> Option<u32> {
-		let sum = |terms: &[u8]| terms.iter().map(|term| u32::from(*term)).sum::<u32>();
-		let shift = sum(add).checked_sub(sum(subtract))?;
-		(1..=MAX_SHIFT).contains(&shift).then_some(shift)
-	}
-
-	/// The shift of [`Operator::Embed`](crate::Operator::Embed): `30 - f`.
-	pub fn embed(fraction: u8) -> Option<u32> {
-		total(&[SCALE_FRACTION], &[fraction])
-	}
-
-	/// Both shifts of [`Operator::Linear`](crate::Operator::Linear).
-	pub fn linear(bits: u8, max_fraction: u8, shift: u8, fraction: u8) -> Option<(u32, u32)> {
-		let second = total(&[SCALE_FRACTION, max_fraction, bits], &[1, fraction, shift])?;
-		Some((total(&[shift], &[])?, second))
-	}
-
-	/// Both shifts of [`Operator::Scores`](crate::Operator::Scores).
-	pub fn scores(
-		bits: (u8, u8),
-		max_fractions: (u8, u8),
-		shift: u8,
-		fraction: u8,
-	) -> Option<(u32, u32)> {
-		let second =
-			total(&[bits.0, bits.1, max_fractions.0, max_fractions.1], &[2, fraction, shift])?;
-		Some((total(&[shift], &[])?, second))
-	}
-
-	/// The shift of [`Operator::ContextWeight`](crate::Operator::ContextWeight).
-	pub fn context_weight(max_fraction: u8, fraction: u8) -> Option<u32> {
-		total(&[PROBABILITY_FRACTION, max_fraction], &[fraction])
-	}
-
-	/// The shift of [`Operator::Context`](crate::Operator::Context).
-	pub fn context(bits: (u8, u8), max_fraction: u8, fraction: u8) -> Option<u32> {
-		total(&[bits.0, bits.1, max_fraction], &[2, fraction])
-	}
-
-	/// The second shift of [`Operator::Normalise`](crate::Operator::Normalise): `36 - f`.
-	pub fn normalise(fraction: u8) -> Option<u32> {
-		total(&[crate::limits::NORMAL_FRACTION, crate::limits::GAIN_FRACTION], &[fraction])
 	}
 }
 
@@ -146,11 +100,27 @@ impl<'a> Scope<'a> {
 		}
 	}
 
+	/// The vocabulary of the input `[B, S]`.
 	fn ids(&self, id: TensorId) -> Result<u32, E> {
-		match self.tensor(id)?.kind {
-			Kind::Tokens { vocabulary } => Ok(vocabulary),
-			_ => Err(E::Kind),
-		}
+		self.tokens(id, &[Dim::Batch, Dim::Sequence])
+	}
+
+	/// The vocabulary of one token for each input of a batch.
+	fn token(&self, id: TensorId) -> Result<u32, E> {
+		self.tokens(id, &[Dim::Batch])
+	}
+
+	fn tokens(&self, id: TensorId, dims: &[Dim]) -> Result<u32, E> {
+		let tensor = self.tensor(id)?;
+		let Kind::Tokens { vocabulary } = tensor.kind else { return Err(E::Kind) };
+		ensure(tensor.dims == dims, E::Shape)?;
+		Ok(vocabulary)
+	}
+
+	/// The operator that makes an earlier tensor.
+	fn maker(&self, id: TensorId) -> Result<&'a Operator, E> {
+		self.tensor(id)?;
+		self.program.operators.get(usize::from(id.0)).ok_or(E::UnknownTensor)
 	}
 
 	fn weight(&self, id: WeightId, kind: WeightKind) -> Result<&'a [u32], E> {
@@ -159,8 +129,8 @@ impl<'a> Scope<'a> {
 		Ok(&shape.dims)
 	}
 
-	fn matrix(&self, id: WeightId) -> Result<(u32, u32), E> {
-		match self.weight(id, WeightKind::Int8)? {
+	fn matrix(&self, id: WeightId, kind: WeightKind) -> Result<(u32, u32), E> {
+		match self.weight(id, kind)? {
 			[rows, columns] => Ok((*rows, *columns)),
 			_ => Err(E::Shape),
 		}
@@ -220,10 +190,10 @@ fn positions(dims: &[Dim]) -> Result<u32, E> {
 	}
 }
 
-/// `[B, heads, S, S]`.
-fn attention(dims: &[Dim]) -> Result<u32, E> {
+/// `[B, V]` with a fixed `V`.
+fn single(dims: &[Dim]) -> Result<u32, E> {
 	match dims {
-		[Dim::Batch, Dim::Fixed(heads), Dim::Sequence, Dim::Sequence] => Ok(*heads),
+		[Dim::Batch, Dim::Fixed(width)] => Ok(*width),
 		_ => Err(E::Shape),
 	}
 }
@@ -236,17 +206,13 @@ pub(crate) fn infer(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
 		Operator::RowMax { value, groups } => row_max(*value, *groups, scope),
 		Operator::Quantise { value, max, bits } => quantise(*value, *max, *bits, scope),
 		Operator::Linear { .. } => linear(operator, scope),
-		Operator::Scores { .. } => scores(operator, scope),
-		Operator::SoftmaxMax { scores, ids } => softmax_max(*scores, *ids, scope),
-		Operator::SoftmaxExp { scores, max, ids } => softmax_exp(*scores, *max, *ids, scope),
-		Operator::SoftmaxSum { exponentials } => softmax_sum(*exponentials, scope),
-		Operator::SoftmaxNormalise { exponentials, sum } => {
-			softmax_normalise(*exponentials, *sum, scope)
-		},
-		Operator::ContextWeight { probabilities, value_max, fraction } => {
-			context_weight(*probabilities, *value_max, *fraction, scope)
-		},
-		Operator::Context { .. } => context(operator, scope),
+		Operator::Scores { .. }
+		| Operator::SoftmaxMax { .. }
+		| Operator::SoftmaxExp { .. }
+		| Operator::SoftmaxSum { .. }
+		| Operator::SoftmaxNormalise { .. }
+		| Operator::ContextWeight { .. }
+		| Operator::Context { .. } => attention::infer(operator, scope),
 		Operator::Mean { value } => mean(*value, scope),
 		Operator::Deviation { value, mean, fraction, .. } => {
 			deviation(*value, *mean, *fraction, scope)
@@ -258,8 +224,23 @@ pub(crate) fn infer(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
 		Operator::L2Normalise { value, norm, fraction } => {
 			l2_normalise(*value, *norm, *fraction, scope)
 		},
-		Operator::Stop => pointwise(scope, fixed([Dim::Fixed(1)].into(), 0), 0),
+		Operator::Stop { next, ends } => stop(*next, ends, scope),
 		Operator::Emit { value, stop } => emit(*value, *stop, scope),
+		Operator::RootMeanSquare { .. }
+		| Operator::RmsNormalise { .. }
+		| Operator::Rotate { .. }
+		| Operator::Multiply { .. }
+		| Operator::Last { .. } => rows::infer(operator, scope),
+		Operator::ArgMax { .. }
+		| Operator::Temper { .. }
+		| Operator::Tally { .. }
+		| Operator::Cut { .. }
+		| Operator::Threshold { .. }
+		| Operator::Keep { .. }
+		| Operator::BlockSum { .. }
+		| Operator::Draw { .. }
+		| Operator::Pick { .. }
+		| Operator::Choose { .. } => draw::infer(operator, scope),
 	}?;
 	inferred.tensor.check()?;
 	if let Kind::Fixed { fraction } = inferred.tensor.kind {
@@ -281,7 +262,7 @@ fn embed(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
 		return Err(E::Kind);
 	};
 	let vocabulary = scope.ids(*ids)?;
-	let (rows, width) = scope.matrix(*table)?;
+	let (rows, width) = scope.matrix(*table, WeightKind::Int8)?;
 	scope.vector(*scales, rows)?;
 	let needed = match by {
 		EmbedBy::Token => vocabulary,
@@ -308,12 +289,12 @@ fn row_max(value: TensorId, groups: u32, scope: &Scope) -> Result<Inferred, E> {
 	reduction(scope, dims, out)
 }
 
-/// Checks that rows divide into `groups` equal parts.
+/// Checks that rows divide into `groups` equal parts. A batch is no row: its inputs never mix.
 fn parts(dims: &[Dim], groups: u32) -> Result<(), E> {
 	let divides = match dims.last() {
 		Some(Dim::Fixed(width)) => width.checked_rem(groups) == Some(0),
-		Some(_) => groups == 1,
-		None => false,
+		Some(Dim::Sequence | Dim::Context) => groups == 1,
+		Some(Dim::Batch) | None => false,
 	};
 	ensure(divides, E::Shape)
 }
@@ -341,7 +322,7 @@ fn linear(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
 		return Err(E::Kind);
 	};
 	let (input, max) = (scope.quantised(*input)?, scope.fixed(*max)?);
-	let (rows, columns) = scope.matrix(*weights)?;
+	let (rows, columns) = scope.matrix(*weights, WeightKind::Int8)?;
 	ensure(input.0.last() == Some(&Dim::Fixed(columns)), E::Shape)?;
 	ensure(maxima(input.0, max.0)? == 1, E::Shape)?;
 	scope.vector(*scales, rows)?;
@@ -349,120 +330,12 @@ fn linear(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
 		scope.vector(*bias, rows)?;
 	}
 	check_fraction(*fraction)?;
-	check_sum(columns.into(), quantised_limit(input.1), 128)?;
+	check_sum(columns.into(), quantised_limit(input.1), 128, 0)?;
 	shifts::linear(input.1, max.1, *shift, *fraction).ok_or(E::Shift)?;
 	let products = u64::from(columns).saturating_mul(limbs(input.1));
 	let block = u64::from(columns).min(limits::ROW_BLOCK);
 	let opening = run(block, 2).saturating_add(run(block, 1)).saturating_add(ONE.saturating_mul(3));
 	with_products(scope, fixed(with_width(input.0, Dim::Fixed(rows)), *fraction), products, opening)
-}
-
-fn scores(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
-	let Operator::Scores { query, query_max, key, key_max, shift, fraction } = operator else {
-		return Err(E::Kind);
-	};
-	let (query, query_max) = (scope.quantised(*query)?, scope.fixed(*query_max)?);
-	let (key, key_max) = (scope.quantised(*key)?, scope.fixed(*key_max)?);
-	ensure(query.0 == key.0 && query_max.0 == key_max.0, E::Shape)?;
-	let width = positions(query.0)?;
-	let heads = maxima(query.0, query_max.0)?;
-	let depth = u64::from(width.checked_div(heads).ok_or(E::Shape)?);
-	check_fraction(*fraction)?;
-	check_sum(depth, quantised_limit(query.1), quantised_limit(key.1))?;
-	let fractions = (query_max.1, key_max.1);
-	shifts::scores((query.1, key.1), fractions, *shift, *fraction).ok_or(E::Shift)?;
-	let products = depth.saturating_mul(limbs(query.1)).saturating_mul(limbs(key.1));
-	let dims = [Dim::Batch, Dim::Fixed(heads), Dim::Sequence, Dim::Sequence].into();
-	let opening = run(depth, 2).saturating_add(ONE).saturating_mul(2);
-	with_products(scope, fixed(dims, *fraction), products, opening)
-}
-
-fn softmax_max(scores: TensorId, ids: Option<TensorId>, scope: &Scope) -> Result<Inferred, E> {
-	let (dims, fraction) = scope.fixed(scores)?;
-	let heads = attention(dims)?;
-	ensure(fraction == limits::EXP_FRACTION, E::Fraction)?;
-	if let Some(ids) = ids {
-		scope.ids(ids)?;
-	}
-	let out = [Dim::Batch, Dim::Fixed(heads), Dim::Sequence].into();
-	let mut inferred = reduction(scope, dims, fixed(out, fraction))?;
-	// A block of scores and the ids of the same positions.
-	inferred.opening_bytes = inferred.opening_bytes.saturating_mul(2);
-	Ok(inferred)
-}
-
-fn softmax_exp(
-	scores: TensorId,
-	max: TensorId,
-	ids: Option<TensorId>,
-	scope: &Scope,
-) -> Result<Inferred, E> {
-	let (scores, max) = (scope.fixed(scores)?, scope.fixed(max)?);
-	attention(scores.0)?;
-	ensure(leading(scores.0) == max.0, E::Shape)?;
-	let fractions = scores.1 == limits::EXP_FRACTION && max.1 == limits::EXP_FRACTION;
-	ensure(fractions, E::Fraction)?;
-	if let Some(ids) = ids {
-		scope.ids(ids)?;
-	}
-	pointwise(scope, fixed(scores.0.to_vec(), scores.1), ONE.saturating_mul(3))
-}
-
-fn softmax_sum(exponentials: TensorId, scope: &Scope) -> Result<Inferred, E> {
-	let (dims, fraction) = scope.fixed(exponentials)?;
-	attention(dims)?;
-	ensure(fraction == limits::EXP_FRACTION, E::Fraction)?;
-	reduction(scope, dims, fixed(leading(dims).to_vec(), fraction))
-}
-
-fn softmax_normalise(exponentials: TensorId, sum: TensorId, scope: &Scope) -> Result<Inferred, E> {
-	let (exponentials, sum) = (scope.fixed(exponentials)?, scope.fixed(sum)?);
-	attention(exponentials.0)?;
-	ensure(leading(exponentials.0) == sum.0, E::Shape)?;
-	let fractions = exponentials.1 == limits::EXP_FRACTION && sum.1 == limits::EXP_FRACTION;
-	ensure(fractions, E::Fraction)?;
-	let out = fixed(exponentials.0.to_vec(), limits::PROBABILITY_FRACTION);
-	pointwise(scope, out, ONE.saturating_mul(2))
-}
-
-fn context_weight(
-	probabilities: TensorId,
-	value_max: TensorId,
-	fraction: u8,
-	scope: &Scope,
-) -> Result<Inferred, E> {
-	let (probabilities, value_max) = (scope.fixed(probabilities)?, scope.fixed(value_max)?);
-	let heads = attention(probabilities.0)?;
-	ensure(positions(value_max.0)? == heads, E::Shape)?;
-	ensure(probabilities.1 == limits::PROBABILITY_FRACTION, E::Fraction)?;
-	check_fraction(fraction)?;
-	shifts::context_weight(value_max.1, fraction).ok_or(E::Shift)?;
-	pointwise(scope, fixed(probabilities.0.to_vec(), fraction), ONE.saturating_mul(2))
-}
-
-fn context(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
-	let Operator::Context { weight, weight_max, value, fraction } = operator else {
-		return Err(E::Kind);
-	};
-	let (weight, weight_max) = (scope.quantised(*weight)?, scope.fixed(*weight_max)?);
-	let value = scope.quantised(*value)?;
-	let heads = attention(weight.0)?;
-	ensure(maxima(weight.0, weight_max.0)? == 1, E::Shape)?;
-	let width = positions(value.0)?;
-	parts(value.0, heads)?;
-	check_fraction(*fraction)?;
-	let longest = u64::from(scope.program.limits.max_sequence);
-	check_sum(longest, quantised_limit(weight.1), quantised_limit(value.1))?;
-	shifts::context((weight.1, value.1), weight_max.1, *fraction).ok_or(E::Shift)?;
-
-	// One output element costs a product per position: `[B, S, S]` elements, times the width.
-	let products = Polynomial::of(&[Dim::Batch, Dim::Sequence, Dim::Sequence])?
-		.times(u64::from(width).saturating_mul(limbs(weight.1)).saturating_mul(limbs(value.1)));
-	let tensor = fixed(value.0.to_vec(), *fraction);
-	let macs = Polynomial::of(&tensor.dims)?.times(scope.price).plus(products);
-	let block = longest.min(limits::POSITION_BLOCK);
-	let opening_bytes = block.saturating_mul(ONE).saturating_add(run(block, 2)).saturating_add(ONE);
-	Ok(Inferred { tensor, macs, opening_bytes })
 }
 
 fn mean(value: TensorId, scope: &Scope) -> Result<Inferred, E> {
@@ -535,6 +408,7 @@ fn table(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
 
 fn mean_pool(value: TensorId, ids: TensorId, scope: &Scope) -> Result<Inferred, E> {
 	let (dims, fraction) = scope.fixed(value)?;
+	ensure(!scope.program.is_decoder(), E::Decoder)?;
 	scope.ids(ids)?;
 	let width = positions(dims)?;
 	let mut inferred =
@@ -563,11 +437,35 @@ fn l2_normalise(
 	pointwise(scope, fixed(value.0.to_vec(), fraction), ONE.saturating_mul(2))
 }
 
+fn stop(next: Option<TensorId>, ends: &[u32], scope: &Scope) -> Result<Inferred, E> {
+	let Some(Operator::Tokens { vocabulary }) = scope.program.operators.first() else {
+		return Err(E::Frame);
+	};
+	match next {
+		// What is chosen is the next step's input.
+		Some(next) => ensure(scope.token(next)? <= *vocabulary, E::Rows)?,
+		None => ensure(ends.is_empty(), E::Ends)?,
+	}
+	let known = ends.iter().all(|end| end < vocabulary);
+	ensure(known && ends.len() <= limits::MAX_ENDS, E::Ends)?;
+	let opening = if next.is_some() { width_of(Dim::Batch, scope) } else { 0 };
+	pointwise(scope, fixed([Dim::Fixed(1)].into(), 0), opening.div_ceil(1_024).saturating_mul(ONE))
+}
+
 fn emit(value: TensorId, stop: TensorId, scope: &Scope) -> Result<Inferred, E> {
-	let (dims, fraction) = scope.fixed(value)?;
-	let stops = scope.program.operators.get(usize::from(stop.0)) == Some(&Operator::Stop);
-	ensure(stops && scope.tensors.len() == usize::from(stop.0).saturating_add(1), E::Frame)?;
+	let tensor = scope.tensor(value)?;
+	let Some(Operator::Stop { next, .. }) = scope.program.operators.get(usize::from(stop.0)) else {
+		return Err(E::Frame);
+	};
+	ensure(scope.tensors.len() == usize::from(stop.0).saturating_add(1), E::Frame)?;
+	ensure(next.is_none_or(|next| next == value), E::Frame)?;
+	match tensor.kind {
+		Kind::Fixed { .. } => {},
+		// The input is no result.
+		Kind::Tokens { .. } => scope.token(value).map(|_| ())?,
+		Kind::Quantised { .. } => return Err(E::Kind),
+	}
 	// An output has a part for each input of a batch; `Stop` itself has none, and is no result.
-	ensure(value != stop && dims.first() == Some(&Dim::Batch), E::Shape)?;
-	pointwise(scope, fixed(dims.to_vec(), fraction), ONE.saturating_mul(2))
+	ensure(value != stop && tensor.dims.first() == Some(&Dim::Batch), E::Shape)?;
+	pointwise(scope, tensor.clone(), ONE.saturating_mul(2))
 }

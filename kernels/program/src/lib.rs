@@ -2,7 +2,7 @@
 //!
 //! A [`Program`] is a list of [`Operator`]s in the order they run. Operator `i` makes tensor `i`;
 //! operands are numbers of earlier tensors ([`TensorId`]) and of tensors of the weights blob
-//! ([`WeightId`]). Shapes are inferred, never stated: they depend on batch and sequence alone.
+//! ([`WeightId`]). Shapes are inferred, never stated: they depend on batch, sequence and past alone.
 //! What every operator means is written at its variant of [`Operator`]; `assay-reference` is that
 //! meaning in code, and nothing else defines a result.
 //!
@@ -24,6 +24,16 @@
 //! Blobs are little-endian, row-major, tensors in program order, each but the last one filled with
 //! zeros to a multiple of 4096 bytes. Fill bytes are never read.
 //!
+//! # Steps
+//!
+//! A program whose [`Operator::Stop`] names the tokens it goes on with is a *decoder*. Its step 0
+//! runs the prompt: `S = sequence` positions, none before them. Step `t >= 1` runs the one token
+//! that step `t - 1` chose, at position `sequence + t - 1`. Steps end at the first whose `Stop` is
+//! 1, and the output is what the steps emitted, one after the other: element `i` is token `i` of
+//! the text of a batch of one. An encoder has one step. Keys, values and their maxima are *held*:
+//! quantised once, in the step that makes them, and read by every later one. There is no operator
+//! for a cache.
+//!
 //! # How a layer of an encoder is written
 //!
 //! ```text
@@ -32,6 +42,23 @@
 //! Scores -> SoftmaxMax -> SoftmaxExp -> SoftmaxSum -> SoftmaxNormalise
 //!        -> ContextWeight -> RowMax(1) -> Quantise(12) -> Context
 //!        -> RowMax(1) -> Quantise(12) -> Linear -> Add x -> Mean, Deviation, Normalise
+//! ```
+//!
+//! # How a decoder is written
+//!
+//! ```text
+//! x -> RootMeanSquare, RmsNormalise -> RowMax(1) -> Quantise(12) -> Linear (query, key, value)
+//! query, key -> Rotate -> RowMax(heads) -> Quantise(12);  value -> RowMax(heads) -> Quantise(12)
+//! Scores -> ... -> Context, with causal masks -> RowMax(1) -> Quantise(12) -> Linear -> Add x
+//!        -> RootMeanSquare, RmsNormalise -> RowMax(1) -> Quantise(12) -> Linear (gate, up)
+//! Multiply(Table(gate), up) -> RowMax(1) -> Quantise(12) -> Linear -> Add
+//!
+//! Last -> RootMeanSquare, RmsNormalise -> RowMax(1) -> Quantise(12) -> Linear: logits [B,V]
+//! logits -> ArgMax (greedy)
+//! logits -> Temper -> SoftmaxMax, SoftmaxExp without a mask: weights
+//! weights -> Tally, Cut(TopK), Tally(cut), Threshold -> Keep
+//!         -> Tally, Cut(TopP), Tally(cut), Threshold -> Keep -> BlockSum -> Draw -> Pick (sampled)
+//! Choose(greedy, sampled) -> Stop, Emit
 //! ```
 //!
 //! No reduction feeds another inside one operator, so that a referee can recompute any element
@@ -60,15 +87,19 @@ pub mod wire;
 
 #[cfg(feature = "std")]
 pub use backend::{Backend, BackendError, Model};
+#[cfg(feature = "std")]
+pub use bytes::Bytes;
 pub use cost::{CostForm, MACS_PER_UNIT};
 pub use error::{OperatorError, ProgramError, ShapeError};
 pub use infer::shifts;
 pub use limits::{MAX_PROGRAM_BYTES, SEGMENT};
-pub use operator::{EmbedBy, Operator, TableBase};
+pub use operator::{CutBy, EmbedBy, Mask, Operator, TableBase, TallyBy};
 pub use outcome::{Claim, InvalidCode, Outcome};
 pub use parameters::{Parameters, Sampling};
 pub use program::{program_digest, Limits, Program, WeightKind, WeightShape, SEMANTICS_DRAFT};
-pub use tensor::{quantised_limit, Coefficients, Dim, Kind, TensorId, TensorInfo, WeightId};
+pub use tensor::{
+	quantised_limit, Coefficients, Dim, Kind, StepShape, TensorId, TensorInfo, WeightId,
+};
 
 /// 32 bytes of blake2-256. Chain crates wrap it in types of their own.
 pub type Hash = [u8; 32];

@@ -17,7 +17,7 @@ pub const MAX_WIDTH: u32 = 131_072;
 pub const MAX_VOCABULARY: u32 = 1 << 20;
 /// Most inputs in one batch.
 pub const MAX_BATCH: u32 = 1_024;
-/// Longest sequence.
+/// Longest context: positions of an input, and of all steps after the first.
 pub const MAX_SEQUENCE: u32 = 8_192;
 /// Most steps of one job.
 pub const MAX_STEPS: u32 = 8_192;
@@ -57,3 +57,26 @@ pub const MAX_DEVIATION_GUARD: u8 = 6;
 pub const ROW_BLOCK: u64 = 2_048;
 /// Positions per block of a reduction across rows.
 pub const POSITION_BLOCK: u64 = 32;
+
+/// Most tokens that end a row.
+pub const MAX_ENDS: usize = 8;
+/// The largest element that the exponential gives.
+pub const MAX_EXPONENTIAL: i64 = 65_556;
+/// Fraction bits of the tables of a rotation, whose entries are at most 1.
+pub const ROTATION_FRACTION: u8 = 14;
+/// Fraction bits of the numbers of [`Sampling`](crate::Sampling).
+pub const SAMPLING_FRACTION: u8 = 16;
+/// Highest temperature, 16 fraction bits.
+pub const MAX_TEMPERATURE: u32 = 100 << SAMPLING_FRACTION;
+/// The largest `top_p`, which cuts nothing off.
+pub const ALL_OF_THE_MASS: u32 = 1 << SAMPLING_FRACTION;
+/// Bins by the high digit of a weight, `e >> 8`, which is at most 256.
+pub const HIGH_BINS: u32 = 257;
+/// Bins by the low digit of a weight, `e & 255`.
+pub const LOW_BINS: u32 = 256;
+/// Weights that are summed together when a token is drawn.
+pub const DRAW_BLOCK: u32 = 256;
+/// Most bits that are dropped of a weight before it is summed.
+pub const MAX_WEIGHT_SHIFT: u8 = 16;
+/// Products of two 12-bit rows that sum up within int32, whatever they are.
+pub const PRODUCT_BLOCK: usize = 512;

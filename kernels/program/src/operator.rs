@@ -9,20 +9,32 @@
 //! factor(A) = rd(max(1, A) * 2^(bits-1), Q)      (A / Q, with bits-1 more fraction bits)
 //! ```
 //!
-//! All sums and products below are exact in int64 for any operand; nothing wraps.
+//! All sums and products below are exact in int64 for any operand; nothing wraps. `rs0(x, s)` is
+//! `x` where `s = 0`, else `rs(x, s)`.
+//!
+//! `B` is the batch, `S` the positions of the present step, `P` the positions of the steps before
+//! it and `T = P + S` the context. An encoder has one step, in which `P = 0`. Where `Scores`,
+//! `ContextWeight` and `Context` read keys, values and their maxima, these are *held*: position
+//! `j < T` is row `j` of the rows that all steps so far made, one step after the other.
+
+mod facts;
+mod modes;
+
+pub use modes::{CutBy, EmbedBy, Mask, TableBase, TallyBy};
 
 use crate::tensor::{TensorId, WeightId};
+use alloc::vec::Vec;
 use codec::{Decode, Encode};
 
 /// One operator. It makes the tensor that has its own number in the program, and reads only
-/// tensors with lower numbers.
-///
-/// `B` is the batch, `S` the sequence, `..` any leading dimensions.
+/// tensors with lower numbers. `..` stands for any leading dimensions.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Operator {
-	/// The input: token ids `[B, S]`, int32; -1 pads a row after its last token.
+	/// The input: token ids `[B, S]`, int32. -1 pads a row of an encoder after its last token.
 	///
-	/// Always the first operator, and never another one.
+	/// In a decoder's step `t >= 1`, where `S = 1`, they are what `next` of its [`Operator::Stop`]
+	/// was in step `t - 1`, and -1 where that was one of the `ends`: a row that has ended stays
+	/// ended. Always the first operator, and never another one.
 	#[codec(index = 0)]
 	Tokens {
 		/// Number of tokens.
@@ -31,7 +43,7 @@ pub enum Operator {
 	/// Rows of an int8 table, times the row's scale. Output `[B, S, D]`.
 	///
 	/// `y[b,s,d] = sat(rs(table[i,d] * m[i], 30 - f))`, `m = max(0, scales[i])`, where `i` is the
-	/// token id or the position `s`; 0 where the id is padding.
+	/// token id or the position `P + s`; 0 where the id is -1.
 	/// Depends on: one id, one table element, one scale.
 	#[codec(index = 1)]
 	Embed {
@@ -109,12 +121,14 @@ pub enum Operator {
 		/// Fraction bits of the output.
 		fraction: u8,
 	},
-	/// Attention scores of every pair of positions, per head. Output `[B, heads, S, S]`: query
-	/// position, then key position. Heads are the parts that queries and keys were quantised in;
-	/// each has `D = K / heads` elements.
+	/// Attention scores of queries with all keys so far, per head. Output `[B, heads, S, T]`: query
+	/// position, then key position, those included that a mask leaves out later. Heads are the
+	/// parts that queries were quantised in, `D` elements each. Keys have as many or fewer, a
+	/// divisor of `heads`, also of `D` elements: query head `h` reads key head
+	/// `g = h / (heads / key heads)`.
 	///
 	/// ```text
-	/// acc = sum over d of q[b,i,h*D+d] * k[b,j,h*D+d]              (int32; D * Qq * Qk < 2^31)
+	/// acc = sum over d of q[b,i,h*D+d] * k[b,j,g*D+d]              (int32; D * Qq * Qk < 2^31)
 	/// t   = sat(rs(acc * factor(Aq), shift))
 	/// y   = sat(rs(t * factor(Ak), bits_q - 1 + bits_k - 1 + f_q + f_k - f - shift))
 	/// ```
@@ -124,35 +138,34 @@ pub enum Operator {
 	/// one block: zero 0, fold `a + q * k`, finish the two last lines.
 	#[codec(index = 6)]
 	Scores {
-		/// `[B, S, K]`, quantised in `heads` parts per row.
+		/// `[B, S, heads * D]`, quantised in `heads` parts per row.
 		query: TensorId,
 		/// `[B, S, heads]`.
 		query_max: TensorId,
-		/// `[B, S, K]`, quantised in `heads` parts per row.
+		/// `[B, S, key heads * D]`, quantised in that many parts per row; held.
 		key: TensorId,
-		/// `[B, S, heads]`.
+		/// `[B, S, key heads]`; held.
 		key_max: TensorId,
 		/// Bits dropped after the first product.
 		shift: u8,
 		/// Fraction bits of the output.
 		fraction: u8,
 	},
-	/// Row maximum of scores `[B, heads, S, S]` over key positions that are no padding. Output
-	/// `[B, heads, S]`.
+	/// Maximum of each row over the positions that its mask leaves. Output: the dimensions of
+	/// `scores` but for the last.
 	///
 	/// `y = max over valid j of x[j]`, -2^31 where none is valid.
-	/// Depends on: one row, one row of ids. Reduces in blocks of 2048 elements: zero -2^31, fold
-	/// `max(a, x)` for valid elements, finish the identity.
+	/// Depends on: one row, one row of ids where the mask has some. Reduces in blocks of 2048
+	/// elements: zero -2^31, fold `max(a, x)` for valid elements, finish the identity.
 	#[codec(index = 7)]
 	SoftmaxMax {
-		/// 16 fraction bits.
+		/// `[B, heads, S, T]`, or any `[.., N]` without a mask; 16 fraction bits.
 		scores: TensorId,
-		/// Token ids `[B, S]`: a key position is valid where its id is no padding. Without them
-		/// every position is.
-		ids: Option<TensorId>,
+		/// Which positions of a row are valid.
+		mask: Mask,
 	},
 	/// Exponential of scores below their row maximum. Output of the shape of `scores`, 16 fraction
-	/// bits, within `0..=65556`; 0 at padding.
+	/// bits, within `0..=65556`; 0 where the mask leaves a position out.
 	///
 	/// ```text
 	/// z = clamp(max - x, 0, 2^31 - 1);  n = floor(z / 45426);  r = z - n * 45426
@@ -160,23 +173,24 @@ pub enum Operator {
 	/// y = 0 if n > 23,  p if n = 0,  rs(p, n) else
 	/// ```
 	///
-	/// Depends on: one score, one maximum, one id.
+	/// Depends on: one score, one maximum, one id where the mask has some.
 	#[codec(index = 8)]
 	SoftmaxExp {
-		/// `[B, heads, S, S]`, 16 fraction bits.
+		/// `[B, heads, S, T]`, or any `[.., N]` without a mask; 16 fraction bits.
 		scores: TensorId,
-		/// `[B, heads, S]`, from [`Operator::SoftmaxMax`].
+		/// One maximum a row, from [`Operator::SoftmaxMax`].
 		max: TensorId,
 		/// As for [`Operator::SoftmaxMax`].
-		ids: Option<TensorId>,
+		mask: Mask,
 	},
-	/// Row sum of exponentials: `y = sat(sum x)`. Output `[B, heads, S]`.
+	/// Row sum of exponentials: `y = sat(sum x)`. Output: the dimensions of `exponentials` but for
+	/// the last.
 	///
 	/// Depends on: one row. Reduces in blocks of 2048 elements: zero 0, fold `a + x` in int64,
 	/// finish `sat(a)`.
 	#[codec(index = 9)]
 	SoftmaxSum {
-		/// `[B, heads, S, S]`, from [`Operator::SoftmaxExp`].
+		/// Any `[.., N]`, from [`Operator::SoftmaxExp`].
 		exponentials: TensorId,
 	},
 	/// Probabilities with 15 fraction bits, at most 32767. Output of the shape of `exponentials`.
@@ -185,7 +199,7 @@ pub enum Operator {
 	/// Depends on: one exponential, one sum.
 	#[codec(index = 10)]
 	SoftmaxNormalise {
-		/// `[B, heads, S, S]`, from [`Operator::SoftmaxExp`].
+		/// `[B, heads, S, T]`, from [`Operator::SoftmaxExp`].
 		exponentials: TensorId,
 		/// `[B, heads, S]`, from [`Operator::SoftmaxSum`].
 		sum: TensorId,
@@ -193,36 +207,45 @@ pub enum Operator {
 	/// Probabilities times the scale of the value at their key position. Output of the shape of
 	/// `probabilities`.
 	///
-	/// `y[b,h,i,j] = sat(rs(p[b,h,i,j] * A[b,j,h], 15 + f_A - f))`.
+	/// `y[b,h,i,j] = sat(rs(p[b,h,i,j] * A[b,j,g], 15 + f_A - f))`, `g = h / (heads / value heads)`.
 	/// Depends on: one probability, one maximum.
 	#[codec(index = 11)]
 	ContextWeight {
-		/// `[B, heads, S, S]`, 15 fraction bits.
+		/// `[B, heads, S, T]`, 15 fraction bits.
 		probabilities: TensorId,
-		/// `[B, S, heads]`, the maxima that the values were quantised against.
+		/// `[B, S, value heads]`, the maxima that the values were quantised against; held. The
+		/// number of value heads divides `heads`.
 		value_max: TensorId,
 		/// Fraction bits of the output.
 		fraction: u8,
 	},
-	/// Weighted sum of values over key positions. Output `[B, S, K]`, heads side by side.
+	/// Weighted sum of values over key positions. Output `[B, S, heads * D]`, heads side by side;
+	/// `g = h / (heads / groups)`.
 	///
 	/// ```text
-	/// acc = sum over j of w[b,h,i,j] * v[b,j,h*D+d]                (int32; S * Qw * Qv < 2^31)
+	/// acc = sum over j of w[b,h,i,j] * v[b,j,g*D+d]          (int64; T * Qw * Qv < 2^(31 + shift))
+	/// t   = sat(rs0(acc, shift))
 	/// F   = rd(max(1, A[b,h,i]) * 2^(bits_w - 1 + bits_v - 1), Qw * Qv)
-	/// y   = sat(rs(acc * F, bits_w - 1 + bits_v - 1 + f_A - f))
+	/// y   = sat(rs(t * F, bits_w - 1 + bits_v - 1 + f_A - f - shift))
 	/// ```
 	///
-	/// The scale of each value is already inside the weights.
+	/// The scale of each value is already inside the weights. Any 512 positions sum up within
+	/// int32, so a backend may add such parts in int64. `shift` leaves 1 or more for the second
+	/// step.
 	/// Depends on: one row of weights, one maximum, one element of each position of the values.
-	/// Reduces in blocks of 32 positions: zero 0, fold `a + w * v`, finish the two last lines.
+	/// Reduces in blocks of 32 positions: zero 0, fold `a + w * v`, finish the three last lines.
 	#[codec(index = 12)]
 	Context {
-		/// `[B, heads, S, S]`, [`Operator::ContextWeight`] quantised in one part per row.
+		/// `[B, heads, S, T]`, [`Operator::ContextWeight`] quantised in one part per row.
 		weight: TensorId,
 		/// `[B, heads, S, 1]`, the maxima that `weight` was quantised against.
 		weight_max: TensorId,
-		/// `[B, S, K]`, quantised in `heads` parts per row.
+		/// `[B, S, groups * D]`, quantised in `groups` parts per row; held.
 		value: TensorId,
+		/// Value heads; a divisor of `heads`.
+		groups: u32,
+		/// Bits dropped from the sum; 0 where it fits int32.
+		shift: u8,
 		/// Fraction bits of the output.
 		fraction: u8,
 	},
@@ -337,148 +360,231 @@ pub enum Operator {
 		/// Fraction bits of the output.
 		fraction: u8,
 	},
-	/// Whether the step was the last: `[1]`, and always 1 for an encoder, which has one step.
+	/// Whether the step was the last: `[1]`.
 	///
-	/// Always the last operator but one. Depends on nothing.
+	/// 1 in an encoder, which has no `next`. In a decoder 1 if each row of `next` is -1 or one of
+	/// `ends`, or the step is the last that `max_steps` of the parameters allows; else 0.
+	/// Always the last operator but one. Depends on: `next`.
 	#[codec(index = 20)]
-	Stop,
+	Stop {
+		/// Tokens `[B]` that the next step begins with. A program that names them is a decoder.
+		next: Option<TensorId>,
+		/// Tokens that end a row, at most 8 of the vocabulary.
+		ends: Vec<u32>,
+	},
 	/// The output: `value`, copied out of each step until the first that stopped.
 	///
 	/// Always the last operator. Depends on: one element, one `Stop` element.
 	#[codec(index = 21)]
 	Emit {
-		/// Any fixed-point tensor whose first dimension is the batch.
+		/// Fixed-point tensor whose first dimension is the batch, or tokens `[B]`; `next` in a
+		/// decoder.
 		value: TensorId,
 		/// From [`Operator::Stop`].
 		stop: TensorId,
 	},
-}
-
-/// What selects a row of an embedding table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum EmbedBy {
-	/// The token id; the table has a row for every token.
-	#[codec(index = 0)]
-	Token,
-	/// The position in the sequence; the table has a row for every position.
-	#[codec(index = 1)]
-	Position,
-}
-
-/// What the entries of a function table are added to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum TableBase {
-	/// Nothing.
-	#[codec(index = 0)]
-	Zero,
-	/// `max(0, x)`.
-	#[codec(index = 1)]
-	Relu,
-}
-
-impl Operator {
-	/// Names of all operators, by index.
-	pub const NAMES: [&'static str; 22] = [
-		"Tokens",
-		"Embed",
-		"Add",
-		"RowMax",
-		"Quantise",
-		"Linear",
-		"Scores",
-		"SoftmaxMax",
-		"SoftmaxExp",
-		"SoftmaxSum",
-		"SoftmaxNormalise",
-		"ContextWeight",
-		"Context",
-		"Mean",
-		"Deviation",
-		"Normalise",
-		"Table",
-		"MeanPool",
-		"L2Norm",
-		"L2Normalise",
-		"Stop",
-		"Emit",
-	];
-
-	/// Prices by index, in multiply-accumulates: per element of the operand for the operators that
-	/// reduce along a row (`RowMax`, `SoftmaxMax`, `SoftmaxSum`, `Mean`, `Deviation`, `MeanPool`,
-	/// `L2Norm`), per element of the output for all others. `Linear`, `Scores` and `Context` cost
-	/// their products besides: one for each byte of an operand's bits, bytes of both multiplied.
-	pub const PRICES: [u64; 22] =
-		[0, 4, 1, 1, 8, 8, 8, 1, 8, 1, 8, 4, 8, 1, 2, 12, 8, 1, 2, 8, 1, 1];
-
-	/// Its price, see [`Self::PRICES`].
-	pub fn price(&self) -> u64 {
-		Self::PRICES.get(usize::from(self.index())).copied().unwrap_or(0)
-	}
-
-	/// Its index in the encoding.
-	pub fn index(&self) -> u8 {
-		match self {
-			Self::Tokens { .. } => 0,
-			Self::Embed { .. } => 1,
-			Self::Add { .. } => 2,
-			Self::RowMax { .. } => 3,
-			Self::Quantise { .. } => 4,
-			Self::Linear { .. } => 5,
-			Self::Scores { .. } => 6,
-			Self::SoftmaxMax { .. } => 7,
-			Self::SoftmaxExp { .. } => 8,
-			Self::SoftmaxSum { .. } => 9,
-			Self::SoftmaxNormalise { .. } => 10,
-			Self::ContextWeight { .. } => 11,
-			Self::Context { .. } => 12,
-			Self::Mean { .. } => 13,
-			Self::Deviation { .. } => 14,
-			Self::Normalise { .. } => 15,
-			Self::Table { .. } => 16,
-			Self::MeanPool { .. } => 17,
-			Self::L2Norm { .. } => 18,
-			Self::L2Normalise { .. } => 19,
-			Self::Stop => 20,
-			Self::Emit { .. } => 21,
-		}
-	}
-
-	/// Its name.
-	pub fn name(&self) -> &'static str {
-		Self::NAMES.get(usize::from(self.index())).copied().unwrap_or("")
-	}
-
-	/// The tensors it reads.
-	pub fn reads(&self) -> impl Iterator<Item = TensorId> {
-		let slots: [Option<TensorId>; 4] = match self {
-			Self::Tokens { .. } | Self::Stop => [None; 4],
-			Self::Embed { ids: only, .. }
-			| Self::RowMax { value: only, .. }
-			| Self::SoftmaxSum { exponentials: only }
-			| Self::Mean { value: only }
-			| Self::Table { value: only, .. }
-			| Self::L2Norm { value: only } => [Some(*only), None, None, None],
-			Self::Add { left: first, right: second }
-			| Self::Quantise { value: first, max: second, .. }
-			| Self::Linear { input: first, max: second, .. }
-			| Self::SoftmaxNormalise { exponentials: first, sum: second }
-			| Self::ContextWeight { probabilities: first, value_max: second, .. }
-			| Self::Deviation { value: first, mean: second, .. }
-			| Self::MeanPool { value: first, ids: second }
-			| Self::L2Normalise { value: first, norm: second, .. }
-			| Self::Emit { value: first, stop: second } => [Some(*first), Some(*second), None, None],
-			Self::SoftmaxMax { scores, ids } => [Some(*scores), *ids, None, None],
-			Self::SoftmaxExp { scores, max, ids } => [Some(*scores), Some(*max), *ids, None],
-			Self::Context { weight, weight_max, value, .. } => {
-				[Some(*weight), Some(*weight_max), Some(*value), None]
-			},
-			Self::Normalise { value, mean, deviation, .. } => {
-				[Some(*value), Some(*mean), Some(*deviation), None]
-			},
-			Self::Scores { query, query_max, key, key_max, .. } => {
-				[Some(*query), Some(*query_max), Some(*key), Some(*key_max)]
-			},
-		};
-		slots.into_iter().flatten()
-	}
+	/// Root mean square of each row. Output `[.., 1]`.
+	///
+	/// `y = sat(isqrt((rd(sum clamp25(rs0(x, shift))^2, K) + epsilon) * 4^(f - (f_x - shift))))`,
+	/// `f_x - shift <= f <= f_x - shift + 6`, `K <= 8192`.
+	/// Depends on: one row. Reduces in blocks of 2048 elements: zero 0, fold
+	/// `a + clamp25(rs0(x, shift))^2`, finish the rest.
+	#[codec(index = 22)]
+	RootMeanSquare {
+		/// `[.., K]`.
+		value: TensorId,
+		/// Bits dropped before squaring, at most `f_x`: what is squared is exact below
+		/// `2^(25 + shift)`.
+		shift: u8,
+		/// Added to the mean square, `2 * (f_x - shift)` fraction bits.
+		epsilon: u32,
+		/// Fraction bits of the output.
+		fraction: u8,
+	},
+	/// Row over its root mean square, times gain. Output of the shape of `value`.
+	///
+	/// ```text
+	/// t = sat(rd(x * 2^20, max(1, rms)))
+	/// y = sat(rs(t * gain[k], 36 - f))
+	/// ```
+	///
+	/// Depends on: one element, one root, one gain.
+	#[codec(index = 23)]
+	RmsNormalise {
+		/// `[.., K]`.
+		value: TensorId,
+		/// `[.., 1]`, from [`Operator::RootMeanSquare`], with the fraction bits of `value`.
+		rms: TensorId,
+		/// int32 `[K]`, 16 fraction bits.
+		gain: WeightId,
+		/// Fraction bits of the output.
+		fraction: u8,
+	},
+	/// Rotary position embedding. Output of the shape of `value`. Each head of `D = K / heads`
+	/// elements, `D` even, turns element `d < H = D / 2` with element `d + H`, by the angle of
+	/// position `p = P + s`:
+	///
+	/// ```text
+	/// y[d]     = sat(rs(x[d] * c[p,d] - x[d+H] * s[p,d], 14))
+	/// y[d + H] = sat(rs(x[d+H] * c[p,d] + x[d] * s[p,d], 14))
+	/// ```
+	///
+	/// where entries `c` and `s` of the tables are clamped to `-16384..=16384`.
+	/// Depends on: two elements, two table entries.
+	#[codec(index = 24)]
+	Rotate {
+		/// `[B, S, K]`.
+		value: TensorId,
+		/// Parts of a row that turn alike.
+		heads: u32,
+		/// int32 `[rows, H]`, 14 fraction bits, a row for every position of the longest context.
+		cosine: WeightId,
+		/// The same for the sine.
+		sine: WeightId,
+	},
+	/// Product of two tensors of one shape: `y = sat(rs(left * right, f_left + f_right - f))`, of
+	/// which the shift is 1 or more. Depends on: one element of each.
+	#[codec(index = 25)]
+	Multiply {
+		/// One factor.
+		left: TensorId,
+		/// The other.
+		right: TensorId,
+		/// Fraction bits of the output.
+		fraction: u8,
+	},
+	/// Row of the step's last position: `y[b,k] = x[b,S-1,k]`. Output `[B, K]`.
+	/// Depends on: one element.
+	#[codec(index = 26)]
+	Last {
+		/// `[B, S, K]`.
+		value: TensorId,
+	},
+	/// The likeliest token: the lowest index of the largest element. Output: tokens `[B]` of a
+	/// vocabulary of `V`.
+	///
+	/// Depends on: one row. Reduces in blocks of 2048 elements: zero `(-2^31, 0)`, fold takes an
+	/// element and its index where it is larger, finish the index.
+	#[codec(index = 27)]
+	ArgMax {
+		/// `[B, V]`.
+		value: TensorId,
+	},
+	/// Scores over the temperature of the job's sampling: `y = sat(rd(x * 2^16, temperature))`.
+	/// The temperature, 16 fraction bits, is 65536 where the job samples nothing.
+	/// Depends on: one element.
+	#[codec(index = 28)]
+	Temper {
+		/// `[B, V]`, 16 fraction bits.
+		value: TensorId,
+	},
+	/// Histogram of the weights `e` of a vocabulary, in two levels of digits: the high digit of a
+	/// weight is `e >> 8`, within `0..=256`, the low one `e & 255`.
+	///
+	/// Without `cut` the output is `[B, 257]`, and bin `i` is over the elements with high digit
+	/// `i`. With it, it is `[B, 256]`, and bin `i` is over those with high digit `cut[0]` and low
+	/// digit `i`. Elements that are 0 are in no bin. A bin is `sat(number of elements)` or
+	/// `sat(sum rs0(e, shift))`; `V * 65556 < 2^(31 + shift)`.
+	/// Depends on: one row, one element of `cut`. Reduces in blocks of 2048 elements: zero 0, fold
+	/// `a + 1` or `a + rs0(e, shift)` for elements of the bin, finish `sat(a)`.
+	#[codec(index = 29)]
+	Tally {
+		/// `[B, V]`, from [`Operator::SoftmaxExp`] or [`Operator::Keep`].
+		weights: TensorId,
+		/// `[B, 2]`, from [`Operator::Cut`].
+		cut: Option<TensorId>,
+		/// What a bin holds.
+		by: TallyBy,
+	},
+	/// Where the tokens that may be drawn end, as a high digit and what is still needed there.
+	/// Output `[B, 2]`.
+	///
+	/// From bin 256 down, the first bin where the running sum reaches the need `n` gives
+	/// `(bin, n - sum of the bins above)`. Where it is never reached, or `n = 0`, it is
+	/// `(0, 2^31 - 1)`. By [`CutBy::TopK`], `n = top_k`; by [`CutBy::TopP`],
+	/// `n = max(1, rd(total * top_p, 2^16))`, `total` the sum of all bins. A job that samples
+	/// nothing has `top_k = 0` and `top_p = 65536`.
+	/// Depends on: one row of 257.
+	#[codec(index = 30)]
+	Cut {
+		/// `[B, 257]`, from [`Operator::Tally`]: numbers for top-k, masses for top-p.
+		tally: TensorId,
+		/// Which need.
+		by: CutBy,
+	},
+	/// The least weight that may be drawn. Output `[B, 1]`, 16 fraction bits.
+	///
+	/// From bin 255 down, the first bin `j` where the running sum reaches `cut[1]` gives
+	/// `cut[0] * 256 + j`; `cut[0] * 256` where it is never reached. All tokens whose weight equals
+	/// the least one may be drawn.
+	/// Depends on: one row of 256, both elements of `cut`.
+	#[codec(index = 31)]
+	Threshold {
+		/// `[B, 2]`, from [`Operator::Cut`].
+		cut: TensorId,
+		/// `[B, 256]`, from the [`Operator::Tally`] that was made with this cut.
+		tally: TensorId,
+	},
+	/// Weights that may be drawn: `e` where `e >= threshold`, else 0. Output of the shape of
+	/// `weights`. Depends on: one element, one threshold.
+	#[codec(index = 32)]
+	Keep {
+		/// `[B, V]`, from [`Operator::SoftmaxExp`] or [`Operator::Keep`].
+		weights: TensorId,
+		/// `[B, 1]`, from [`Operator::Threshold`].
+		threshold: TensorId,
+	},
+	/// Sums of 256 weights each: `y[b,n] = sum of rs0(e[b,i], shift)` over `i` within
+	/// `256 n..256 (n + 1)`. Output `[B, ceil(V / 256)]`; `V * 65556 < 2^(31 + shift)`.
+	/// Depends on: 256 elements, one block: zero 0, fold `a + rs0(e, shift)`, finish `sat(a)`.
+	#[codec(index = 33)]
+	BlockSum {
+		/// `[B, V]`, from [`Operator::SoftmaxExp`] or [`Operator::Keep`].
+		weights: TensorId,
+		/// Bits dropped of each weight.
+		shift: u8,
+	},
+	/// A block drawn in proportion to its sum, and a place in it. Output `[B, 2]`.
+	///
+	/// ```text
+	/// r = first 8 bytes, little-endian, of H(H("assay/sample/1" ++ seed) ++ u32le step ++ u32le b)
+	/// u = floor(r * total / 2^64),           total the sum of all blocks, H blake2-256
+	/// ```
+	///
+	/// The first block whose running sum exceeds `u` gives `(block, u - sum of the blocks before)`;
+	/// `(0, 0)` where there is none, as `total` is 0. A job that samples nothing has a seed of 32
+	/// zero bytes.
+	/// Depends on: one row.
+	#[codec(index = 34)]
+	Draw {
+		/// `[B, N]`, from [`Operator::BlockSum`].
+		sums: TensorId,
+	},
+	/// The token drawn: in block `draw[0]`, the first element whose running sum of `rs0(e, shift)`
+	/// exceeds `draw[1]`; the block's first where there is none. Output: tokens `[B]` of a
+	/// vocabulary of `V`.
+	/// Depends on: 256 elements, both elements of `draw`.
+	#[codec(index = 35)]
+	Pick {
+		/// `[B, V]`, what was summed for `draw`.
+		weights: TensorId,
+		/// `[B, 2]`, from [`Operator::Draw`].
+		draw: TensorId,
+		/// As it was summed for `draw`.
+		shift: u8,
+	},
+	/// The next token of each row. Output: tokens `[B]`.
+	///
+	/// -1 where the id of the step's last position is -1, else `sampled` if the job samples, else
+	/// `greedy`.
+	/// Depends on: one id, one token.
+	#[codec(index = 36)]
+	Choose {
+		/// Token ids `[B, S]`.
+		ids: TensorId,
+		/// Tokens `[B]` for a job that samples nothing.
+		greedy: TensorId,
+		/// Tokens `[B]` for a job that samples.
+		sampled: TensorId,
+	},
 }

@@ -13,7 +13,7 @@ pub enum Outcome {
 	Output {
 		/// Steps that were run; an encoder runs one.
 		count: u32,
-		/// Little-endian bytes of the output tensor.
+		/// Little-endian bytes of the output tensors of the steps, in order.
 		data: Vec<u8>,
 	},
 	/// The input breaks the program's rules.
@@ -68,7 +68,7 @@ pub enum Claim {
 	Output {
 		/// Steps that were run.
 		count: u32,
-		/// Blob digest of the output tensor's bytes.
+		/// Blob digest of the output's bytes.
 		#[cfg_attr(feature = "serde", serde(with = "crate::hexadecimal"))]
 		data: Hash,
 	},
@@ -122,7 +122,7 @@ pub enum InvalidCode {
 	/// A token id is neither in the vocabulary nor the padding id -1.
 	#[codec(index = 2)]
 	Token,
-	/// A row begins with padding, or has a token after padding.
+	/// A row begins with padding, or has a token after padding. In a decoder: there is padding.
 	#[codec(index = 3)]
 	Padding,
 }
@@ -143,7 +143,9 @@ impl core::fmt::Display for InvalidCode {
 		f.write_str(match self {
 			Self::Shape => "the input does not have the shape of its parameters",
 			Self::Token => "a token id is outside the vocabulary",
-			Self::Padding => "a row is empty or has a token after padding",
+			Self::Padding => {
+				"a row is empty, has a token after padding, or padding where none may be"
+			},
 		})
 	}
 }

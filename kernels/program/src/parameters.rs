@@ -12,9 +12,9 @@ use scale_info::TypeInfo;
 pub struct Parameters {
 	/// Inputs that are computed together.
 	pub batch: u32,
-	/// Positions of each input, padding included.
+	/// Positions of each input: padding included for an encoder, the prompt for a decoder.
 	pub sequence: u32,
-	/// Most steps; an encoder takes one.
+	/// Most steps; an encoder takes one, a decoder one for each token that it makes.
 	pub max_steps: u32,
 	/// How tokens are drawn, where the program draws any.
 	pub sampling: Option<Sampling>,
@@ -33,11 +33,13 @@ impl Parameters {
 )]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Sampling {
-	/// Temperature with 16 fraction bits.
+	/// Temperature with 16 fraction bits, above 0 and at most 100.
 	pub temperature_q16: u32,
-	/// Draw among this many of the likeliest tokens.
+	/// Draw among this many of the likeliest tokens; among all of them for 0. Tokens as likely as
+	/// the last one are not left out.
 	pub top_k: u32,
-	/// Draw among the likeliest tokens that have this probability together, 16 fraction bits.
+	/// Draw among the likeliest tokens that have this probability together, 16 fraction bits,
+	/// above 0 and at most 1.
 	pub top_p_q16: u32,
 	/// Key of the counter-based generator.
 	#[cfg_attr(feature = "serde", serde(with = "crate::hexadecimal"))]

@@ -4,7 +4,7 @@ use crate::{
 	infer::{infer, Scope},
 	limits,
 	merkle::blake2_256,
-	tensor::{Kind, Polynomial, TensorInfo, WeightId},
+	tensor::{Kind, Polynomial, StepShape, TensorId, TensorInfo, WeightId},
 	CostForm, Hash, InvalidCode, Operator, OperatorError, Parameters, ProgramError, MACS_PER_UNIT,
 };
 use alloc::vec::Vec;
@@ -36,8 +36,17 @@ pub struct Program {
 pub struct Limits {
 	/// Largest batch.
 	pub max_batch: u32,
-	/// Longest sequence.
+	/// Longest context: positions of the input, and of all steps after the first.
 	pub max_sequence: u32,
+	/// Most steps; one for an encoder.
+	pub max_steps: u32,
+}
+
+impl Limits {
+	/// Limits of an encoder, which takes one step.
+	pub fn encoder(max_batch: u32, max_sequence: u32) -> Self {
+		Self { max_batch, max_sequence, max_steps: 1 }
+	}
 }
 
 /// Element type and dimensions of one tensor of the weights blob.
@@ -109,6 +118,47 @@ impl Program {
 		self.tensors()?.pop().ok_or(ProgramError::Frame)
 	}
 
+	/// The tokens that a decoder goes on with; `None` for an encoder, which has one step.
+	pub fn next(&self) -> Option<TensorId> {
+		match self.operators.iter().rev().nth(1)? {
+			Operator::Stop { next, .. } => *next,
+			_ => None,
+		}
+	}
+
+	/// Whether it goes on with what it emits.
+	pub fn is_decoder(&self) -> bool {
+		self.next().is_some()
+	}
+
+	/// The tokens that end a row of a decoder.
+	pub fn ends(&self) -> &[u32] {
+		match self.operators.iter().rev().nth(1) {
+			Some(Operator::Stop { ends, .. }) => ends,
+			_ => &[],
+		}
+	}
+
+	/// For each tensor whether later steps read its rows: see [`Operator::reads_held`]. None are
+	/// in an encoder, which has one step.
+	pub fn held(&self) -> Vec<bool> {
+		let mut held: Vec<bool> = self.operators.iter().map(|_| false).collect();
+		if !self.is_decoder() {
+			return held;
+		}
+		for id in self.operators.iter().flat_map(Operator::reads_held) {
+			if let Some(held) = held.get_mut(usize::from(id.0)) {
+				*held = true;
+			}
+		}
+		held
+	}
+
+	/// Whether it draws tokens.
+	fn draws(&self) -> bool {
+		self.operators.iter().any(|operator| matches!(operator, Operator::Draw { .. }))
+	}
+
 	/// What the chain keeps beside the program. For a program that does not validate: no limits,
 	/// so that it takes no job.
 	pub fn cost_form(&self) -> CostForm {
@@ -130,7 +180,8 @@ impl Program {
 		};
 		form.max_batch = self.limits.max_batch;
 		form.max_sequence = self.limits.max_sequence;
-		form.max_steps = 1;
+		form.max_steps = self.limits.max_steps;
+		form.sampling = self.draws();
 		form.macs = analysis.macs.0;
 		form.input_bytes = bytes(analysis.tensors.first()).unwrap_or_default();
 		form.output_bytes = bytes(analysis.tensors.last()).unwrap_or_default();
@@ -166,7 +217,8 @@ impl Program {
 			return Err(InvalidCode::Shape);
 		};
 		let row_bytes = (parameters.sequence as usize).saturating_mul(4).max(4);
-		input.chunks(row_bytes).try_for_each(|row| validate_row(row, *vocabulary))
+		let pads = !self.is_decoder();
+		input.chunks(row_bytes).try_for_each(|row| validate_row(row, *vocabulary, pads))
 	}
 
 	fn analyse(&self) -> Result<Analysis, ProgramError> {
@@ -174,22 +226,38 @@ impl Program {
 			return Err(ProgramError::Semantics(self.semantics));
 		}
 		let within = |value: u32, limit: u32| (1..=limit).contains(&value);
+		let most_steps = if self.is_decoder() { limits::MAX_STEPS } else { 1 };
 		if !within(self.limits.max_batch, limits::MAX_BATCH)
 			|| !within(self.limits.max_sequence, limits::MAX_SEQUENCE)
+			|| !within(self.limits.max_steps, most_steps)
 		{
 			return Err(ProgramError::Limits);
 		}
 		self.check_weights()?;
 		let analysis = self.infer_all()?;
-		let Limits { max_batch, max_sequence } = self.limits;
-		let units = analysis.macs.at(max_batch, max_sequence).div_ceil(MACS_PER_UNIT);
-		if units > limits::MAX_UNITS {
+		if self.most_macs(analysis.macs).div_ceil(MACS_PER_UNIT) > limits::MAX_UNITS {
 			return Err(ProgramError::TooMuchWork);
 		}
-		if self.live_bytes_of(&analysis.tensors, max_batch, max_sequence) > limits::MAX_LIVE_BYTES {
+		// No job takes more than the one whose input fills the context: each of its tensors has
+		// the most positions, and all of them are there in the first step.
+		let Limits { max_batch, max_sequence, .. } = self.limits;
+		let largest = Parameters::encoder(max_batch, max_sequence);
+		if self.live_bytes_of(&analysis.tensors, &largest) > limits::MAX_LIVE_BYTES {
 			return Err(ProgramError::TooMuchMemory);
 		}
 		Ok(analysis)
+	}
+
+	/// What the dearest job costs. Of the jobs that fill the context, the price is a convex
+	/// function of the number of steps, so the dearest one has the fewest or the most.
+	fn most_macs(&self, macs: Polynomial) -> u64 {
+		let Limits { max_batch, max_sequence, max_steps } = self.limits;
+		let most_steps = max_steps.min(max_sequence);
+		let shortest = max_sequence.saturating_sub(most_steps).saturating_add(1);
+		let (few, many) = ((max_sequence, 1), (shortest, most_steps));
+		let [few, many] =
+			[few, many].map(|(sequence, steps)| macs.over_steps(max_batch, sequence, steps));
+		few.max(many)
 	}
 
 	fn check_weights(&self) -> Result<(), ProgramError> {
@@ -215,7 +283,7 @@ impl Program {
 		}
 		let framed = matches!(
 			self.operators.as_slice(),
-			[Operator::Tokens { .. }, .., Operator::Stop, Operator::Emit { .. }]
+			[Operator::Tokens { .. }, .., Operator::Stop { .. }, Operator::Emit { .. }]
 		);
 		if !framed {
 			return Err(ProgramError::Frame);
@@ -225,7 +293,7 @@ impl Program {
 		let mut macs = Polynomial::default();
 		for (number, operator) in self.operators.iter().enumerate() {
 			let refused = |reason| ProgramError::Operator { operator: number as u32, reason };
-			let closing = matches!(operator, Operator::Stop | Operator::Emit { .. });
+			let closing = matches!(operator, Operator::Stop { .. } | Operator::Emit { .. });
 			if closing && number < last {
 				return Err(refused(OperatorError::Frame));
 			}
@@ -250,14 +318,27 @@ impl Program {
 		last
 	}
 
-	/// The most bytes that tensors take at once in a run of a shape, each freed after its last use.
-	pub fn live_bytes(&self, batch: u32, sequence: u32) -> Result<u64, ProgramError> {
+	/// The most bytes that tensors take at once in a job, each freed after its last use in a step,
+	/// and held rows besides, of the whole context from the beginning.
+	pub fn live_bytes(&self, parameters: &Parameters) -> Result<u64, ProgramError> {
 		let analysis = self.analyse()?;
-		Ok(self.live_bytes_of(&analysis.tensors, batch, sequence))
+		Ok(self.live_bytes_of(&analysis.tensors, parameters))
 	}
 
-	fn live_bytes_of(&self, tensors: &[TensorInfo], batch: u32, sequence: u32) -> u64 {
-		let bytes = |tensor: &TensorInfo| tensor.bytes(batch, sequence);
+	fn live_bytes_of(&self, tensors: &[TensorInfo], parameters: &Parameters) -> u64 {
+		let last_step = parameters.max_steps.saturating_sub(1);
+		let (first, last) = (StepShape::of(parameters, 0), StepShape::of(parameters, last_step));
+		let whole = StepShape::first(parameters.batch, last.context());
+		let held = tensors.iter().zip(self.held()).filter(|(_, held)| *held);
+		let held_bytes = held.fold(0u64, |sum, (info, _)| sum.saturating_add(info.bytes(whole)));
+		// Of the steps after the first, the last one has the longest context.
+		let in_step = self.step_bytes(tensors, first).max(self.step_bytes(tensors, last));
+		in_step.saturating_add(held_bytes)
+	}
+
+	/// The most bytes that the tensors of one step take at once.
+	fn step_bytes(&self, tensors: &[TensorInfo], shape: StepShape) -> u64 {
+		let bytes = |tensor: &TensorInfo| tensor.bytes(shape);
 		let last_uses = self.last_uses();
 		// Bytes that become free after each operator.
 		let mut freed: Vec<u64> = last_uses.iter().map(|_| 0).collect();
@@ -281,7 +362,8 @@ fn align(offset: u64) -> u64 {
 	offset.div_ceil(limits::SEGMENT as u64).saturating_mul(limits::SEGMENT as u64)
 }
 
-fn validate_row(row: &[u8], vocabulary: u32) -> Result<(), InvalidCode> {
+/// Checks the ids of one input, which is padded after its last token if `pads`, else not at all.
+fn validate_row(row: &[u8], vocabulary: u32, pads: bool) -> Result<(), InvalidCode> {
 	let mut padded = false;
 	for (position, bytes) in row.chunks_exact(4).enumerate() {
 		let id = match bytes {
@@ -293,7 +375,7 @@ fn validate_row(row: &[u8], vocabulary: u32) -> Result<(), InvalidCode> {
 			Ok(_) if padded => return Err(InvalidCode::Padding),
 			Ok(_) => {},
 			Err(_) if id != -1 => return Err(InvalidCode::Token),
-			Err(_) if position == 0 => return Err(InvalidCode::Padding),
+			Err(_) if position == 0 || !pads => return Err(InvalidCode::Padding),
 			Err(_) => padded = true,
 		}
 	}

@@ -1,6 +1,6 @@
 //! What is known of a tensor before a program runs.
 
-use crate::{limits, OperatorError};
+use crate::{limits, OperatorError, Parameters};
 use alloc::vec::Vec;
 use codec::{Decode, Encode};
 
@@ -19,18 +19,53 @@ pub enum Dim {
 	Fixed(u32),
 	/// The batch of the parameters.
 	Batch,
-	/// The sequence of the parameters.
+	/// Positions of the step.
 	Sequence,
+	/// Positions of the step and of all steps before it.
+	Context,
 }
 
 impl Dim {
-	/// Its size in a run.
-	pub fn size(self, batch: u32, sequence: u32) -> u32 {
+	/// Its size in a step.
+	pub fn size(self, shape: StepShape) -> u32 {
 		match self {
 			Self::Fixed(size) => size,
-			Self::Batch => batch,
-			Self::Sequence => sequence,
+			Self::Batch => shape.batch,
+			Self::Sequence => shape.sequence,
+			Self::Context => shape.context(),
 		}
+	}
+}
+
+/// What the sizes of a step's tensors depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepShape {
+	/// Inputs that are computed together.
+	pub batch: u32,
+	/// Positions of the step.
+	pub sequence: u32,
+	/// Positions of the steps before it.
+	pub past: u32,
+}
+
+impl StepShape {
+	/// A first step: nothing is before it.
+	pub fn first(batch: u32, sequence: u32) -> Self {
+		Self { batch, sequence, past: 0 }
+	}
+
+	/// Step `step` of a job: the whole input first, then one position at a time.
+	pub fn of(parameters: &Parameters, step: u32) -> Self {
+		let Parameters { batch, sequence, .. } = *parameters;
+		match step.checked_sub(1) {
+			None => Self::first(batch, sequence),
+			Some(later) => Self { batch, sequence: 1, past: sequence.saturating_add(later) },
+		}
+	}
+
+	/// Positions of the step and of all steps before it.
+	pub fn context(self) -> u32 {
+		self.past.saturating_add(self.sequence)
 	}
 }
 
@@ -87,16 +122,14 @@ impl TensorInfo {
 		self.dims.last().copied()
 	}
 
-	/// Elements in a run.
-	pub fn elements(&self, batch: u32, sequence: u32) -> u64 {
-		self.dims
-			.iter()
-			.fold(1u64, |count, dim| count.saturating_mul(dim.size(batch, sequence).into()))
+	/// Elements in a step.
+	pub fn elements(&self, shape: StepShape) -> u64 {
+		self.dims.iter().fold(1u64, |count, dim| count.saturating_mul(dim.size(shape).into()))
 	}
 
-	/// Bytes in a run.
-	pub fn bytes(&self, batch: u32, sequence: u32) -> u64 {
-		self.elements(batch, sequence).saturating_mul(self.kind.element_bytes().into())
+	/// Bytes in a step.
+	pub fn bytes(&self, shape: StepShape) -> u64 {
+		self.elements(shape).saturating_mul(self.kind.element_bytes().into())
 	}
 
 	pub(crate) fn check(&self) -> Result<(), OperatorError> {
@@ -112,8 +145,8 @@ impl TensorInfo {
 	}
 }
 
-/// A count that depends on the shape: `c0 + c1 * batch + c2 * batch * sequence +
-/// c3 * batch * sequence^2`.
+/// A count that depends on the shape of a step: `c0 + c1 * batch + c2 * batch * sequence +
+/// c3 * batch * sequence * context`.
 pub type Coefficients = [u64; 4];
 
 /// Saturating arithmetic on [`Coefficients`].
@@ -124,19 +157,20 @@ impl Polynomial {
 	/// Number of elements of a tensor.
 	pub(crate) fn of(dims: &[Dim]) -> Result<Self, OperatorError> {
 		let mut count = 1u64;
-		let (mut batches, mut sequences) = (0u32, 0u32);
+		let (mut batches, mut sequences, mut contexts) = (0u32, 0u32, 0u32);
 		for dim in dims {
 			match dim {
 				Dim::Fixed(size) => count = count.saturating_mul(u64::from(*size)),
 				Dim::Batch => batches = batches.saturating_add(1),
 				Dim::Sequence => sequences = sequences.saturating_add(1),
+				Dim::Context => contexts = contexts.saturating_add(1),
 			}
 		}
-		match (batches, sequences) {
-			(0, 0) => Ok(Self([count, 0, 0, 0])),
-			(1, 0) => Ok(Self([0, count, 0, 0])),
-			(1, 1) => Ok(Self([0, 0, count, 0])),
-			(1, 2) => Ok(Self([0, 0, 0, count])),
+		match (batches, sequences, contexts) {
+			(0, 0, 0) => Ok(Self([count, 0, 0, 0])),
+			(1, 0, 0) => Ok(Self([0, count, 0, 0])),
+			(1, 1, 0) => Ok(Self([0, 0, count, 0])),
+			(1, 1, 1) => Ok(Self([0, 0, 0, count])),
 			_ => Err(OperatorError::Shape),
 		}
 	}
@@ -150,14 +184,34 @@ impl Polynomial {
 		Self(self.0.map(|coefficient| coefficient.saturating_mul(factor)))
 	}
 
-	/// The value for a shape, saturating.
-	pub(crate) fn at(self, batch: u32, sequence: u32) -> u64 {
-		let [constant, per_batch, per_position, per_pair] = self.0;
-		let (batch, sequence) = (u64::from(batch), u64::from(sequence));
-		let positions = batch.saturating_mul(sequence);
-		constant
-			.saturating_add(per_batch.saturating_mul(batch))
-			.saturating_add(per_position.saturating_mul(positions))
-			.saturating_add(per_pair.saturating_mul(positions.saturating_mul(sequence)))
+	/// The value for one step, saturating.
+	pub(crate) fn at(self, shape: StepShape) -> u64 {
+		let batch = u64::from(shape.batch);
+		let positions = batch.saturating_mul(shape.sequence.into());
+		self.weighted([1, batch, positions, positions.saturating_mul(shape.context().into())])
+	}
+
+	/// The sum over the first `count` steps of a job, saturating: `sequence` positions in the
+	/// first one, and one in each of the others.
+	pub(crate) fn over_steps(self, batch: u32, sequence: u32, count: u32) -> u64 {
+		let (batch, sequence, count) = (u64::from(batch), u64::from(sequence), u64::from(count));
+		let Some(later) = count.checked_sub(1) else { return 0 };
+		let positions = sequence.saturating_add(later);
+		// Step `t` has one position for each of `sequence + t`: the sum of 1 to `later`, besides.
+		let triangle = count.saturating_mul(later).div_euclid(2);
+		let pairs = sequence.saturating_mul(positions).saturating_add(triangle);
+		self.weighted([
+			count,
+			batch.saturating_mul(count),
+			batch.saturating_mul(positions),
+			batch.saturating_mul(pairs),
+		])
+	}
+
+	fn weighted(self, weights: Coefficients) -> u64 {
+		let products = self.0.into_iter().zip(weights);
+		products.fold(0u64, |sum, (coefficient, weight)| {
+			sum.saturating_add(coefficient.saturating_mul(weight))
+		})
 	}
 }

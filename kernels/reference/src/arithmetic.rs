@@ -13,6 +13,16 @@ pub fn round_shift(value: i64, shift: u32) -> i64 {
 	value.saturating_add(half).wrapping_shr(shift)
 }
 
+/// [`round_shift`], and the value itself where `s` is 0.
+#[inline]
+pub fn round_shift_or_none(value: i64, shift: u32) -> i64 {
+	if shift == 0 {
+		value
+	} else {
+		round_shift(value, shift)
+	}
+}
+
 /// `floor((2n + d) / (2d))`: half rounds up. A divisor below 1 counts as 1.
 #[inline]
 pub fn round_div(numerator: i64, divisor: i64) -> i64 {

@@ -1,16 +1,16 @@
 //! The reference behind the executor's seam: slow, and right by definition.
 
-use crate::{run, HostError};
-use assay_program::{Backend, BackendError, Model, Outcome, Parameters, Program};
-use std::sync::Arc;
+use crate::{stream, HostError};
+use assay_program::{Backend, BackendError, Bytes, Model, Outcome, Parameters, Program};
+use std::{ops::ControlFlow, sync::Arc};
 
-/// Runs programs by [`run()`].
+/// Runs programs by [`run()`](crate::run()).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReferenceBackend;
 
 struct Loaded {
 	program: Arc<Program>,
-	weights: Arc<[u8]>,
+	weights: Bytes,
 }
 
 impl Backend for ReferenceBackend {
@@ -18,11 +18,7 @@ impl Backend for ReferenceBackend {
 		"reference"
 	}
 
-	fn load(
-		&self,
-		program: Arc<Program>,
-		weights: Arc<[u8]>,
-	) -> Result<Arc<dyn Model>, BackendError> {
+	fn load(&self, program: Arc<Program>, weights: Bytes) -> Result<Arc<dyn Model>, BackendError> {
 		program.validate()?;
 		let (expected, actual) = (program.weights_length(), weights.len() as u64);
 		if expected != actual {
@@ -33,8 +29,13 @@ impl Backend for ReferenceBackend {
 }
 
 impl Model for Loaded {
-	fn run(&self, input: &[u8], parameters: &Parameters) -> Result<Outcome, BackendError> {
-		run(&self.program, &self.weights, input, parameters).map_err(BackendError::from)
+	fn stream(
+		&self,
+		input: &[u8],
+		parameters: &Parameters,
+		emit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+	) -> Result<Outcome, BackendError> {
+		stream(&self.program, &self.weights, input, parameters, emit).map_err(BackendError::from)
 	}
 }
 
@@ -45,6 +46,7 @@ impl From<HostError> for BackendError {
 			HostError::WeightsLength { expected, actual } => {
 				Self::WeightsLength { expected, actual }
 			},
+			HostError::Stopped => Self::Stopped,
 			HostError::Inconsistent { .. } => Self::Device(error.to_string()),
 		}
 	}

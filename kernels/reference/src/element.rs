@@ -1,7 +1,15 @@
 //! One output element of each operator, or one step of its reduction, as a pure function. The
 //! formulas are written at [`assay_program::Operator`].
 
-use crate::arithmetic::{clamp25, multiplier, root, round_div, round_shift, saturate, scale_up};
+mod choice;
+mod decoder;
+
+pub use choice::*;
+pub use decoder::*;
+
+use crate::arithmetic::{
+	clamp25, multiplier, root, round_div, round_shift, round_shift_or_none, saturate, scale_up,
+};
 use assay_program::{
 	limits::{NORMAL_FRACTION, PROBABILITY_FRACTION},
 	quantised_limit, TableBase,
@@ -140,10 +148,17 @@ pub fn context_factor(max: i32, weight_bits: u8, value_bits: u8) -> i64 {
 	round_div(scale_up(i64::from(max.max(1)), bits), limits)
 }
 
+/// `Context`, fold; zero is 0.
+#[inline]
+pub fn context_fold(partial: i64, weight: i16, value: i16) -> i64 {
+	partial.saturating_add(i64::from(weight).saturating_mul(value.into()))
+}
+
 /// `Context`, finish.
 #[inline]
-pub fn context_finish(products: i32, factor: i64, shift: u32) -> i32 {
-	saturate(round_shift(i64::from(products).saturating_mul(factor), shift))
+pub fn context_finish(products: i64, factor: i64, shifts: (u32, u32)) -> i32 {
+	let middle = i64::from(saturate(round_shift_or_none(products, shifts.0)));
+	saturate(round_shift(middle.saturating_mul(factor), shifts.1))
 }
 
 /// `Mean`, fold; zero is 0.
@@ -165,7 +180,7 @@ pub fn deviation_fold(partial: i64, value: i32, mean: i32) -> i64 {
 	partial.saturating_add(distance.saturating_mul(distance))
 }
 
-/// `Deviation`, finish; `guard` is the number of fraction bits the output has more.
+/// `Deviation` and `RootMeanSquare`, finish; `guard` is the number of fraction bits the output has more.
 #[inline]
 pub fn deviation_finish(partial: i64, count: i64, epsilon: u32, guard: u32) -> i32 {
 	let square = round_div(partial, count).saturating_add(epsilon.into());

@@ -3,9 +3,18 @@
 //! Loops are plain. Every function gives `None` where an operand is missing or of another kind or
 //! size, which cannot happen to a program that passed validation.
 
+mod attention;
+mod draw;
+mod held;
+mod rows;
+
+pub(crate) use held::Held;
+
 use crate::{arithmetic::saturate, element};
 use alloc::{vec, vec::Vec};
-use assay_program::{shifts, EmbedBy, Kind, Operator, Program, TensorId, TensorInfo, WeightId};
+use assay_program::{
+	shifts, EmbedBy, Kind, Operator, Parameters, Program, StepShape, TensorId, TensorInfo, WeightId,
+};
 
 /// Elements of a tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,14 +25,18 @@ pub enum Data {
 	Int16(Vec<i16>),
 }
 
-/// A program in the middle of a run.
+/// A program in the middle of a step.
 pub(crate) struct Machine<'a> {
 	pub(crate) program: &'a Program,
 	pub(crate) weights: &'a [u8],
 	pub(crate) tensors: &'a [TensorInfo],
+	pub(crate) parameters: &'a Parameters,
+	/// Number of the step.
+	pub(crate) step: u32,
+	/// What the step's operators made so far.
 	pub(crate) values: &'a [Option<Data>],
-	pub(crate) batch: usize,
-	pub(crate) sequence: usize,
+	/// What all steps made so far of the tensors that are held.
+	pub(crate) held: &'a [Option<Held>],
 }
 
 /// `outer * size + inner`.
@@ -48,11 +61,6 @@ fn dot_weights(quantised: &[i16], weights: &[u8]) -> i32 {
 	products(quantised.iter().map(|value| i32::from(*value)), weights)
 }
 
-fn dot(left: &[i16], right: &[i16]) -> i32 {
-	let right = right.iter().map(|value| i32::from(*value));
-	products(left.iter().map(|value| i32::from(*value)), right)
-}
-
 /// int32 weights, read in place: an operator may use a few entries of a long tensor, and what it
 /// does not use is not in its price.
 #[derive(Clone, Copy)]
@@ -74,7 +82,7 @@ fn count(length: usize) -> i64 {
 }
 
 impl<'a> Machine<'a> {
-	/// What operator `number` makes.
+	/// What an operator makes.
 	pub(crate) fn evaluate(&self, operator: &Operator) -> Option<Data> {
 		let fixed = match operator {
 			// The input is there before the first operator runs.
@@ -87,8 +95,8 @@ impl<'a> Machine<'a> {
 			Operator::RowMax { value, groups } => self.row_max(*value, *groups),
 			Operator::Linear { .. } => self.linear(operator),
 			Operator::Scores { .. } => self.scores(operator),
-			Operator::SoftmaxMax { scores, ids } => self.softmax_max(*scores, *ids),
-			Operator::SoftmaxExp { scores, max, ids } => self.softmax_exp(*scores, *max, *ids),
+			Operator::SoftmaxMax { scores, mask } => self.softmax_max(*scores, *mask),
+			Operator::SoftmaxExp { scores, max, mask } => self.softmax_exp(*scores, *max, *mask),
 			Operator::SoftmaxSum { exponentials } => self.softmax_sum(*exponentials),
 			Operator::SoftmaxNormalise { exponentials, sum } => {
 				self.softmax_normalise(*exponentials, *sum)
@@ -96,7 +104,7 @@ impl<'a> Machine<'a> {
 			Operator::ContextWeight { probabilities, value_max, fraction } => {
 				self.context_weight(*probabilities, *value_max, *fraction)
 			},
-			Operator::Context { .. } => self.context(operator),
+			Operator::Context { .. } => self.context_of(operator),
 			Operator::Mean { value } => self.mean(*value),
 			Operator::Deviation { .. } => self.deviation(operator),
 			Operator::Normalise { .. } => self.normalise(operator),
@@ -106,10 +114,49 @@ impl<'a> Machine<'a> {
 			Operator::L2Normalise { value, norm, fraction } => {
 				self.l2_normalise(*value, *norm, *fraction)
 			},
-			Operator::Stop => Some(vec![1]),
+			Operator::Stop { next, ends } => self.stop(*next, ends),
 			Operator::Emit { value, .. } => self.fixed(*value).map(|value| value.to_vec()),
+			Operator::RootMeanSquare { .. } => self.root_mean_square(operator),
+			Operator::RmsNormalise { .. } => self.rms_normalise(operator),
+			Operator::Rotate { .. } => self.rotate(operator),
+			Operator::Multiply { left, right, fraction } => self.multiply(*left, *right, *fraction),
+			Operator::Last { value } => self.last(*value),
+			Operator::ArgMax { value } => self.arg_max(*value),
+			Operator::Temper { value } => self.temper(*value),
+			Operator::Tally { weights, cut, by } => self.tally(*weights, *cut, *by),
+			Operator::Cut { tally, by } => self.cut(*tally, *by),
+			Operator::Threshold { cut, tally } => self.threshold(*cut, *tally),
+			Operator::Keep { weights, threshold } => self.keep(*weights, *threshold),
+			Operator::BlockSum { weights, shift } => self.block_sum(*weights, *shift),
+			Operator::Draw { sums } => self.draw(*sums),
+			Operator::Pick { weights, draw, shift } => self.pick(*weights, *draw, *shift),
+			Operator::Choose { ids, greedy, sampled } => self.choose(*ids, *greedy, *sampled),
 		};
 		fixed.map(Data::Int32)
+	}
+
+	/// The sizes of the step.
+	fn shape(&self) -> StepShape {
+		StepShape::of(self.parameters, self.step)
+	}
+
+	fn batch(&self) -> usize {
+		self.shape().batch as usize
+	}
+
+	/// Positions of the step.
+	fn sequence(&self) -> usize {
+		self.shape().sequence as usize
+	}
+
+	/// Positions of earlier steps.
+	fn past(&self) -> usize {
+		self.shape().past as usize
+	}
+
+	/// Positions of the step and all earlier ones.
+	fn context(&self) -> usize {
+		self.shape().context() as usize
 	}
 
 	fn value(&self, id: TensorId) -> Option<&'a Data> {
@@ -147,10 +194,8 @@ impl<'a> Machine<'a> {
 
 	/// The last dimension.
 	fn width(&self, id: TensorId) -> Option<usize> {
-		let (batch, sequence) =
-			(u32::try_from(self.batch).ok()?, u32::try_from(self.sequence).ok()?);
 		let dim = self.tensors.get(usize::from(id.0))?.width()?;
-		let width = usize::try_from(dim.size(batch, sequence)).ok()?;
+		let width = usize::try_from(dim.size(self.shape())).ok()?;
 		(width > 0).then_some(width)
 	}
 
@@ -169,19 +214,6 @@ impl<'a> Machine<'a> {
 		usize::try_from(*dims.last()?).ok()
 	}
 
-	/// Whether position `j` of batch entry `entry` is no padding.
-	fn valid(ids: Option<&[i32]>, row: usize, position: usize, sequence: usize) -> Option<bool> {
-		let Some(ids) = ids else { return Some(true) };
-		Some(*ids.get(flat(row, sequence, position))? >= 0)
-	}
-
-	fn maybe_ids(&self, ids: Option<TensorId>) -> Option<Option<&'a [i32]>> {
-		match ids {
-			Some(ids) => self.fixed(ids).map(Some),
-			None => Some(None),
-		}
-	}
-
 	fn embed(&self, operator: &Operator) -> Option<Vec<i32>> {
 		let Operator::Embed { ids, table, scales, by, fraction } = operator else { return None };
 		let (ids, scales) = (self.fixed(*ids)?, self.integers(*scales)?);
@@ -195,13 +227,22 @@ impl<'a> Machine<'a> {
 			};
 			let index = match by {
 				EmbedBy::Token => token,
-				EmbedBy::Position => place.checked_rem(self.sequence)?,
+				EmbedBy::Position => {
+					self.past().saturating_add(place.checked_rem(self.sequence())?)
+				},
 			};
 			let scale = scales.get(index)?;
 			let entries = row(table, index, width)?.iter().map(|byte| i8::from_le_bytes([*byte]));
 			out.extend(entries.map(|entry| element::embed(entry, scale, shift)));
 		}
 		Some(out)
+	}
+
+	fn stop(&self, next: Option<TensorId>, ends: &[u32]) -> Option<Vec<i32>> {
+		let Some(next) = next else { return Some(vec![1]) };
+		let last_step = self.step.saturating_add(1) >= self.parameters.max_steps;
+		let ended = self.fixed(next)?.iter().all(|token| element::ends(*token, ends));
+		Some(vec![i32::from(last_step || ended)])
 	}
 
 	fn add(&self, left: TensorId, right: TensorId) -> Option<Vec<i32>> {
@@ -248,155 +289,6 @@ impl<'a> Machine<'a> {
 				let products = dot_weights(row, weights);
 				let bias = bias.map_or(Some(0), |bias| bias.get(number))?;
 				out.push(element::linear_finish(products, scale, bias, factor, shifts));
-			}
-		}
-		Some(out)
-	}
-
-	fn scores(&self, operator: &Operator) -> Option<Vec<i32>> {
-		let Operator::Scores { query, query_max, key, key_max, shift, fraction } = operator else {
-			return None;
-		};
-		let bits = (self.bits(*query)?, self.bits(*key)?);
-		let fractions = (self.fraction(*query_max)?, self.fraction(*key_max)?);
-		let shifts = shifts::scores(bits, fractions, *shift, *fraction)?;
-		let heads = self.width(*query_max)?;
-		let depth = self.width(*query)?.checked_div(heads)?;
-		let (query, key) = (self.quantised(*query)?, self.quantised(*key)?);
-		let factors = |max: &[i32], bits| -> Vec<i64> {
-			max.iter().map(|max| element::factor(*max, bits)).collect()
-		};
-		let query_factors = factors(self.fixed(*query_max)?, bits.0);
-		let key_factors = factors(self.fixed(*key_max)?, bits.1);
-		let mut out = Vec::new();
-		for entry in 0..self.batch {
-			for head in 0..heads {
-				// A head of a position is one part of a row, for elements and maxima alike.
-				let part = |position| flat(flat(entry, self.sequence, position), heads, head);
-				for at in (0..self.sequence).map(part) {
-					let (left, left_factor) = (row(query, at, depth)?, *query_factors.get(at)?);
-					for at in (0..self.sequence).map(part) {
-						let products = dot(left, row(key, at, depth)?);
-						let right_factor = *key_factors.get(at)?;
-						out.push(element::scores_finish(
-							products,
-							left_factor,
-							right_factor,
-							shifts,
-						));
-					}
-				}
-			}
-		}
-		Some(out)
-	}
-
-	/// Rows of `[B, heads, S, S]`, each with its batch entry.
-	fn attention_rows<'b>(
-		&self,
-		data: &'b [i32],
-	) -> Option<impl Iterator<Item = (usize, &'b [i32])>> {
-		let rows = data.len().checked_div(self.sequence)?;
-		let rows_per_entry = rows.checked_div(self.batch)?.max(1);
-		let rows = data.chunks_exact(self.sequence).enumerate();
-		Some(rows.map(move |(number, row)| (number.div_euclid(rows_per_entry), row)))
-	}
-
-	fn softmax_max(&self, scores: TensorId, ids: Option<TensorId>) -> Option<Vec<i32>> {
-		let ids = self.maybe_ids(ids)?;
-		let rows = self.attention_rows(self.fixed(scores)?)?;
-		rows.map(|(entry, row)| {
-			row.iter().enumerate().try_fold(element::SOFTMAX_MAX_ZERO, |max, (place, score)| {
-				let valid = Self::valid(ids, entry, place, self.sequence)?;
-				Some(element::softmax_max_fold(max, *score, valid))
-			})
-		})
-		.collect()
-	}
-
-	fn softmax_exp(
-		&self,
-		scores: TensorId,
-		max: TensorId,
-		ids: Option<TensorId>,
-	) -> Option<Vec<i32>> {
-		let (ids, scores) = (self.maybe_ids(ids)?, self.fixed(scores)?);
-		let mut out = Vec::with_capacity(scores.len());
-		for ((entry, row), max) in self.attention_rows(scores)?.zip(self.fixed(max)?) {
-			for (place, score) in row.iter().enumerate() {
-				let valid = Self::valid(ids, entry, place, self.sequence)?;
-				out.push(element::softmax_exp(*score, *max, valid));
-			}
-		}
-		Some(out)
-	}
-
-	fn softmax_sum(&self, exponentials: TensorId) -> Option<Vec<i32>> {
-		let rows = self.attention_rows(self.fixed(exponentials)?)?;
-		let sum = |row: &[i32]| row.iter().fold(0, |sum, x| element::softmax_sum_fold(sum, *x));
-		Some(rows.map(|(_, row)| element::softmax_sum_finish(sum(row))).collect())
-	}
-
-	fn softmax_normalise(&self, exponentials: TensorId, sum: TensorId) -> Option<Vec<i32>> {
-		let exponentials = self.fixed(exponentials)?;
-		let mut out = Vec::with_capacity(exponentials.len());
-		for ((_, row), sum) in self.attention_rows(exponentials)?.zip(self.fixed(sum)?) {
-			out.extend(row.iter().map(|value| element::softmax_normalise(*value, *sum)));
-		}
-		Some(out)
-	}
-
-	fn context_weight(
-		&self,
-		probabilities: TensorId,
-		value_max: TensorId,
-		fraction: u8,
-	) -> Option<Vec<i32>> {
-		let shift = shifts::context_weight(self.fraction(value_max)?, fraction)?;
-		let heads = self.width(value_max)?;
-		let (probabilities, max) = (self.fixed(probabilities)?, self.fixed(value_max)?);
-		let mut out = Vec::with_capacity(probabilities.len());
-		for (number, row) in probabilities.chunks_exact(self.sequence).enumerate() {
-			// Rows are numbered by batch entry, head, query position.
-			let part = number.checked_div(self.sequence)?;
-			let (entry, head) = (part.checked_div(heads)?, part.checked_rem(heads)?);
-			for (place, probability) in row.iter().enumerate() {
-				let max = *max.get(flat(flat(entry, self.sequence, place), heads, head))?;
-				out.push(element::context_weight(*probability, max, shift));
-			}
-		}
-		Some(out)
-	}
-
-	fn context(&self, operator: &Operator) -> Option<Vec<i32>> {
-		let Operator::Context { weight, weight_max, value, fraction } = operator else {
-			return None;
-		};
-		let bits = (self.bits(*weight)?, self.bits(*value)?);
-		let shift = shifts::context(bits, self.fraction(*weight_max)?, *fraction)?;
-		let (width, value) = (self.width(*value)?, self.quantised(*value)?);
-		let (weight, max) = (self.quantised(*weight)?, self.fixed(*weight_max)?);
-		let positions = self.batch.checked_mul(self.sequence)?;
-		let heads = max.len().checked_div(positions)?;
-		let depth = width.checked_div(heads)?;
-		let mut out = Vec::with_capacity(value.len());
-		for entry in 0..self.batch {
-			for place in 0..self.sequence {
-				for head in 0..heads {
-					let number = flat(flat(entry, heads, head), self.sequence, place);
-					let factor = element::context_factor(*max.get(number)?, bits.0, bits.1);
-					let mut sums = vec![0i32; depth];
-					for (other, weight) in row(weight, number, self.sequence)?.iter().enumerate() {
-						let at = flat(flat(entry, self.sequence, other), heads, head);
-						for (sum, value) in sums.iter_mut().zip(row(value, at, depth)?) {
-							// Validation proved that the sum fits.
-							let product = i32::from(*weight).wrapping_mul(i32::from(*value));
-							*sum = sum.wrapping_add(product);
-						}
-					}
-					let finish = |sum: &i32| element::context_finish(*sum, factor, shift);
-					out.extend(sums.iter().map(finish));
-				}
 			}
 		}
 		Some(out)
@@ -454,13 +346,13 @@ impl<'a> Machine<'a> {
 	fn mean_pool(&self, value: TensorId, ids: TensorId) -> Option<Vec<i32>> {
 		let (width, value) = (self.width(value)?, self.fixed(value)?);
 		let ids = self.fixed(ids)?;
-		let mut out = Vec::with_capacity(self.batch.saturating_mul(width));
-		for (entry, ids) in ids.chunks_exact(self.sequence).enumerate() {
+		let mut out = Vec::with_capacity(self.batch().saturating_mul(width));
+		for (entry, ids) in ids.chunks_exact(self.sequence()).enumerate() {
 			let mut sums = vec![0i64; width];
 			let mut valid = 0i64;
 			for (place, _) in ids.iter().enumerate().filter(|(_, id)| **id >= 0) {
 				valid = valid.saturating_add(1);
-				let row = row(value, flat(entry, self.sequence, place), width)?;
+				let row = row(value, flat(entry, self.sequence(), place), width)?;
 				for (sum, value) in sums.iter_mut().zip(row) {
 					*sum = element::mean_fold(*sum, *value);
 				}

@@ -22,7 +22,7 @@ pub struct Vector {
 	pub input: Vec<u8>,
 	/// Shape of the input.
 	pub parameters: Parameters,
-	/// Blob digest of what each operator makes, in order; none for an invalid input.
+	/// Blob digest of what each operator of each step makes, in order; none for an invalid input.
 	pub tensors: Vec<Hash>,
 	/// The answer.
 	pub outcome: Outcome,
@@ -38,7 +38,7 @@ impl Vector {
 		parameters: Parameters,
 	) -> Result<Self, crate::HostError> {
 		let mut tensors = Vec::new();
-		let outcome = crate::trace(program, &weights, &input, &parameters, |_, bytes| {
+		let outcome = crate::trace(program, &weights, &input, &parameters, |_, _, bytes| {
 			tensors.push(merkle::blob(bytes));
 		})?;
 		let program = program.encode();
@@ -133,7 +133,7 @@ fn self_test_vector(
 		vector: name,
 		message: error.to_string(),
 	};
-	let model = backend.load(program.into(), vector.weights.as_slice().into()).map_err(failed)?;
+	let model = backend.load(program.into(), vector.weights.clone().into()).map_err(failed)?;
 	let outcome = model.run(&vector.input, &vector.parameters).map_err(failed)?;
 	if outcome != vector.outcome {
 		let (expected, actual) = (vector.outcome.digest(), outcome.digest());

@@ -1,9 +1,12 @@
-//! A whole program, one operator after the other.
+//! A whole program, one step after the other, and in each one operator after the other.
 
-use crate::evaluate::{from_bytes, to_bytes, Data, Machine};
+use crate::{
+	element,
+	evaluate::{from_bytes, to_bytes, Data, Held, Machine},
+};
 use alloc::vec::Vec;
-use assay_program::{Outcome, Parameters, Program, ProgramError};
-use core::fmt;
+use assay_program::{Outcome, Parameters, Program, ProgramError, TensorInfo};
+use core::{fmt, ops::ControlFlow};
 
 /// Why the host could not run a program. It never depends on the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub enum HostError {
 		/// Bytes that are there.
 		actual: u64,
 	},
+	/// Whoever listened to the run ended it.
+	Stopped,
 	/// An operator did not find an operand that validation had promised: a fault of this crate.
 	Inconsistent {
 		/// Number of the operator.
@@ -32,6 +37,7 @@ impl fmt::Display for HostError {
 			Self::WeightsLength { expected, actual } => {
 				write!(f, "the weights blob has {actual} bytes, the program asks for {expected}")
 			},
+			Self::Stopped => f.write_str("the run was ended before its last step"),
 			Self::Inconsistent { operator } => write!(f, "operator {operator} lacks an operand"),
 		}
 	}
@@ -46,18 +52,31 @@ pub fn run(
 	input: &[u8],
 	parameters: &Parameters,
 ) -> Result<Outcome, HostError> {
-	execute(program, weights, input, parameters, |_, _| ())
+	stream(program, weights, input, parameters, |_| ControlFlow::Continue(()))
 }
 
-/// [`run`], and shows what every operator made, in order, as little-endian bytes.
+/// [`run`], and shows what each step emits as soon as it is there. A break ends the run.
+pub fn stream(
+	program: &Program,
+	weights: &[u8],
+	input: &[u8],
+	parameters: &Parameters,
+	emit: impl FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<Outcome, HostError> {
+	execute(program, weights, input, parameters, |_, _, _| (), emit)
+}
+
+/// [`run`], and shows what every operator of every step made, in order, as little-endian bytes:
+/// the number of the step, that of the operator, its tensor.
 pub fn trace(
 	program: &Program,
 	weights: &[u8],
 	input: &[u8],
 	parameters: &Parameters,
-	mut visit: impl FnMut(usize, &[u8]),
+	mut visit: impl FnMut(u32, usize, &[u8]),
 ) -> Result<Outcome, HostError> {
-	execute(program, weights, input, parameters, |number, data| visit(number, &to_bytes(data)))
+	let visit = |step, number, data: &Data| visit(step, number, &to_bytes(data));
+	execute(program, weights, input, parameters, visit, |_| ControlFlow::Continue(()))
 }
 
 fn execute(
@@ -65,7 +84,8 @@ fn execute(
 	weights: &[u8],
 	input: &[u8],
 	parameters: &Parameters,
-	mut visit: impl FnMut(usize, &Data),
+	mut visit: impl FnMut(u32, usize, &Data),
+	mut emit: impl FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<Outcome, HostError> {
 	let tensors = program.tensors().map_err(HostError::Program)?;
 	let (expected, actual) = (program.weights_length(), weights.len() as u64);
@@ -75,35 +95,118 @@ fn execute(
 	if let Err(code) = program.validate_input(input, parameters) {
 		return Ok(Outcome::Invalid(code));
 	}
-	let last_uses = program.last_uses();
-	let mut values: Vec<Option<Data>> = Vec::with_capacity(tensors.len());
-	for (number, operator) in program.operators.iter().enumerate() {
-		let value = if number == 0 {
-			Some(Data::Int32(from_bytes(input)))
-		} else {
+	let mut run = Run {
+		program,
+		weights,
+		parameters,
+		last_uses: program.last_uses(),
+		holds: program.held(),
+		held: tensors.iter().map(|_| None).collect(),
+		tensors,
+	};
+	let (mut ids, mut data) = (from_bytes(input), Vec::new());
+	for step in 0..parameters.max_steps {
+		let end = run.step(step, ids, |number, made| visit(step, number, made))?;
+		let bytes = to_bytes(&end.emitted);
+		data.extend_from_slice(&bytes);
+		if emit(&bytes).is_break() {
+			return Err(HostError::Stopped);
+		}
+		let count = step.saturating_add(1);
+		match end.next {
+			Some(next) if !end.stops => ids = next,
+			_ => return Ok(Outcome::Output { count, data }),
+		}
+	}
+	// `Stop` is 1 in the last step.
+	Err(HostError::Inconsistent { operator: 0 })
+}
+
+/// A program in the middle of a run.
+struct Run<'a> {
+	program: &'a Program,
+	weights: &'a [u8],
+	parameters: &'a Parameters,
+	tensors: Vec<TensorInfo>,
+	last_uses: Vec<usize>,
+	/// Which tensors are held.
+	holds: Vec<bool>,
+	/// Their rows so far.
+	held: Vec<Option<Held>>,
+}
+
+/// What a step leaves.
+struct End {
+	emitted: Data,
+	/// What the next step begins with, if it is a decoder's.
+	next: Option<Vec<i32>>,
+	/// Whether it was the last one.
+	stops: bool,
+}
+
+impl Run<'_> {
+	/// Runs one step.
+	fn step(
+		&mut self,
+		step: u32,
+		ids: Vec<i32>,
+		mut visit: impl FnMut(usize, &Data),
+	) -> Result<End, HostError> {
+		let program = self.program;
+		let mut end = End { emitted: Data::Int32(Vec::new()), next: None, stops: true };
+		let mut values: Vec<Option<Data>> = Vec::with_capacity(self.tensors.len());
+		let mut input = Some(Data::Int32(ids));
+		for (number, operator) in program.operators.iter().enumerate() {
+			let inconsistent = HostError::Inconsistent { operator: number as u32 };
 			let machine = Machine {
 				program,
-				weights,
-				tensors: &tensors,
+				weights: self.weights,
+				tensors: &self.tensors,
+				parameters: self.parameters,
+				step,
 				values: &values,
-				batch: parameters.batch as usize,
-				sequence: parameters.sequence as usize,
+				held: &self.held,
 			};
-			machine.evaluate(operator)
-		};
-		let value = value.ok_or(HostError::Inconsistent { operator: number as u32 })?;
-		visit(number, &value);
-		values.push(Some(value));
-		// What no later operator reads is freed, as the memory bound of validation has it. The
-		// output is read by none, and is last.
-		if number.saturating_add(1) < tensors.len() {
-			for (value, last) in values.iter_mut().zip(&last_uses) {
+			let made = input.take().or_else(|| machine.evaluate(operator)).ok_or(inconsistent)?;
+			visit(number, &made);
+			self.hold(number, &made).ok_or(inconsistent)?;
+			if program.next().is_some_and(|next| usize::from(next.0) == number) {
+				end.next = self.next_ids(&made);
+			}
+			// The last two operators are `Stop` and `Emit`.
+			match self.tensors.len().saturating_sub(number) {
+				2 => end.stops = matches!(&made, Data::Int32(stop) if stop[..] != [0]),
+				1 => end.emitted = made.clone(),
+				_ => {},
+			}
+			values.push(Some(made));
+			// What no later operator reads is freed, as the memory bound of validation has it.
+			for (value, last) in values.iter_mut().zip(&self.last_uses) {
 				if *last == number {
 					*value = None;
 				}
 			}
 		}
+		Ok(end)
 	}
-	let output = values.pop().flatten().ok_or(HostError::Inconsistent { operator: 0 })?;
-	Ok(Outcome::Output { count: 1, data: to_bytes(&output) })
+
+	/// Adds the rows of a tensor that later steps read to those of earlier steps.
+	fn hold(&mut self, number: usize, made: &Data) -> Option<()> {
+		if !*self.holds.get(number)? {
+			return Some(());
+		}
+		let batch = self.parameters.batch as usize;
+		self.held.get_mut(number)?.get_or_insert_with(|| Held::new(made, batch)).append(made)
+	}
+
+	/// The ids that the next step begins with.
+	fn next_ids(&self, chosen: &Data) -> Option<Vec<i32>> {
+		match chosen {
+			Data::Int32(tokens) => {
+				let ends = self.program.ends();
+				Some(tokens.iter().map(|token| element::next_id(*token, ends)).collect())
+			},
+			Data::Int16(_) => None,
+		}
+	}
 }

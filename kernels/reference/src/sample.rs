@@ -5,8 +5,8 @@
 
 use alloc::{vec, vec::Vec};
 use assay_program::{
-	EmbedBy, Limits, Operator, Program, TableBase, TensorId, WeightId, WeightKind, WeightShape,
-	SEMANTICS_DRAFT,
+	EmbedBy, Limits, Mask, Operator, Program, TableBase, TensorId, WeightId, WeightKind,
+	WeightShape, SEMANTICS_DRAFT,
 };
 
 /// Sizes of a sample encoder.
@@ -150,9 +150,9 @@ impl Builder {
 		WeightId(id)
 	}
 
-	/// Ends the program with `value` as its output.
+	/// Ends an encoder with `value` as its output.
 	pub fn finish(mut self, value: TensorId) -> Program {
-		let stop = self.push(Operator::Stop);
+		let stop = self.push(Operator::Stop { next: None, ends: Vec::new() });
 		self.push(Operator::Emit { value, stop });
 		self.program
 	}
@@ -190,7 +190,7 @@ impl Builder {
 /// A whole encoder: embeddings, layers, mean pool, l2 normalise.
 pub fn encoder(shape: &Shape) -> Program {
 	let Shape { width, fraction, .. } = *shape;
-	let limits = Limits { max_batch: shape.max_batch, max_sequence: shape.max_sequence };
+	let limits = Limits::encoder(shape.max_batch, shape.max_sequence);
 	let mut builder = Builder::new(limits);
 	let ids = builder.push(Operator::Tokens { vocabulary: shape.vocabulary });
 	let mut embed = |by, rows| {
@@ -257,14 +257,15 @@ fn attend(
 	scores: TensorId,
 	(value, value_max): (TensorId, TensorId),
 ) -> TensorId {
-	let (ids, fraction) = (Some(ids), shape.fraction);
-	let max = builder.push(Operator::SoftmaxMax { scores, ids });
-	let exponentials = builder.push(Operator::SoftmaxExp { scores, max, ids });
+	let (mask, fraction) = (Mask::Padding { ids }, shape.fraction);
+	let max = builder.push(Operator::SoftmaxMax { scores, mask });
+	let exponentials = builder.push(Operator::SoftmaxExp { scores, max, mask });
 	let sum = builder.push(Operator::SoftmaxSum { exponentials });
 	let probabilities = builder.push(Operator::SoftmaxNormalise { exponentials, sum });
 	let weight = builder.push(Operator::ContextWeight { probabilities, value_max, fraction });
 	let (weight, weight_max) = builder.quantise(weight, 1, shape.bits);
-	builder.push(Operator::Context { weight, weight_max, value, fraction })
+	let (groups, shift) = (shape.heads, 0);
+	builder.push(Operator::Context { weight, weight_max, value, groups, shift, fraction })
 }
 
 /// What a tensor of the weights blob is for.

@@ -45,9 +45,9 @@ fn program(length: u32) -> Vec<u8> {
 	}
 	// Two operators are there and `steps`, at most 2,000, were added.
 	let stop = TensorId(steps.saturating_add(2) as u16);
-	operators.push(Operator::Stop);
+	operators.push(Operator::Stop { next: None, ends: vec![] });
 	operators.push(Operator::Emit { value: TensorId(1), stop });
-	let limits = Limits { max_batch: 1, max_sequence: 8 };
+	let limits = Limits::encoder(1, 8);
 	Program { semantics: SEMANTICS_DRAFT, limits, weights, operators }.encode()
 }
 

@@ -94,7 +94,7 @@ impl pallet_models::Config for Test {
 pub(crate) fn program(vocabulary: u32) -> Program {
 	Program {
 		semantics: SEMANTICS_DRAFT,
-		limits: Limits { max_batch: 4, max_sequence: 16 },
+		limits: Limits::encoder(4, 16),
 		weights: vec![
 			WeightShape { kind: WeightKind::Int8, dims: vec![vocabulary, 8] },
 			WeightShape { kind: WeightKind::Int32, dims: vec![vocabulary] },
@@ -108,7 +108,7 @@ pub(crate) fn program(vocabulary: u32) -> Program {
 				by: EmbedBy::Token,
 				fraction: 12,
 			},
-			Operator::Stop,
+			Operator::Stop { next: None, ends: vec![] },
 			Operator::Emit { value: TensorId(1), stop: TensorId(2) },
 		],
 	}

@@ -117,6 +117,12 @@ pub enum OperatorFault {
 	/// Something this runtime has no word for.
 	#[codec(index = 13)]
 	Other,
+	/// A decoder has an operator for padding, or attention to later positions.
+	#[codec(index = 14)]
+	Decoder,
+	/// End tokens are too many, outside the vocabulary or of no use.
+	#[codec(index = 15)]
+	Ends,
 }
 
 impl From<OperatorError> for OperatorFault {
@@ -135,6 +141,8 @@ impl From<OperatorError> for OperatorFault {
 			OperatorError::Table => Self::Table,
 			OperatorError::Frame => Self::Frame,
 			OperatorError::Opening => Self::Opening,
+			OperatorError::Decoder => Self::Decoder,
+			OperatorError::Ends => Self::Ends,
 			_ => Self::Other,
 		}
 	}

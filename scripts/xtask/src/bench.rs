@@ -88,7 +88,7 @@ impl Embed {
 		let bits = imported.output_fraction_bits;
 		let backend = CpuBackend::new(Some(threads));
 		let model = backend
-			.load(Arc::new(imported.program), Arc::from(imported.weights))
+			.load(Arc::new(imported.program), imported.weights.into())
 			.map_err(|e| anyhow::anyhow!("{e}"))?;
 		let mut onnx = Onnx::start(&root, threads).await?;
 		let mut results = Vec::new();

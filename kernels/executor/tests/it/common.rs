@@ -4,13 +4,14 @@ use assay_executor::{start, BackendChoice, Config, Handle, Limits};
 use assay_program::{
 	merkle, program_digest,
 	wire::{data_statement, JobRequest, JobState, Tenants},
-	Backend, BackendError, Hash, Model, Outcome, Parameters, Program,
+	Backend, BackendError, Bytes, Hash, Model, Outcome, Parameters, Program,
 };
 use assay_reference::{sample, ReferenceBackend};
 use codec::{Decode, Encode};
 use reqwest::{header, Client, RequestBuilder, Response, StatusCode};
 use schnorrkel::{signing_context, ExpansionMode, Keypair, MiniSecretKey};
 use std::{
+	ops::ControlFlow,
 	path::{Path, PathBuf},
 	sync::{Arc, Condvar, Mutex},
 	time::Duration,
@@ -151,18 +152,19 @@ impl Backend for GatedBackend {
 		"gated"
 	}
 
-	fn load(
-		&self,
-		program: Arc<Program>,
-		weights: Arc<[u8]>,
-	) -> Result<Arc<dyn Model>, BackendError> {
+	fn load(&self, program: Arc<Program>, weights: Bytes) -> Result<Arc<dyn Model>, BackendError> {
 		let inner = ReferenceBackend.load(program, weights)?;
 		Ok(Arc::new(GatedModel { gate: self.0.clone(), inner }))
 	}
 }
 
 impl Model for GatedModel {
-	fn run(&self, input: &[u8], parameters: &Parameters) -> Result<Outcome, BackendError> {
+	fn stream(
+		&self,
+		input: &[u8],
+		parameters: &Parameters,
+		emit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+	) -> Result<Outcome, BackendError> {
 		let state = self.gate.state.lock().unwrap();
 		let is_meant = state.only.as_ref().is_none_or(|only| only == input);
 		if is_meant {
@@ -173,7 +175,7 @@ impl Model for GatedModel {
 		let (panics, wrong) = (state.panics, state.wrong);
 		drop(state);
 		assert!(!panics, "told to panic by the test");
-		match self.inner.run(input, parameters)? {
+		match self.inner.stream(input, parameters, emit)? {
 			Outcome::Output { count, mut data } if wrong => {
 				data[0] ^= 1;
 				Ok(Outcome::Output { count, data })

@@ -125,6 +125,8 @@ fn every_reason_has_a_word_of_its_own() {
 		operator(OperatorError::Table),
 		operator(OperatorError::Frame),
 		operator(OperatorError::Opening),
+		operator(OperatorError::Decoder),
+		operator(OperatorError::Ends),
 		ProgramError::Frame,
 		ProgramError::TooMuchWork,
 		ProgramError::TooMuchMemory,
