@@ -48,7 +48,7 @@ impl Vector {
 }
 
 /// The files under `golden/`, by name.
-pub const FILES: [(&str, &[u8]); 10] = [
+pub const FILES: [(&str, &[u8]); 17] = [
 	("layer", include_bytes!("../golden/layer.scale")),
 	("eight_bits", include_bytes!("../golden/eight_bits.scale")),
 	("two_layers", include_bytes!("../golden/two_layers.scale")),
@@ -59,6 +59,13 @@ pub const FILES: [(&str, &[u8]); 10] = [
 	("invalid_shape", include_bytes!("../golden/invalid_shape.scale")),
 	("invalid_token", include_bytes!("../golden/invalid_token.scale")),
 	("invalid_padding", include_bytes!("../golden/invalid_padding.scale")),
+	("decoder_greedy", include_bytes!("../golden/decoder_greedy.scale")),
+	("decoder_sampled", include_bytes!("../golden/decoder_sampled.scale")),
+	("decoder_batch", include_bytes!("../golden/decoder_batch.scale")),
+	("decoder_long", include_bytes!("../golden/decoder_long.scale")),
+	("decoder_random", include_bytes!("../golden/decoder_random.scale")),
+	("decoder_extreme", include_bytes!("../golden/decoder_extreme.scale")),
+	("decoder_padding", include_bytes!("../golden/decoder_padding.scale")),
 ];
 
 /// All golden vectors. An entry is `None` where a file is damaged.

@@ -1,12 +1,17 @@
-//! Small encoders with made-up weights, for golden vectors, property tests and benchmarks.
+//! Small encoders and decoders with made-up weights, for golden vectors, property tests and
+//! benchmarks.
 //!
-//! A sample program is a whole encoder as an importer writes one, of any size; its weights come
+//! A sample program is a whole network as an importer writes one, of any size; its weights come
 //! from a counter-based generator, either plausible or as hostile as bytes can be.
+
+mod decoder;
+
+pub use decoder::{decoder, prompt, sample, weight_shift, DecoderShape};
 
 use alloc::{vec, vec::Vec};
 use assay_program::{
-	EmbedBy, Limits, Mask, Operator, Program, TableBase, TensorId, WeightId, WeightKind,
-	WeightShape, SEMANTICS_DRAFT,
+	limits::ROTATION_FRACTION, EmbedBy, Limits, Mask, Operator, Program, TableBase, TensorId,
+	WeightId, WeightKind, WeightShape, SEMANTICS_DRAFT,
 };
 
 /// Sizes of a sample encoder.
@@ -144,6 +149,11 @@ impl Builder {
 		self.weight(WeightKind::Int32, vec![length])
 	}
 
+	/// Declares an int32 matrix.
+	pub fn integers(&mut self, rows: u32, columns: u32) -> WeightId {
+		self.weight(WeightKind::Int32, vec![rows, columns])
+	}
+
 	fn weight(&mut self, kind: WeightKind, dims: Vec<u32>) -> WeightId {
 		let id = u16::try_from(self.program.weights.len()).unwrap_or(u16::MAX);
 		self.program.weights.push(WeightShape { kind, dims });
@@ -154,6 +164,13 @@ impl Builder {
 	pub fn finish(mut self, value: TensorId) -> Program {
 		let stop = self.push(Operator::Stop { next: None, ends: Vec::new() });
 		self.push(Operator::Emit { value, stop });
+		self.program
+	}
+
+	/// Ends a decoder that goes on with `next`.
+	pub fn finish_decoder(mut self, next: TensorId, ends: Vec<u32>) -> Program {
+		let stop = self.push(Operator::Stop { next: Some(next), ends });
+		self.push(Operator::Emit { value: next, stop });
 		self.program
 	}
 
@@ -174,6 +191,25 @@ impl Builder {
 		let weights = self.matrix(rows, columns);
 		let (scales, bias) = (self.vector(rows), Some(self.vector(rows)));
 		self.push(Operator::Linear { input, max, weights, scales, bias, shift: 16, fraction })
+	}
+
+	/// [`Self::linear`] without a bias.
+	pub fn project(
+		&mut self,
+		(input, max): (TensorId, TensorId),
+		rows: u32,
+		columns: u32,
+		fraction: u8,
+	) -> TensorId {
+		let (weights, scales) = (self.matrix(rows, columns), self.vector(rows));
+		self.push(Operator::Linear { input, max, weights, scales, bias: None, shift: 16, fraction })
+	}
+
+	/// Root mean square norm with new gain; `shift` bits are dropped before squaring.
+	pub fn rms_norm(&mut self, value: TensorId, width: u32, fraction: u8, shift: u8) -> TensorId {
+		let rms = self.push(Operator::RootMeanSquare { value, shift, epsilon: 1, fraction });
+		let gain = self.vector(width);
+		self.push(Operator::RmsNormalise { value, rms, gain, fraction })
 	}
 
 	/// Layer norm with new gain and bias.
@@ -277,6 +313,8 @@ enum Role {
 	Bias,
 	Gain,
 	Table,
+	/// Cosines or sines.
+	Turn,
 }
 
 fn roles(program: &Program) -> Vec<Role> {
@@ -302,6 +340,11 @@ fn roles(program: &Program) -> Vec<Role> {
 			Operator::Normalise { gain, bias, .. } => {
 				assign(*gain, Role::Gain);
 				assign(*bias, Role::Bias);
+			},
+			Operator::RmsNormalise { gain, .. } => assign(*gain, Role::Gain),
+			Operator::Rotate { cosine, sine, .. } => {
+				assign(*cosine, Role::Turn);
+				assign(*sine, Role::Turn);
 			},
 			Operator::Table { table, .. } => assign(*table, Role::Table),
 			_ => {},
@@ -357,6 +400,7 @@ fn word(generator: &mut Generator, style: Style, role: Role, index: u64, count: 
 			let base = one.div_euclid(root);
 			base.saturating_add(generator.within(base.div_euclid(4)))
 		},
+		(_, Role::Turn) => generator.within(1 << ROTATION_FRACTION),
 		(_, Role::Gain) => generator.within(16_384).saturating_add(65_536),
 		(_, Role::Bias | Role::Matrix) => generator.within(6_000),
 		// A dip around zero, as gelu's table has.

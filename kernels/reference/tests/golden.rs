@@ -2,74 +2,152 @@
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
 use assay_program::{
-	Backend, BackendError, InvalidCode, Model, Operator, Outcome, Parameters, Program,
+	Backend, BackendError, Bytes, InvalidCode, Model, Operator, Outcome, Parameters, Program,
+	Sampling,
 };
 use assay_reference::{
 	golden::{self, SelfTestError, Vector},
-	sample::{self, Shape, Style},
+	sample::{self, DecoderShape, Shape, Style},
 	ReferenceBackend,
 };
 use codec::Encode;
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::{collections::BTreeSet, ops::ControlFlow, path::Path, sync::Arc};
 
 struct Recipe {
 	name: &'static str,
-	shape: Shape,
+	program: Program,
 	style: Style,
-	batch: u32,
-	sequence: u32,
-	/// Changes a valid input in place.
-	spoil: fn(&mut [u8]),
-	/// Bytes cut off the end of the input.
-	cut: usize,
+	parameters: Parameters,
+	/// The input, by a seed.
+	input: Box<dyn Fn(u64) -> Vec<u8>>,
 }
 
-fn keep(_: &mut [u8]) {}
+fn encoder(
+	name: &'static str,
+	shape: Shape,
+	style: Style,
+	(batch, sequence): (u32, u32),
+	spoil: fn(&mut Vec<u8>),
+) -> Recipe {
+	let input = move |seed| {
+		let mut input = sample::input(shape.vocabulary, batch, sequence, seed);
+		spoil(&mut input);
+		input
+	};
+	Recipe {
+		name,
+		program: sample::encoder(&shape),
+		style,
+		parameters: Parameters::encoder(batch, sequence),
+		input: Box::new(input),
+	}
+}
 
-fn unknown_token(input: &mut [u8]) {
+fn decoder(
+	name: &'static str,
+	shape: DecoderShape,
+	style: Style,
+	parameters: Parameters,
+	spoil: fn(&mut Vec<u8>),
+) -> Recipe {
+	let Parameters { batch, sequence, .. } = parameters;
+	let input = move |seed| {
+		let mut input = sample::prompt(&shape, batch, sequence, seed);
+		spoil(&mut input);
+		input
+	};
+	let program = sample::decoder(&shape);
+	Recipe { name, program, style, parameters, input: Box::new(input) }
+}
+
+fn keep(_: &mut Vec<u8>) {}
+
+fn cut(input: &mut Vec<u8>) {
+	input.pop();
+}
+
+fn unknown_token(input: &mut Vec<u8>) {
 	input[..4].copy_from_slice(&40i32.to_le_bytes());
 }
 
-fn empty_row(input: &mut [u8]) {
+fn empty_row(input: &mut Vec<u8>) {
 	input[..4].copy_from_slice(&(-1i32).to_le_bytes());
 }
 
+/// What an encoder takes and a decoder does not: padding after the last token.
+fn padded(input: &mut Vec<u8>) {
+	let last = input.len() - 4;
+	input[last..].copy_from_slice(&(-1i32).to_le_bytes());
+}
+
 fn recipes() -> Vec<Recipe> {
+	let mut recipes = encoders();
+	recipes.extend(decoders());
+	recipes
+}
+
+fn encoders() -> Vec<Recipe> {
 	let small = Shape::SMALL;
 	let eight = Shape { bits: 8, fraction: 12, heads: 3, width: 24, inner: 20, ..small };
 	let deep = Shape { layers: 2, width: 40, heads: 5, inner: 72, intervals: 64, ..small };
-	let recipe = |name, shape, style, batch, sequence, spoil| Recipe {
-		name,
-		shape,
-		style,
-		batch,
-		sequence,
-		spoil,
-		cut: 0,
-	};
 	vec![
-		recipe("layer", small, Style::Plausible, 3, 9, keep),
-		recipe("eight_bits", eight, Style::Plausible, 2, 7, keep),
-		recipe("two_layers", deep, Style::Plausible, 2, 16, keep),
-		recipe("one_token", small, Style::Plausible, 1, 1, keep),
-		recipe("random_weights", small, Style::Random, 2, 11, keep),
-		recipe("extreme_weights", small, Style::Extreme, 4, 5, keep),
-		recipe("extreme_eight_bits", eight, Style::Extreme, 1, 13, keep),
-		Recipe { cut: 1, ..recipe("invalid_shape", small, Style::Plausible, 2, 3, keep) },
-		recipe("invalid_token", small, Style::Plausible, 2, 3, unknown_token),
-		recipe("invalid_padding", small, Style::Plausible, 2, 3, empty_row),
+		encoder("layer", small, Style::Plausible, (3, 9), keep),
+		encoder("eight_bits", eight, Style::Plausible, (2, 7), keep),
+		encoder("two_layers", deep, Style::Plausible, (2, 16), keep),
+		encoder("one_token", small, Style::Plausible, (1, 1), keep),
+		encoder("random_weights", small, Style::Random, (2, 11), keep),
+		encoder("extreme_weights", small, Style::Extreme, (4, 5), keep),
+		encoder("extreme_eight_bits", eight, Style::Extreme, (1, 13), keep),
+		encoder("invalid_shape", small, Style::Plausible, (2, 3), cut),
+		encoder("invalid_token", small, Style::Plausible, (2, 3), unknown_token),
+		encoder("invalid_padding", small, Style::Plausible, (2, 3), empty_row),
+	]
+}
+
+fn decoders() -> Vec<Recipe> {
+	let small = DecoderShape::SMALL;
+	let steps = |batch, sequence, max_steps| Parameters {
+		max_steps,
+		..Parameters::encoder(batch, sequence)
+	};
+	let sampled = |parameters: Parameters, top_k, top_p_q16| Parameters {
+		sampling: Some(Sampling { temperature_q16: 52_429, top_k, top_p_q16, seed: [7; 32] }),
+		..parameters
+	};
+	// Weights are drawn from three blocks.
+	let wide = DecoderShape { layers: 2, vocabulary: 600, ..small };
+	// So many ends that rows meet one, each in its own step.
+	let short = DecoderShape { ends: 8, ..small };
+	let eight = DecoderShape { bits: 8, fraction: 12, key_heads: 1, layers: 2, ..small };
+	let long =
+		DecoderShape { width: 8, heads: 2, max_sequence: 600, context_shift: 1, ends: 0, ..small };
+	vec![
+		decoder("decoder_greedy", small, Style::Plausible, steps(1, 7, 12), keep),
+		decoder(
+			"decoder_sampled",
+			wide,
+			Style::Plausible,
+			sampled(steps(1, 5, 14), 100, 60_000),
+			keep,
+		),
+		decoder(
+			"decoder_batch",
+			short,
+			Style::Plausible,
+			sampled(steps(2, 4, 16), 0, 1 << 16),
+			keep,
+		),
+		decoder("decoder_long", long, Style::Plausible, steps(1, 530, 4), keep),
+		decoder("decoder_random", eight, Style::Random, sampled(steps(3, 6, 5), 5, 30_000), keep),
+		decoder("decoder_extreme", small, Style::Extreme, sampled(steps(2, 6, 5), 3, 1), keep),
+		decoder("decoder_padding", small, Style::Plausible, steps(2, 3, 2), padded),
 	]
 }
 
 fn compute(recipe: &Recipe, seed: u64) -> Vector {
-	let Recipe { shape, batch, sequence, .. } = recipe;
-	let program = sample::encoder(shape);
-	let weights = sample::weights(&program, recipe.style, seed);
-	let mut input = sample::input(shape.vocabulary, *batch, *sequence, seed);
-	(recipe.spoil)(&mut input);
-	input.truncate(input.len() - recipe.cut);
-	let parameters = Parameters::encoder(*batch, *sequence);
-	Vector::compute(recipe.name, &program, weights, input, parameters).unwrap()
+	let Recipe { name, program, style, parameters, input } = recipe;
+	let weights = sample::weights(program, *style, seed);
+	Vector::compute(name, program, weights, input(seed), parameters.clone()).unwrap()
 }
 
 #[test]
@@ -96,7 +174,8 @@ fn vectors_cover_every_operator() {
 		let vector = vector.unwrap();
 		let program = Program::decode_validated(&vector.program).unwrap();
 		if matches!(vector.outcome, Outcome::Output { .. }) {
-			assert_eq!(vector.tensors.len(), program.operators.len());
+			let steps = vector.outcome.count() as usize;
+			assert_eq!(vector.tensors.len(), steps * program.operators.len());
 			seen.extend(program.operators.iter().map(Operator::name));
 		}
 	}
@@ -130,10 +209,46 @@ fn invalid_inputs_have_their_codes() {
 		("invalid_shape", InvalidCode::Shape),
 		("invalid_token", InvalidCode::Token),
 		("invalid_padding", InvalidCode::Padding),
+		("decoder_padding", InvalidCode::Padding),
 	];
 	for (name, code) in codes {
 		let (_, vector) = golden::vectors().find(|(found, _)| *found == name).unwrap();
 		assert_eq!(vector.unwrap().outcome, Outcome::Invalid(code));
+	}
+}
+
+/// What each step of a golden vector emitted, a row for each input.
+fn texts(name: &str) -> (Vector, Vec<Vec<i32>>) {
+	let (_, vector) = golden::vectors().find(|(found, _)| *found == name).unwrap();
+	let vector = vector.unwrap();
+	let Outcome::Output { data, .. } = &vector.outcome else { panic!("{name}") };
+	let words = data.chunks_exact(4).map(|word| i32::from_le_bytes(word.try_into().unwrap()));
+	let words: Vec<i32> = words.collect();
+	let batch = vector.parameters.batch as usize;
+	let text = |row: usize| words.iter().skip(row).step_by(batch).copied().collect();
+	let texts = (0..batch).map(text).collect();
+	(vector, texts)
+}
+
+#[test]
+fn rows_of_a_batch_end_in_steps_of_their_own() {
+	let (vector, texts) = texts("decoder_batch");
+	let [first, second] = &texts[..] else { panic!("a batch of two") };
+	let end = |text: &[i32]| text.iter().position(|token| (0..8).contains(token)).unwrap();
+	let (one, other) = (end(first), end(second));
+	assert!(one != other && one.max(other) + 1 < vector.parameters.max_steps as usize);
+	assert_eq!(vector.outcome.count() as usize, one.max(other) + 1);
+	for text in &texts {
+		assert!(text[end(text) + 1..].iter().all(|token| *token == -1), "{text:?}");
+	}
+}
+
+#[test]
+fn plausible_texts_are_not_one_token_over_and_over() {
+	for (name, different) in [("decoder_greedy", 3), ("decoder_sampled", 8), ("decoder_long", 2)] {
+		let (_, texts) = texts(name);
+		let tokens: BTreeSet<i32> = texts[0].iter().copied().collect();
+		assert!(tokens.len() >= different, "{name}: {texts:?}");
 	}
 }
 
@@ -152,18 +267,19 @@ impl Backend for WrongInOneBit {
 		"wrong"
 	}
 
-	fn load(
-		&self,
-		program: Arc<Program>,
-		weights: Arc<[u8]>,
-	) -> Result<Arc<dyn Model>, BackendError> {
+	fn load(&self, program: Arc<Program>, weights: Bytes) -> Result<Arc<dyn Model>, BackendError> {
 		Ok(Arc::new(WrongModel(ReferenceBackend.load(program, weights)?)))
 	}
 }
 
 impl Model for WrongModel {
-	fn run(&self, input: &[u8], parameters: &Parameters) -> Result<Outcome, BackendError> {
-		let mut outcome = self.0.run(input, parameters)?;
+	fn stream(
+		&self,
+		input: &[u8],
+		parameters: &Parameters,
+		emit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+	) -> Result<Outcome, BackendError> {
+		let mut outcome = self.0.stream(input, parameters, emit)?;
 		if let Outcome::Output { data, .. } = &mut outcome {
 			*data.last_mut().unwrap() ^= 1;
 		}
