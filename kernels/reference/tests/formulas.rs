@@ -4,71 +4,18 @@
 
 mod oracle;
 
-use assay_program::{
-	merkle, EmbedBy, Kind, Limits, Operator, Outcome, Parameters, Program, TableBase, TensorInfo,
-};
+use assay_program::{merkle, EmbedBy, Limits, Operator, Outcome, Parameters, Program, TableBase};
 use assay_reference::{
 	arithmetic, element, run,
 	sample::{self, Builder, Shape, Style},
 	trace,
 };
 use codec::Encode;
-use oracle::{Scene, Wide};
+use oracle::check::{check, hostile, style};
 use proptest::prelude::*;
 use std::time::Instant;
 
 const README: &str = include_str!("../../README.md");
-
-fn widen(info: &TensorInfo, bytes: &[u8], parameters: &Parameters) -> Wide {
-	let size = |dim: &assay_program::Dim| dim.size(parameters.batch, parameters.sequence) as usize;
-	let data = match info.kind {
-		Kind::Quantised { .. } => bytes
-			.chunks_exact(2)
-			.map(|word| i16::from_le_bytes(word.try_into().unwrap()).into())
-			.collect(),
-		_ => bytes
-			.chunks_exact(4)
-			.map(|word| i32::from_le_bytes(word.try_into().unwrap()).into())
-			.collect(),
-	};
-	Wide { dims: info.dims.iter().map(size).collect(), kind: info.kind, data }
-}
-
-/// Every index of a tensor, in row-major order.
-fn indices(dims: &[usize]) -> Vec<Vec<usize>> {
-	dims.iter().fold(vec![vec![]], |prefixes, dim| {
-		let extend =
-			|prefix: Vec<usize>| (0..*dim).map(move |index| [prefix.as_slice(), &[index]].concat());
-		prefixes.into_iter().flat_map(extend).collect()
-	})
-}
-
-/// Runs a program and compares every element of every operator with its formula.
-fn check(program: &Program, weights: &[u8], input: &[u8], parameters: &Parameters) {
-	let infos = program.tensors().unwrap();
-	let mut tensors = Vec::new();
-	let outcome = trace(program, weights, input, parameters, |number, bytes| {
-		tensors.push(widen(&infos[number], bytes, parameters));
-	})
-	.unwrap();
-	assert!(matches!(outcome, Outcome::Output { count: 1, .. }));
-	assert_eq!(tensors.len(), program.operators.len());
-	let sequence = parameters.sequence as usize;
-	for (number, operator) in program.operators.iter().enumerate().skip(1) {
-		let scene = Scene { program, weights, tensors: &tensors[..number], sequence };
-		let made = &tensors[number];
-		let places = indices(&made.dims);
-		assert_eq!(places.len(), made.data.len(), "{} {number}", operator.name());
-		for (at, actual) in places.iter().zip(&made.data) {
-			let expected = scene.element(operator, made, at);
-			assert_eq!(*actual, expected, "{} {number} at {at:?}", operator.name());
-		}
-	}
-}
-
-fn style() -> impl Strategy<Value = Style> {
-	prop_oneof![Just(Style::Plausible), Just(Style::Random), Just(Style::Extreme)]
-}
 
 fn shape() -> impl Strategy<Value = Shape> {
 	let heads = prop_oneof![Just(1u32), Just(2), Just(3)];
@@ -84,22 +31,6 @@ fn shape() -> impl Strategy<Value = Shape> {
 			..Shape::SMALL
 		},
 	)
-}
-
-/// Values at which something could go wrong, and any others.
-fn hostile() -> impl Strategy<Value = i32> {
-	prop_oneof![
-		Just(i32::MIN),
-		Just(i32::MIN + 1),
-		Just(i32::MAX),
-		Just(i32::MAX - 1),
-		-2i32..=2,
-		any::<i32>(),
-		-70_000i32..70_000,
-		Just((1 << 25) - 1),
-		Just(1 << 25),
-		Just(-(1 << 25)),
-	]
 }
 
 fn wide(value: impl Into<i128>) -> i128 {
@@ -222,9 +153,14 @@ proptest! {
 	) {
 		for (bits, limit) in [(8u8, 127), (12, 2_047)] {
 			let factor = oracle::round_div(wide(max.max(1)) << (2 * bits - 2), limit * limit);
-			let value = oracle::sat(oracle::round_shift(wide(products) * factor, shift.into()));
-			let factor = element::context_factor(max, bits, bits);
-			prop_assert_eq!(wide(element::context_finish(products, factor, shift)), value);
+			for first in 0..=10u32 {
+				let products = i64::from(products) << first;
+				let middle = oracle::round_shift_or_none(wide(products), first.into());
+				let value = oracle::round_shift(oracle::sat(middle) * factor, shift.into());
+				let factor = element::context_factor(max, bits, bits);
+				let actual = element::context_finish(products, factor, (first, shift));
+				prop_assert_eq!(wide(actual), oracle::sat(value));
+			}
 		}
 		let value = oracle::sat(oracle::round_shift(wide(probability) * wide(max), shift.into()));
 		prop_assert_eq!(wide(element::context_weight(probability, max, shift)), value);
@@ -321,7 +257,7 @@ fn longest_rows_of_the_worst_elements() {
 #[test]
 fn longest_products_of_the_worst_weights() {
 	let columns = 8_196u32;
-	let mut builder = Builder::new(assay_program::Limits { max_batch: 1, max_sequence: 1 });
+	let mut builder = Builder::new(Limits::encoder(1, 1));
 	let ids = builder.push(Operator::Tokens { vocabulary: 1 });
 	let (table, scales) = (builder.matrix(1, columns), builder.vector(1));
 	let by = assay_program::EmbedBy::Token;
@@ -415,7 +351,8 @@ fn traces_show_the_output_last() {
 	let input = sample::input(Shape::SMALL.vocabulary, 2, 3, 2);
 	let mut last = Vec::new();
 	let parameters = Parameters::encoder(2, 3);
-	let outcome = trace(&program, &weights, &input, &parameters, |_, bytes| last = bytes.to_vec());
+	let outcome =
+		trace(&program, &weights, &input, &parameters, |_, _, bytes| last = bytes.to_vec());
 	let Outcome::Output { data, .. } = outcome.unwrap() else { panic!("a valid input") };
 	assert_eq!(merkle::blob(&data), merkle::blob(&last));
 }
@@ -438,7 +375,7 @@ fn weights_of_another_length_are_the_hosts_error() {
 #[test]
 fn long_tables_are_read_in_place() {
 	let (rows, operators) = (1 << 20, 2_000);
-	let mut builder = Builder::new(Limits { max_batch: 1, max_sequence: 1 });
+	let mut builder = Builder::new(Limits::encoder(1, 1));
 	let ids = builder.push(Operator::Tokens { vocabulary: rows });
 	let (table, scales) = (builder.matrix(rows, 1), builder.vector(rows));
 	let by = EmbedBy::Token;

@@ -2,11 +2,25 @@
 //! and with explicit indices. Nothing here clamps or rounds but where a formula says so: if the
 //! reference agrees for the worst operands, nothing in it wraps or saturates unseen.
 
-use assay_program::{EmbedBy, Kind, Operator, Program, TableBase, TensorId, WeightId, WeightKind};
+pub mod check;
+mod decoder;
+
+use assay_program::{
+	EmbedBy, Kind, Mask, Operator, Parameters, Program, TableBase, TensorId, WeightId, WeightKind,
+};
 
 pub fn round_shift(value: i128, shift: i128) -> i128 {
 	assert!((1..64).contains(&shift));
 	round_div(value, 1 << shift)
+}
+
+/// `rs0`.
+pub fn round_shift_or_none(value: i128, shift: i128) -> i128 {
+	if shift == 0 {
+		value
+	} else {
+		round_shift(value, shift)
+	}
 }
 
 pub fn round_div(numerator: i128, divisor: i128) -> i128 {
@@ -84,8 +98,11 @@ impl Wide {
 pub struct Scene<'a> {
 	pub program: &'a Program,
 	pub weights: &'a [u8],
+	pub parameters: &'a Parameters,
+	/// All tensors of the steps before.
+	pub earlier: &'a [Vec<Wide>],
+	/// The tensors of this step so far.
 	pub tensors: &'a [Wide],
-	pub sequence: usize,
 }
 
 impl Scene<'_> {
@@ -109,8 +126,44 @@ impl Scene<'_> {
 		self.program.weights[usize::from(id.0)].dims[dim] as usize
 	}
 
-	fn valid(&self, ids: &Option<TensorId>, entry: usize, place: usize) -> bool {
-		ids.is_none_or(|ids| self.tensor(&ids).at(&[entry, place]) >= 0)
+	/// Positions of the steps before.
+	fn past(&self) -> usize {
+		match self.earlier.len() {
+			0 => 0,
+			steps => self.parameters.sequence as usize + steps - 1,
+		}
+	}
+
+	/// Positions of this step.
+	fn sequence(&self) -> usize {
+		if self.earlier.is_empty() {
+			self.parameters.sequence as usize
+		} else {
+			1
+		}
+	}
+
+	/// An element of row `position` of all rows that the steps so far made of a tensor.
+	fn held(&self, id: &TensorId, entry: usize, position: usize, column: usize) -> i128 {
+		let mut rest = position;
+		let all = self.earlier.iter().map(Vec::as_slice).chain([self.tensors]);
+		for tensors in all {
+			let tensor = &tensors[usize::from(id.0)];
+			if rest < tensor.dims[1] {
+				return tensor.at(&[entry, rest, column]);
+			}
+			rest -= tensor.dims[1];
+		}
+		panic!("position {position} is not made yet");
+	}
+
+	/// Whether place `place` of the row of a softmax that is at `row` counts.
+	fn valid(&self, mask: Mask, row: &[usize], place: usize) -> bool {
+		match mask {
+			Mask::None => true,
+			Mask::Padding { ids } => self.tensor(&ids).at(&[row[0], place]) >= 0,
+			Mask::Causal => place <= self.past() + row[2],
+		}
 	}
 
 	fn factor(&self, max: i128, quantised: &Wide) -> i128 {
@@ -121,7 +174,7 @@ impl Scene<'_> {
 	/// for its dimensions and kind.
 	pub fn element(&self, operator: &Operator, made: &Wide, at: &[usize]) -> i128 {
 		match operator {
-			Operator::Tokens { .. } => panic!("an input is not computed"),
+			Operator::Tokens { .. } => self.tokens(at),
 			Operator::Embed { .. } => self.embed(operator, made, at),
 			Operator::Add { left, right } => {
 				sat(self.tensor(left).at(at) + self.tensor(right).at(at))
@@ -130,26 +183,23 @@ impl Scene<'_> {
 			Operator::Quantise { value, max, .. } => self.quantise(value, max, made, at),
 			Operator::Linear { .. } => self.linear(operator, made, at),
 			Operator::Scores { .. } => self.scores(operator, made, at),
-			Operator::SoftmaxMax { scores, ids } => {
+			Operator::SoftmaxMax { scores, mask } => {
 				let scores = self.tensor(scores);
-				let valid = (0..self.sequence).filter(|place| self.valid(ids, at[0], *place));
-				valid
-					.map(|place| scores.at(&[at[0], at[1], at[2], place]))
-					.max()
-					.unwrap_or(-(1 << 31))
+				let valid = (0..scores.last()).filter(|place| self.valid(*mask, at, *place));
+				let elements = valid.map(|place| scores.at(&[at, &[place]].concat()));
+				elements.max().unwrap_or(-(1 << 31))
 			},
-			Operator::SoftmaxExp { scores, max, ids } => {
-				let max = self.tensor(max).at(&at[..3]);
-				let valid = self.valid(ids, at[0], at[3]);
-				if valid {
-					exponential(max - self.tensor(scores).at(at))
+			Operator::SoftmaxExp { scores, max, mask } => {
+				let (place, row) = at.split_last().unwrap();
+				if self.valid(*mask, row, *place) {
+					exponential(self.tensor(max).at(row) - self.tensor(scores).at(at))
 				} else {
 					0
 				}
 			},
 			Operator::SoftmaxSum { exponentials } => {
 				let row = self.tensor(exponentials);
-				sat((0..row.last()).map(|k| row.at(&[at[0], at[1], at[2], k])).sum())
+				sat((0..row.last()).map(|k| row.at(&[at, &[k]].concat())).sum())
 			},
 			Operator::SoftmaxNormalise { exponentials, sum } => {
 				let part = self.tensor(exponentials).at(at).clamp(0, 1 << 17);
@@ -157,13 +207,16 @@ impl Scene<'_> {
 				round_div(part * (1 << 15), sum).min(32_767)
 			},
 			Operator::ContextWeight { probabilities, value_max, .. } => {
-				let max = self.tensor(value_max);
-				let product = self.tensor(probabilities).at(at) * max.at(&[at[0], at[3], at[1]]);
-				sat(round_shift(product, 15 + max.fraction() - made.fraction()))
+				let fraction = self.tensor(value_max).fraction();
+				let head = at[1] / (made.dims[1] / self.tensor(value_max).last());
+				let max = self.held(value_max, at[0], at[3], head);
+				let product = self.tensor(probabilities).at(at) * max;
+				sat(round_shift(product, 15 + fraction - made.fraction()))
 			},
 			Operator::Context { .. } => self.context(operator, made, at),
-			Operator::Stop => 1,
+			Operator::Stop { next, ends } => self.stop(next, ends),
 			Operator::Emit { value, .. } => self.tensor(value).at(at),
+			_ if operator.index() > 21 => self.decoder(operator, made, at),
 			_ => self.norms(operator, made, at),
 		}
 	}
@@ -205,9 +258,9 @@ impl Scene<'_> {
 				interpolate(value, entries, entry, (*shift).into(), *base)
 			},
 			Operator::MeanPool { value, ids } => {
-				let (value, ids) = (self.tensor(value), Some(*ids));
+				let (value, mask) = (self.tensor(value), Mask::Padding { ids: *ids });
 				let places: Vec<usize> =
-					(0..self.sequence).filter(|place| self.valid(&ids, at[0], *place)).collect();
+					(0..self.sequence()).filter(|place| self.valid(mask, at, *place)).collect();
 				let sum = places.iter().map(|place| value.at(&[at[0], *place, at[1]])).sum();
 				sat(round_div(sum, places.len().max(1) as i128))
 			},
@@ -232,7 +285,7 @@ impl Scene<'_> {
 		}
 		let row = match by {
 			EmbedBy::Token => id as usize,
-			EmbedBy::Position => at[1],
+			EmbedBy::Position => self.past() + at[1],
 		};
 		let entry = self.weight(table, row * self.weight_dim(table, 1) + at[2]);
 		let scale = self.weight(scales, row).max(0);
@@ -280,10 +333,13 @@ impl Scene<'_> {
 			panic!()
 		};
 		let (query, query_max) = (self.tensor(query), self.tensor(query_max));
-		let (key, key_max) = (self.tensor(key), self.tensor(key_max));
 		let [b, h, i, j] = at[..] else { panic!() };
 		let depth = query.last() / query_max.last();
-		let product = |d| query.at(&[b, i, h * depth + d]) * key.at(&[b, j, h * depth + d]);
+		let g = h / (query_max.last() / self.tensor(key_max).last());
+		let element = |d| self.held(key, b, j, g * depth + d);
+		let key_max_here = self.held(key_max, b, j, g);
+		let (key, key_max) = (self.tensor(key), self.tensor(key_max));
+		let product = |d| query.at(&[b, i, h * depth + d]) * element(d);
 		let products: i128 = (0..depth).map(product).sum();
 		assert_eq!(products, sat(products));
 		let shift = i128::from(*shift);
@@ -292,24 +348,31 @@ impl Scene<'_> {
 		let second = query.bits() - 1 + key.bits() - 1 + query_max.fraction() + key_max.fraction()
 			- made.fraction()
 			- shift;
-		sat(round_shift(middle * self.factor(key_max.at(&[b, j, h]), key), second))
+		sat(round_shift(middle * self.factor(key_max_here, key), second))
 	}
 
 	fn context(&self, operator: &Operator, made: &Wide, at: &[usize]) -> i128 {
-		let Operator::Context { weight, weight_max, value, .. } = operator else { panic!() };
+		let Operator::Context { weight, weight_max, value, groups, shift, .. } = operator else {
+			panic!()
+		};
 		let (weight, weight_max) = (self.tensor(weight), self.tensor(weight_max));
-		let value = self.tensor(value);
 		let [b, i, column] = at[..] else { panic!() };
-		let h = column / (value.last() / weight.dims[1]);
-		let product = |j| weight.at(&[b, h, i, j]) * value.at(&[b, j, column]);
-		let products: i128 = (0..self.sequence).map(product).sum();
-		assert_eq!(products, sat(products));
+		let depth = made.last() / weight.dims[1];
+		let (h, d) = (column / depth, column % depth);
+		let g = h / (weight.dims[1] / *groups as usize);
+		let product = |j| weight.at(&[b, h, i, j]) * self.held(value, b, j, g * depth + d);
+		let products: i128 = (0..weight.last()).map(product).sum();
+		let shift = i128::from(*shift);
+		// Validation bounds the sum so that this saturates nothing but the last half.
+		assert!(products.abs() < power(31 + shift));
+		let middle = sat(round_shift_or_none(products, shift));
+		let value = self.tensor(value);
 		let bits = weight.bits() - 1 + value.bits() - 1;
 		let factor = round_div(
 			weight_max.at(&[b, h, i, 0]).max(1) * power(bits),
 			weight.limit() * value.limit(),
 		);
-		sat(round_shift(products * factor, bits + weight_max.fraction() - made.fraction()))
+		sat(round_shift(middle * factor, bits + weight_max.fraction() - made.fraction() - shift))
 	}
 }
 
