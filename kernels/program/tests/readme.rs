@@ -38,6 +38,8 @@ fn limits_are_those_of_the_code() {
 		("MAX_VOCABULARY", limits::MAX_VOCABULARY.into()),
 		("MAX_BATCH", limits::MAX_BATCH.into()),
 		("MAX_SEQUENCE", limits::MAX_SEQUENCE.into()),
+		("MAX_STEPS", limits::MAX_STEPS.into()),
+		("MAX_ENDS", limits::MAX_ENDS as u64),
 		("MAX_WEIGHTS_BYTES", limits::MAX_WEIGHTS_BYTES),
 		("MAX_LIVE_BYTES", limits::MAX_LIVE_BYTES),
 		("MAX_UNITS", limits::MAX_UNITS),
