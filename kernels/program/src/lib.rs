@@ -2,9 +2,9 @@
 //!
 //! A [`Program`] is a list of [`Operator`]s in the order they run. Operator `i` makes tensor `i`;
 //! operands are numbers of earlier tensors ([`TensorId`]) and of tensors of the weights blob
-//! ([`WeightId`]). Shapes are inferred, never stated: they depend on batch, sequence and past alone.
-//! What every operator means is written at its variant of [`Operator`]; `assay-reference` is that
-//! meaning in code, and nothing else defines a result.
+//! ([`WeightId`]). Shapes are inferred, never stated: they depend on batch, sequence and past
+//! alone. What every operator means is written at its variant of [`Operator`]; `assay-reference` is
+//! that meaning in code, and nothing else defines a result.
 //!
 //! # Two rounding rules
 //!

@@ -207,7 +207,8 @@ pub enum Operator {
 	/// Probabilities times the scale of the value at their key position. Output of the shape of
 	/// `probabilities`.
 	///
-	/// `y[b,h,i,j] = sat(rs(p[b,h,i,j] * A[b,j,g], 15 + f_A - f))`, `g = h / (heads / value heads)`.
+	/// `y[b,h,i,j] = sat(rs(p[b,h,i,j] * A[b,j,g], 15 + f_A - f))`, where
+	/// `g = h / (heads / value heads)`.
 	/// Depends on: one probability, one maximum.
 	#[codec(index = 11)]
 	ContextWeight {

@@ -180,7 +180,8 @@ pub fn deviation_fold(partial: i64, value: i32, mean: i32) -> i64 {
 	partial.saturating_add(distance.saturating_mul(distance))
 }
 
-/// `Deviation` and `RootMeanSquare`, finish; `guard` is the number of fraction bits the output has more.
+/// `Deviation` and `RootMeanSquare`, finish; `guard` is the number of fraction bits the output has
+/// more.
 #[inline]
 pub fn deviation_finish(partial: i64, count: i64, epsilon: u32, guard: u32) -> i32 {
 	let square = round_div(partial, count).saturating_add(epsilon.into());

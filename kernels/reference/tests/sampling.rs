@@ -292,7 +292,11 @@ proptest! {
 		let total: i64 = sorted.iter().map(|weight| i64::from(*weight)).sum();
 		let need = ((2 * total * i64::from(top_p_q16) + 65_536).div_euclid(131_072)).max(1);
 		let mut sum = 0;
-		let least = *sorted.iter().find(|weight| { sum += i64::from(**weight); sum >= need }).unwrap();
+		let reached = |weight: &&i32| {
+			sum += i64::from(**weight);
+			sum >= need
+		};
+		let least = *sorted.iter().find(reached).unwrap();
 		prop_assert_eq!(by_p, expected(least, &by_k));
 	}
 }

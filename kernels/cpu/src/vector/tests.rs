@@ -219,7 +219,8 @@ proptest! {
 			finish_context(processor, sums, place, &context, first, columns, &mut out);
 			for (at, value) in out.iter().enumerate() {
 				let (r, c) = (at / columns, at % columns);
-				let expected = element::context_finish(sum_at(r, c).into(), context[row + r], (0, first));
+				let (sum, factor) = (sum_at(r, c).into(), context[row + r]);
+				let expected = element::context_finish(sum, factor, (0, first));
 				prop_assert_eq!(*value, expected);
 			}
 		}

@@ -6,7 +6,7 @@ use assay_program::{merkle, program_digest, Parameters, Program};
 use std::sync::OnceLock;
 
 /// Ids of program and weights. A change of either is a new model on chain: never by accident.
-const PROGRAM_ID: &str = "437f80bb8541ace906e82d0053a92d959a7abd15d7cf00f82635219b002c3630";
+const PROGRAM_ID: &str = "22bbfce482bc28c08eeb5a59709b40a08447fcbc224fff3b529c4c2880f7614b";
 const WEIGHTS_ID: &str = "9261bdf0a0a14c89f8c3327eee3a0bef374b5ba29e0cff8a6cfde442a88dd609";
 
 fn published() -> &'static [u8] {

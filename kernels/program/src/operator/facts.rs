@@ -135,12 +135,12 @@ impl Operator {
 			| Self::Deviation { value: first, mean: second, .. }
 			| Self::MeanPool { value: first, ids: second }
 			| Self::L2Normalise { value: first, norm: second, .. }
-			| Self::Emit { value: first, stop: second }
 			| Self::RmsNormalise { value: first, rms: second, .. }
 			| Self::Multiply { left: first, right: second, .. }
 			| Self::Threshold { cut: first, tally: second }
 			| Self::Keep { weights: first, threshold: second }
-			| Self::Pick { weights: first, draw: second, .. } => [Some(*first), Some(*second), None, None],
+			| Self::Pick { weights: first, draw: second, .. }
+			| Self::Emit { value: first, stop: second } => [Some(*first), Some(*second), None, None],
 			Self::SoftmaxMax { scores, mask } => [Some(*scores), mask.ids(), None, None],
 			Self::SoftmaxExp { scores, max, mask } => [Some(*scores), Some(*max), mask.ids(), None],
 			Self::Context { weight: first, weight_max: second, value: third, .. }

@@ -106,23 +106,7 @@ impl Scene<'_> {
 					},
 				})
 			},
-			Operator::Cut { tally, by } => {
-				let bins = self.row(tally, b);
-				let top_p = sampling.map_or(65_536, |sampling| sampling.top_p_q16);
-				let total: i128 = bins.iter().sum();
-				let need = match by {
-					CutBy::TopK => sampling.map_or(0, |sampling| sampling.top_k).into(),
-					CutBy::TopP => round_div(total * i128::from(top_p), power(16)).max(1),
-				};
-				let from = |bin: usize| bins[bin..].iter().sum::<i128>();
-				let first = (0..bins.len()).rev().find(|bin| need > 0 && from(*bin) >= need);
-				match (first, at[1]) {
-					(Some(bin), 0) => bin as i128,
-					(Some(bin), _) => sat(need - (from(bin) - bins[bin])),
-					(None, 0) => 0,
-					(None, _) => (1 << 31) - 1,
-				}
-			},
+			Operator::Cut { tally, by } => self.cut(&self.row(tally, b), *by, at[1]),
 			Operator::Threshold { cut, tally } => {
 				let (bins, cut) = (self.row(tally, b), self.row(cut, b));
 				let from = |bin: usize| bins[bin..].iter().sum::<i128>();
@@ -142,6 +126,12 @@ impl Scene<'_> {
 				let block = weights.chunks(256).nth(at[1]).unwrap().iter();
 				sat(block.map(|e| round_shift_or_none(*e, (*shift).into())).sum())
 			},
+			_ => self.token(operator, b, at),
+		}
+	}
+
+	fn token(&self, operator: &Operator, b: usize, at: &[usize]) -> i128 {
+		match operator {
 			Operator::Draw { sums } => self.draw(sums, b)[at[1]],
 			Operator::Pick { weights, draw, shift } => {
 				let (weights, draw) = (self.row(weights, b), self.row(draw, b));
@@ -154,13 +144,31 @@ impl Scene<'_> {
 				(first + inside.unwrap_or(0)) as i128
 			},
 			Operator::Choose { ids, greedy, sampled } => {
-				let chosen = if sampling.is_some() { sampled } else { greedy };
+				let chosen = if self.parameters.sampling.is_some() { sampled } else { greedy };
 				match self.tensor(ids).at(&[b, self.sequence() - 1]) {
 					-1 => -1,
 					_ => self.tensor(chosen).at(&[b]),
 				}
 			},
 			_ => panic!("{} has no formula here", operator.name()),
+		}
+	}
+
+	fn cut(&self, bins: &[i128], by: CutBy, index: usize) -> i128 {
+		let sampling = self.parameters.sampling.as_ref();
+		let top_p = sampling.map_or(65_536, |sampling| sampling.top_p_q16);
+		let total: i128 = bins.iter().sum();
+		let need = match by {
+			CutBy::TopK => sampling.map_or(0, |sampling| sampling.top_k).into(),
+			CutBy::TopP => round_div(total * i128::from(top_p), power(16)).max(1),
+		};
+		let from = |bin: usize| bins[bin..].iter().sum::<i128>();
+		let first = (0..bins.len()).rev().find(|bin| need > 0 && from(*bin) >= need);
+		match (first, index) {
+			(Some(bin), 0) => bin as i128,
+			(Some(bin), _) => sat(need - (from(bin) - bins[bin])),
+			(None, 0) => 0,
+			(None, _) => (1 << 31) - 1,
 		}
 	}
 
