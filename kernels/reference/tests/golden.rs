@@ -22,18 +22,17 @@ struct Recipe {
 	input: Box<dyn Fn(u64) -> Vec<u8>>,
 }
 
+/// Makes another input of a valid one.
+type Spoil = fn(Vec<u8>) -> Vec<u8>;
+
 fn encoder(
 	name: &'static str,
 	shape: Shape,
 	style: Style,
 	(batch, sequence): (u32, u32),
-	spoil: fn(&mut Vec<u8>),
+	spoil: Spoil,
 ) -> Recipe {
-	let input = move |seed| {
-		let mut input = sample::input(shape.vocabulary, batch, sequence, seed);
-		spoil(&mut input);
-		input
-	};
+	let input = move |seed| spoil(sample::input(shape.vocabulary, batch, sequence, seed));
 	Recipe {
 		name,
 		program: sample::encoder(&shape),
@@ -48,36 +47,38 @@ fn decoder(
 	shape: DecoderShape,
 	style: Style,
 	parameters: Parameters,
-	spoil: fn(&mut Vec<u8>),
+	spoil: Spoil,
 ) -> Recipe {
 	let Parameters { batch, sequence, .. } = parameters;
-	let input = move |seed| {
-		let mut input = sample::prompt(&shape, batch, sequence, seed);
-		spoil(&mut input);
-		input
-	};
+	let input = move |seed| spoil(sample::prompt(&shape, batch, sequence, seed));
 	let program = sample::decoder(&shape);
 	Recipe { name, program, style, parameters, input: Box::new(input) }
 }
 
-fn keep(_: &mut Vec<u8>) {}
+fn keep(input: Vec<u8>) -> Vec<u8> {
+	input
+}
 
-fn cut(input: &mut Vec<u8>) {
+fn cut(mut input: Vec<u8>) -> Vec<u8> {
 	input.pop();
+	input
 }
 
-fn unknown_token(input: &mut Vec<u8>) {
+fn unknown_token(mut input: Vec<u8>) -> Vec<u8> {
 	input[..4].copy_from_slice(&40i32.to_le_bytes());
+	input
 }
 
-fn empty_row(input: &mut Vec<u8>) {
+fn empty_row(mut input: Vec<u8>) -> Vec<u8> {
 	input[..4].copy_from_slice(&(-1i32).to_le_bytes());
+	input
 }
 
 /// What an encoder takes and a decoder does not: padding after the last token.
-fn padded(input: &mut Vec<u8>) {
+fn padded(mut input: Vec<u8>) -> Vec<u8> {
 	let last = input.len() - 4;
 	input[last..].copy_from_slice(&(-1i32).to_le_bytes());
+	input
 }
 
 fn recipes() -> Vec<Recipe> {

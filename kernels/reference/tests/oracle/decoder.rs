@@ -4,14 +4,14 @@ use super::{clamp25, power, root, round_div, round_shift, round_shift_or_none, s
 use assay_program::{merkle::blake2_256, CutBy, Operator, TallyBy, TensorId, WeightId};
 
 impl Scene<'_> {
-	/// What a later step begins with.
+	/// What a step after the first begins with.
 	pub fn tokens(&self, at: &[usize]) -> i128 {
 		let Some(Operator::Stop { next: Some(next), ends }) =
 			self.program.operators.iter().nth_back(1)
 		else {
 			panic!("an input is not computed");
 		};
-		let before = self.earlier.last().expect("the first step begins with the input");
+		let before = self.earlier.last().unwrap();
 		let token = before[usize::from(next.0)].at(&at[..1]);
 		if ends.iter().any(|end| i128::from(*end) == token) {
 			-1
