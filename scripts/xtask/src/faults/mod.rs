@@ -170,7 +170,7 @@ async fn broken_nodes(world: &World) -> Result<()> {
 	std::fs::write(&wrong, "0123456789abcdef0123456789abcdef")?;
 	rig.kill_node().await?;
 	rig.start_node(&wrong).await?;
-	let before = rig.escrow().await?;
+	let before = rig.idle_escrow().await?;
 	let job = rig.submit(world, "The token is wrong.").await?;
 	let reason = rig.expired(job).await.context("wrong token")?;
 	checks.check(reason.contains("NotAccepted"), &format!("wrong token: lapses, {reason}"));

@@ -24,6 +24,9 @@ use std::{
 /// Time for anything on chain that is waited for.
 const PATIENCE: Duration = Duration::from_secs(150);
 
+/// Blocks in which jobs that were as good as over must be.
+const IDLE_BLOCKS: u32 = 20;
+
 /// A job in a block.
 #[derive(Clone, Copy)]
 pub(super) struct Submitted {
@@ -94,6 +97,19 @@ impl Rig {
 	pub(super) async fn escrow(&self) -> Result<(u128, u128)> {
 		let lease = self.lease().await?;
 		Ok((lease.free, lease.reserved))
+	}
+
+	/// [`Self::escrow`] once nothing is reserved. A node that was killed may have lost its last block,
+	/// and with it a settlement, which then happens again.
+	pub(super) async fn idle_escrow(&self) -> Result<(u128, u128)> {
+		for _ in 0..IDLE_BLOCKS {
+			let escrow = self.escrow().await?;
+			if escrow.1 == 0 {
+				return Ok(escrow);
+			}
+			self.blocks(1).await?;
+		}
+		bail!("something is still reserved after {IDLE_BLOCKS} blocks")
 	}
 
 	/// Submits a sentence.
