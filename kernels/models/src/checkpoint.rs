@@ -1,4 +1,4 @@
-//! Reading tensors of a safetensors file, with every expectation checked.
+//! Tensors of a model as floats, and reading them from a safetensors file, every expectation checked.
 
 use crate::ImportError;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
@@ -62,25 +62,35 @@ impl<'a> Checkpoint<'a> {
 			let actual = format!("{:?}", tensor.dtype());
 			return Err(ImportError::ElementType { name: name.into(), actual });
 		}
-		if tensor.shape() != dims {
-			return Err(ImportError::Dimensions {
-				name: name.into(),
-				expected: dims.to_vec(),
-				actual: tensor.shape().to_vec(),
-			});
-		}
-		let values: Vec<f32> = tensor
-			.data()
-			.as_chunks::<4>()
-			.0
-			.iter()
-			.map(|bytes| f32::from_le_bytes(*bytes))
-			.collect();
-		match values.iter().position(|value| !value.is_finite()) {
-			None => Ok(values),
-			Some(index) => {
-				Err(ImportError::NotFinite { name: name.into(), index, value: values[index] })
-			},
-		}
+		check_dimensions(name, dims, tensor.shape())?;
+		let floats = tensor.data().as_chunks::<4>().0;
+		let values = floats.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+		check_finite(name, values)
+	}
+}
+
+/// Refuses a tensor with other dimensions than the architecture says.
+pub(crate) fn check_dimensions(
+	name: &str,
+	expected: &[usize],
+	actual: &[usize],
+) -> Result<(), ImportError> {
+	if actual == expected {
+		return Ok(());
+	}
+	Err(ImportError::Dimensions {
+		name: name.into(),
+		expected: expected.to_vec(),
+		actual: actual.to_vec(),
+	})
+}
+
+/// Refuses elements that are infinite or no number.
+pub(crate) fn check_finite(name: &str, values: Vec<f32>) -> Result<Vec<f32>, ImportError> {
+	match values.iter().position(|value| !value.is_finite()) {
+		None => Ok(values),
+		Some(index) => {
+			Err(ImportError::NotFinite { name: name.into(), index, value: values[index] })
+		},
 	}
 }
