@@ -61,8 +61,7 @@ impl Tokenizer {
 		if tokens > self.max_tokens {
 			return Err(TokenizeError::TooLong { tokens, limit: self.max_tokens });
 		}
-		let id = |id: &u32| i32::try_from(*id).map_err(|_| failed(format!("token id {id}")));
-		encoding.get_ids().iter().map(id).collect()
+		encoding.get_ids().iter().map(|id| token_id(*id)).collect()
 	}
 
 	/// Token ids of a text that may not be UTF-8.
@@ -71,4 +70,9 @@ impl Tokenizer {
 			.map_err(|error| TokenizeError::NotUtf8 { valid_bytes: error.valid_up_to() })?;
 		self.encode(text)
 	}
+}
+
+/// A token id as programs take it.
+pub(crate) fn token_id(id: u32) -> Result<i32, TokenizeError> {
+	i32::try_from(id).map_err(|_| TokenizeError::Tokenizer(format!("token id {id}")))
 }
