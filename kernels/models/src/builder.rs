@@ -40,6 +40,13 @@ impl Builder {
 		self.weight(WeightKind::Int32, vec![values.len() as u32], bytes)
 	}
 
+	/// Appends a matrix of int32 to the weights.
+	pub(crate) fn int32_rows(&mut self, values: &[i32], columns: usize) -> WeightId {
+		let bytes = values.iter().flat_map(|value| value.to_le_bytes());
+		let rows = values.len() / columns.max(1);
+		self.weight(WeightKind::Int32, vec![rows as u32, columns as u32], bytes)
+	}
+
 	/// Appends a matrix of int8 and its multipliers to the weights.
 	pub(crate) fn rows(&mut self, rows: &Rows) -> (WeightId, WeightId) {
 		let dims = vec![rows.rows as u32, rows.columns as u32];
@@ -68,18 +75,37 @@ impl Builder {
 		Quantised { values, max }
 	}
 
-	/// A product with weights, plus a bias of [`FRACTION`] bits.
+	/// A product with weights of its own, plus a bias of [`FRACTION`] bits.
 	pub(crate) fn linear(&mut self, input: Quantised, rows: &Rows, bias: &[i32]) -> TensorId {
 		let (weights, scales) = self.rows(rows);
-		let bias = self.int32(bias);
+		let bias = Some(self.int32(bias));
 		self.push(Operator::Linear {
 			input: input.values,
 			max: input.max,
 			weights,
 			scales,
-			bias: Some(bias),
+			bias,
 			shift: first_shift(rows),
 			fraction: FRACTION,
+		})
+	}
+
+	/// A product with rows that are among the weights already, under `ids`, without a bias.
+	pub(crate) fn product(
+		&mut self,
+		input: Quantised,
+		rows: &Rows,
+		(weights, scales): (WeightId, WeightId),
+		fraction: u8,
+	) -> TensorId {
+		self.push(Operator::Linear {
+			input: input.values,
+			max: input.max,
+			weights,
+			scales,
+			bias: None,
+			shift: first_shift(rows),
+			fraction,
 		})
 	}
 

@@ -1,5 +1,6 @@
 //! Why a model, a text or an output is refused.
 
+use crate::gguf::GgufError;
 use assay_program::ProgramError;
 use std::path::PathBuf;
 
@@ -36,6 +37,53 @@ pub enum ImportError {
 	/// The file is not a safetensors file: truncated, or its header contradicts itself.
 	#[error("not a safetensors file: {0}")]
 	Format(#[from] safetensors::SafeTensorError),
+	/// The file is not a GGUF file: truncated, or its header contradicts itself.
+	#[error("not a GGUF file that can be read: {0}")]
+	Gguf(#[from] GgufError),
+	/// The file holds a model of another architecture.
+	#[error("the file holds a model of architecture `{actual}`, expected `{expected}`")]
+	Architecture {
+		/// The architecture that is imported.
+		expected: &'static str,
+		/// The one found.
+		actual: String,
+	},
+	/// The file says nothing about something that an import needs.
+	#[error("the metadata lacks `{key}`")]
+	MissingMetadata {
+		/// Its key.
+		key: String,
+	},
+	/// The file's metadata differ from what is imported.
+	#[error("the metadata say `{key}` is {actual}, expected {expected}")]
+	Metadata {
+		/// The key.
+		key: String,
+		/// What is imported.
+		expected: String,
+		/// What the file says.
+		actual: String,
+	},
+	/// The file's chat template is not the one that is written out here.
+	#[error("the chat template has SHA-256 {actual}, expected {expected}")]
+	ChatTemplate {
+		/// Digest of the template that is known.
+		expected: &'static str,
+		/// Digest of the file's.
+		actual: String,
+	},
+	/// The file's tokenizer cannot be made.
+	#[error("the tokenizer of the file is unusable: {message}")]
+	Tokenizer {
+		/// What is wrong with it.
+		message: String,
+	},
+	/// The file holds a tensor that is not part of the architecture.
+	#[error("tensor `{name}` is not part of the architecture")]
+	UnknownTensor {
+		/// Its name.
+		name: String,
+	},
 	/// The file lacks a tensor of the architecture.
 	#[error("tensor `{name}` is missing")]
 	MissingTensor {
@@ -123,7 +171,7 @@ pub enum TokenizeError {
 	Tokenizer(String),
 }
 
-/// Why bytes are not the output of an embedding program.
+/// Why an output is not what a program of the model makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OutputError {
@@ -134,5 +182,13 @@ pub enum OutputError {
 		bytes: usize,
 		/// Elements of one embedding.
 		width: usize,
+	},
+	/// A token is none of the vocabulary.
+	#[error("token {id} is none of the {vocabulary} of the model")]
+	Token {
+		/// The token.
+		id: i32,
+		/// Number of tokens there are.
+		vocabulary: usize,
 	},
 }

@@ -22,14 +22,19 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+pub mod chat;
 mod checkpoint;
 mod error;
+pub mod gguf;
 pub mod minilm;
 mod quantise;
+pub mod smollm2;
 mod table;
 pub mod tokenizer;
 
+pub use chat::{ChatTokenizer, Message, Role};
 pub use error::{ImportError, OutputError, TokenizeError};
+pub use gguf::GgufError;
 pub use tokenizer::Tokenizer;
 
 use assay_program::{Parameters, Program};

@@ -25,6 +25,28 @@ pub(crate) fn gelu() -> Vec<i32> {
 		.collect()
 }
 
+/// Intervals of the table of [`silu`].
+const SILU_INTERVALS: u32 = 8192;
+/// An interval is `2^8` wide at 16 fraction bits, so the table reaches from -16 to 16.
+pub(crate) const SILU_SHIFT: u8 = 8;
+const SILU_FRACTION: u8 = 16;
+
+/// `silu(x) - max(0, x)` at the ends of all intervals, 16 fraction bits.
+///
+/// Linear interpolation is off by less than the last bit: the second derivative is at most 0.5, and
+/// `(2^-8)^2 / 8 * 0.5 = 2^-20`. Beyond the ends the function is below half of the last bit.
+pub(crate) fn silu() -> Vec<i32> {
+	let half = f64::from(SILU_INTERVALS / 2);
+	let width = f64::from(1u32 << SILU_SHIFT) / f64::from(1u32 << SILU_FRACTION);
+	(0..=SILU_INTERVALS)
+		.map(|index| {
+			let x = ((f64::from(index) - half) * width).abs();
+			// For positive and negative x alike. Within -0.3..=0, so it always fits.
+			fixed_value(-x / (1.0 + libm::exp(x)), SILU_FRACTION).unwrap_or(0)
+		})
+		.collect()
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;
@@ -42,5 +64,15 @@ mod tests {
 		// gelu(1) = 0.841344746..., gelu(-1) = -0.158655254...
 		assert_eq!(table[2048 + 256], (-0.158_655_254_f64 * 65536.0).round() as i32);
 		assert_eq!(table[2048 - 256], (-0.158_655_254_f64 * 65536.0).round() as i32);
+	}
+
+	#[test]
+	fn silu_table_holds_the_function() {
+		let table = silu();
+		assert_eq!(table.len(), 8193);
+		assert_eq!((table[0], table[4096], table[8192]), (0, 0, 0));
+		// silu(1) = 0.731058578..., silu(-1) = -0.268941421...
+		assert_eq!(table[4096 + 256], (-0.268_941_421_f64 * 65536.0).round() as i32);
+		assert_eq!(table[4096 - 256], (-0.268_941_421_f64 * 65536.0).round() as i32);
 	}
 }
