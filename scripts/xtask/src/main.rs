@@ -11,6 +11,7 @@ mod net;
 mod node;
 mod paths;
 mod python;
+mod quality;
 mod stage;
 mod tidy;
 mod weights;
@@ -43,6 +44,8 @@ enum Command {
 	/// Measure.
 	#[command(subcommand)]
 	Bench(Bench),
+	/// What the integer program of the chat model loses against the float model.
+	Quality(quality::Quality),
 	/// Check the house style of every file.
 	Tidy,
 	/// Measure what the calls of our pallets cost, and write the runtime's weights.
@@ -81,6 +84,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
 		Command::Net => net::run().await,
 		Command::NetJob(job) => job.run().await,
 		Command::Bench(Bench::Embed(embed)) => embed.run().await,
+		Command::Quality(quality) => quality.run().await,
 		Command::Tidy => tidy::run(),
 		Command::Weights(weights) => weights.run().await,
 	}
