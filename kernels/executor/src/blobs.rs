@@ -13,8 +13,14 @@
 //! the job is taken: whoever fills the store, jobs that were taken keep their results.
 
 mod index;
+mod mapped;
+mod segments;
 
-use self::index::{Index, Key, Want};
+pub(crate) use self::mapped::MapError;
+use self::{
+	index::{Index, Key, Want},
+	segments::{Segments, SegmentsHasher},
+};
 use crate::{
 	config::Limits,
 	error::{Error, StartError},
@@ -22,7 +28,7 @@ use crate::{
 };
 use assay_program::{
 	merkle::{self, BlobHasher},
-	program_digest, Hash, Outcome, Program,
+	program_digest, Hash, Outcome, Program, SEGMENT,
 };
 use bytes::Bytes;
 use codec::DecodeAll;
@@ -45,13 +51,14 @@ const STRIDE: u64 = 1 << 20;
 /// What a file costs beside its bytes; counted so that many tiny blobs are bounded too.
 const FILE_BYTES: u64 = 4096;
 
-/// What a blob costs beside its bytes: its file, and one more that names its owner.
-pub(crate) const fn overhead(owned: bool) -> u64 {
-	if owned {
-		2 * FILE_BYTES
-	} else {
-		FILE_BYTES
-	}
+/// What a blob costs: its bytes, its file, and one more that names its owner or lists its segments.
+pub(crate) const fn cost(kind: BlobKind, owned: bool, bytes: u64) -> u64 {
+	let list = match kind {
+		BlobKind::Weights => bytes.div_ceil(SEGMENT as u64) * size_of::<Hash>() as u64 + FILE_BYTES,
+		_ => 0,
+	};
+	let owner = if owned { FILE_BYTES } else { 0 };
+	bytes.saturating_add(FILE_BYTES + list + owner)
 }
 
 /// The kinds of blobs. Each kind has its own digest rule and bound.
@@ -128,6 +135,8 @@ pub(crate) struct Blobs {
 	index: Mutex<Index>,
 	/// Held while a blob takes its name or goes, so that neither overtakes the other.
 	naming: tokio::sync::Mutex<()>,
+	/// Weights that were checked, mapped into memory.
+	mapped: Mutex<HashMap<Hash, Bytes>>,
 	limits: Limits,
 	metrics: Arc<Metrics>,
 }
@@ -137,7 +146,9 @@ struct Reservation<'a> {
 	blobs: &'a Blobs,
 	kind: BlobKind,
 	owner: Option<Hash>,
-	/// What the blob costs beside its bytes is part of them.
+	/// The longest body for which there is room.
+	body: u64,
+	/// What such a body costs.
 	bytes: u64,
 }
 
@@ -153,6 +164,9 @@ impl Drop for Reservation<'_> {
 #[derive(Debug)]
 pub(crate) struct Room {
 	blobs: Arc<Blobs>,
+	/// The longest output.
+	body: u64,
+	/// What it costs.
 	bytes: u64,
 }
 
@@ -185,6 +199,7 @@ impl Blobs {
 			root,
 			index: Mutex::default(),
 			naming: tokio::sync::Mutex::default(),
+			mapped: Mutex::default(),
 			limits,
 			metrics,
 		};
@@ -194,7 +209,7 @@ impl Blobs {
 
 	async fn take_stock(&self) -> opendal::Result<()> {
 		let mut found = Vec::new();
-		let mut owners = HashMap::new();
+		let (mut owners, mut lists) = (HashMap::new(), Vec::new());
 		for kind in BlobKind::ALL {
 			let mut entries = match self.operator.lister(&format!("{kind}/")).await {
 				Err(e) if e.kind() == opendal::ErrorKind::NotFound => continue,
@@ -203,7 +218,9 @@ impl Blobs {
 			while let Some(entry) = entries.next().await {
 				let entry = entry?;
 				let name = entry.name();
-				if let Some(name) = name.strip_suffix(".owner") {
+				if let Some(name) = name.strip_suffix(".segments") {
+					lists.extend(digest_from_hex(name).map(|digest| (kind, digest)));
+				} else if let Some(name) = name.strip_suffix(".owner") {
 					if let (Some(digest), Ok(owner)) = (
 						digest_from_hex(name),
 						self.operator.read(entry.path()).await.map(|b| b.to_vec()),
@@ -219,11 +236,16 @@ impl Blobs {
 		}
 		// Oldest first, so that ticks order them as before the restart.
 		found.sort_unstable();
-		// An owner is written before its blob: a crash in between leaves it alone.
+		// Owners and lists are written before their blobs: a crash in between leaves them alone.
 		let held: HashSet<Key> = found.iter().map(|(_, key, _)| *key).collect();
 		for digest in owners.keys() {
 			if !held.contains(&(BlobKind::Input, *digest)) {
 				self.operator.delete(&owner_path(BlobKind::Input, digest)).await?;
+			}
+		}
+		for (kind, digest) in lists {
+			if !held.contains(&(kind, digest)) {
+				self.operator.delete(&segments_path(kind, &digest)).await?;
 			}
 		}
 		let mut index = self.index();
@@ -245,6 +267,16 @@ impl Blobs {
 	fn index(&self) -> MutexGuard<'_, Index> {
 		// Nothing panics while it is held; a poisoned lock would still guard a whole index.
 		self.index.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+
+	fn mapped(&self) -> MutexGuard<'_, HashMap<Hash, Bytes>> {
+		// Nothing panics while it is held.
+		self.mapped.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+
+	/// The file of a blob.
+	fn file(&self, kind: BlobKind, digest: &Hash) -> PathBuf {
+		self.root.join(path(kind, digest))
 	}
 
 	fn report(&self, index: &Index) {
@@ -293,10 +325,10 @@ impl Blobs {
 	}
 
 	/// Sets room aside for an output of at most `bytes`.
-	pub(crate) async fn set_aside(self: &Arc<Self>, bytes: u64) -> Result<Room, Error> {
-		let bytes = bytes.saturating_add(overhead(false));
+	pub(crate) async fn set_aside(self: &Arc<Self>, body: u64) -> Result<Room, Error> {
+		let bytes = cost(BlobKind::Output, false, body);
 		self.reserve(&Want { kind: BlobKind::Output, bytes, owner: None }).await?;
-		Ok(Room { blobs: self.clone(), bytes })
+		Ok(Room { blobs: self.clone(), body, bytes })
 	}
 
 	/// Keeps an output in the room that was set aside for it, if any was.
@@ -308,9 +340,11 @@ impl Blobs {
 	) -> Result<Kept, Error> {
 		let length = bytes.len() as u64;
 		let body = stream::once(async move { Ok(Bytes::from(bytes)) });
-		let set_aside = room.map_or(0, |mut room| std::mem::take(&mut room.bytes));
-		let kind = BlobKind::Output;
-		let reservation = Reservation { blobs: self, kind, owner: None, bytes: set_aside };
+		let (body_bytes, set_aside) =
+			room.map_or((0, 0), |mut room| (room.body, std::mem::take(&mut room.bytes)));
+		let (kind, owner) = (BlobKind::Output, None);
+		let reservation =
+			Reservation { blobs: self, kind, owner, body: body_bytes, bytes: set_aside };
 		self.put_within(digest, body, Some(length), reservation).await
 	}
 
@@ -326,7 +360,7 @@ impl Blobs {
 		announced: Option<u64>,
 		owner: Option<Hash>,
 	) -> Result<Kept, Error> {
-		let reservation = Reservation { blobs: self, kind, owner, bytes: 0 };
+		let reservation = Reservation { blobs: self, kind, owner, body: 0, bytes: 0 };
 		self.put_within(digest, body, announced, reservation).await
 	}
 
@@ -353,7 +387,7 @@ impl Blobs {
 			.map_err(store_failed)?;
 		let written = self.write(digest, &mut body, &mut writer, &mut reservation).await;
 		let named = match written {
-			Ok(bytes) => self.name(digest, &mut writer, bytes, reservation).await,
+			Ok((bytes, list)) => self.name(digest, &mut writer, bytes, list, reservation).await,
 			Err(error) => Err(error),
 		};
 		if named.is_err() {
@@ -364,14 +398,15 @@ impl Blobs {
 		named
 	}
 
-	/// Writes a body under its temporary name and checks it. Returns its length.
+	/// Writes a body under its temporary name and checks it. Returns its length, and the segments
+	/// of weights.
 	async fn write(
 		&self,
 		digest: Hash,
 		body: &mut (impl Stream<Item = Result<Bytes, Error>> + Unpin),
 		writer: &mut Writer,
 		reservation: &mut Reservation<'_>,
-	) -> Result<u64, Error> {
+	) -> Result<(u64, Option<Segments>), Error> {
 		let kind = reservation.kind;
 		let mut check = Check::new(kind);
 		let limit = kind.limit(&self.limits);
@@ -381,19 +416,19 @@ impl Blobs {
 			if bytes > limit {
 				return Err(Error::TooLarge { what: kind.word(), limit });
 			}
-			if bytes > reservation.room() {
-				let stride = reservation.room().saturating_add(STRIDE).min(limit);
+			if bytes > reservation.body {
+				let stride = reservation.body.saturating_add(STRIDE).min(limit);
 				reservation.hold(stride.max(bytes)).await?;
 			}
 			check.update(&chunk);
 			writer.write(chunk).await.map_err(store_failed)?;
 		}
-		let actual = check.finish()?;
+		let (actual, list) = check.finish()?;
 		if actual != digest {
 			let (expected, actual) = (hex(&digest), hex(&actual));
 			return Err(Error::DigestMismatch { expected, actual });
 		}
-		Ok(bytes)
+		Ok((bytes, list))
 	}
 
 	/// Gives a checked blob its name.
@@ -402,6 +437,7 @@ impl Blobs {
 		digest: Hash,
 		writer: &mut Writer,
 		bytes: u64,
+		list: Option<Segments>,
 		mut reservation: Reservation<'_>,
 	) -> Result<Kept, Error> {
 		let kind = reservation.kind;
@@ -416,6 +452,10 @@ impl Blobs {
 		if let Some(owner) = owner {
 			let file = owner_path(kind, &digest);
 			self.operator.write(&file, owner.to_vec()).await.map_err(store_failed)?;
+		}
+		if let Some(list) = list {
+			let file = segments_path(kind, &digest);
+			self.operator.write(&file, list.encode()).await.map_err(store_failed)?;
 		}
 		writer.close().await.map_err(store_failed)?;
 		{
@@ -478,9 +518,15 @@ impl Blobs {
 		self.metrics.blobs_removed.with_label_values(&[key.0.word()]).inc();
 		tracing::debug!(kind = %key.0, digest = %hex(&key.1), "blob removed");
 		self.operator.delete(&path(key.0, &key.1)).await.map_err(store_failed)?;
-		if key.0 == BlobKind::Input {
-			self.operator.delete(&owner_path(key.0, &key.1)).await.map_err(store_failed)?;
-		}
+		let beside = match key.0 {
+			BlobKind::Input => owner_path(key.0, &key.1),
+			BlobKind::Weights => {
+				self.mapped().remove(&key.1);
+				segments_path(key.0, &key.1)
+			},
+			BlobKind::Program | BlobKind::Output => return Ok(()),
+		};
+		self.operator.delete(&beside).await.map_err(store_failed)?;
 		Ok(())
 	}
 
@@ -508,7 +554,7 @@ impl Blobs {
 		let hashed = tokio::task::spawn_blocking(move || {
 			let mut check = Check::new(kind);
 			check.update(&bytes);
-			(check.finish(), bytes)
+			(check.finish().map(|(digest, _)| digest), bytes)
 		});
 		let (actual, bytes) = hashed.await.map_err(store_failed)?;
 		if actual.as_ref() != Ok(digest) {
@@ -522,19 +568,14 @@ impl Blobs {
 }
 
 impl Reservation<'_> {
-	/// The longest body for which there is room.
-	fn room(&self) -> u64 {
-		self.bytes.saturating_sub(overhead(self.owner.is_some()))
-	}
-
 	/// Sees to it that there is room for a body.
 	async fn hold(&mut self, body: u64) -> Result<(), Error> {
-		let needed = body.saturating_add(overhead(self.owner.is_some()));
-		let bytes = needed.saturating_sub(self.bytes);
+		let Self { kind, owner, .. } = *self;
+		let bytes = cost(kind, owner.is_some(), body).saturating_sub(self.bytes);
 		if bytes > 0 {
-			let Self { kind, owner, .. } = *self;
 			self.blobs.reserve(&Want { kind, bytes, owner }).await?;
 			self.bytes += bytes;
+			self.body = body;
 		}
 		Ok(())
 	}
@@ -548,7 +589,8 @@ impl Reservation<'_> {
 enum Check {
 	/// Small enough to be looked at whole.
 	Program(Vec<u8>),
-	Segments(Box<BlobHasher>),
+	Input(Box<BlobHasher>),
+	Weights(SegmentsHasher),
 	Output(Vec<u8>),
 }
 
@@ -556,7 +598,8 @@ impl Check {
 	fn new(kind: BlobKind) -> Self {
 		match kind {
 			BlobKind::Program => Self::Program(Vec::new()),
-			BlobKind::Weights | BlobKind::Input => Self::Segments(Box::default()),
+			BlobKind::Input => Self::Input(Box::default()),
+			BlobKind::Weights => Self::Weights(SegmentsHasher::default()),
 			BlobKind::Output => Self::Output(Vec::new()),
 		}
 	}
@@ -564,19 +607,25 @@ impl Check {
 	fn update(&mut self, bytes: &[u8]) {
 		match self {
 			Self::Program(all) | Self::Output(all) => all.extend_from_slice(bytes),
-			Self::Segments(hasher) => hasher.update(bytes),
+			Self::Input(hasher) => hasher.update(bytes),
+			Self::Weights(hasher) => hasher.update(bytes),
 		}
 	}
 
-	fn finish(self) -> Result<Hash, Error> {
+	/// The digest, and the segments of weights.
+	fn finish(self) -> Result<(Hash, Option<Segments>), Error> {
 		match self {
 			Self::Program(bytes) => match Program::decode_validated(&bytes) {
-				Ok(_) => Ok(program_digest(&bytes)),
+				Ok(_) => Ok((program_digest(&bytes), None)),
 				Err(error) => Err(Error::ProgramInvalid { reason: error.to_string() }),
 			},
-			Self::Segments(hasher) => Ok(hasher.finish()),
+			Self::Input(hasher) => Ok((hasher.finish(), None)),
+			Self::Weights(hasher) => {
+				let segments = hasher.finish();
+				Ok((segments.digest(), Some(segments)))
+			},
 			Self::Output(bytes) => Outcome::decode_all(&mut bytes.as_slice())
-				.map(|outcome| outcome.digest())
+				.map(|outcome| (outcome.digest(), None))
 				.map_err(|_| Error::OutputMalformed),
 		}
 	}
@@ -594,6 +643,10 @@ fn path(kind: BlobKind, digest: &Hash) -> String {
 
 fn owner_path(kind: BlobKind, digest: &Hash) -> String {
 	format!("{kind}/{}.owner", hex::encode(digest))
+}
+
+fn segments_path(kind: BlobKind, digest: &Hash) -> String {
+	format!("{kind}/{}.segments", hex::encode(digest))
 }
 
 /// The form of a digest in answers.
@@ -616,7 +669,7 @@ pub fn digest_of(kind: BlobKind, bytes: &[u8]) -> Result<Hash, Error> {
 		BlobKind::Program | BlobKind::Output => {
 			let mut check = Check::new(kind);
 			check.update(bytes);
-			check.finish()
+			check.finish().map(|(digest, _)| digest)
 		},
 	}
 }
@@ -669,13 +722,12 @@ mod tests {
 		let bytes = codec::Encode::encode(&outcome);
 		let digest = outcome.digest();
 		assert_eq!(blobs.put_output(digest, bytes.clone(), Some(room)).await, Ok(Kept::New));
-		let held = bytes.len() as u64 + 1 + 2 * overhead(false);
+		let length = bytes.len() as u64;
+		let kept = cost(BlobKind::Output, false, length);
+		let held = cost(BlobKind::Input, false, 1) + kept;
 		{
 			let index = blobs.index();
-			assert_eq!(
-				(index.bytes, index.reserved, index.outputs),
-				(held, 0, bytes.len() as u64 + overhead(false))
-			);
+			assert_eq!((index.bytes, index.reserved, index.outputs), (held, 0, kept));
 		}
 		drop(blobs.set_aside(5_000).await.unwrap());
 		assert_eq!(blobs.index().reserved, 0);

@@ -117,6 +117,11 @@ pub struct Limits {
 	pub connections_per_address: usize,
 	/// Longest long-poll; longer ones are cut to it.
 	pub wait: Duration,
+	/// Most bytes that the output of a job may have for its steps to be streamed; as many are kept
+	/// in memory while it runs.
+	pub stream_bytes: u64,
+	/// Pause of a stream after which it shows that it is alive.
+	pub heartbeat: Duration,
 	/// Time for the first byte of a connection.
 	pub first_byte: Duration,
 	/// Time for the head of a request, and between two requests of a connection.
@@ -162,6 +167,8 @@ impl Default for Limits {
 			connections: 256,
 			connections_per_address: 32,
 			wait: Duration::from_secs(25),
+			stream_bytes: MIB,
+			heartbeat: Duration::from_secs(5),
 			first_byte: Duration::from_secs(3),
 			head: Duration::from_secs(10),
 			pause: Duration::from_secs(10),
@@ -208,6 +215,7 @@ impl Limits {
 			("connections_per_address", self.connections_per_address as u64),
 			("slowest_bytes_per_second", self.slowest_bytes_per_second),
 			("store_bytes", self.store_bytes),
+			("heartbeat", self.heartbeat.as_millis() as u64),
 			("first_byte", self.first_byte.as_millis() as u64),
 			("head", self.head.as_millis() as u64),
 			("pause", self.pause.as_millis() as u64),

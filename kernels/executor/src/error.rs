@@ -79,7 +79,8 @@ rejections! {
 		"the body cannot be read: {reason}";
 	/// The query is not what the route takes.
 	QueryMalformed = BAD_REQUEST, "query_malformed",
-		"the query cannot be read; the only parameter is `wait_ms`, a whole number";
+		"the query cannot be read; its parameters are `wait_ms` and, of a stream, `from`: whole \
+		 numbers, like the number in `last-event-id`";
 	/// A digest in the path is not one.
 	DigestMalformed = BAD_REQUEST, "digest_malformed",
 		"the digest in the path must be 64 hexadecimal digits, with or without 0x";
@@ -183,6 +184,10 @@ rejections! {
 	/// The output is no longer held.
 	OutputGone { output: String } = GONE, "output_gone",
 		"the job is done with output {output}, whose bytes are no longer held here";
+	/// The output is too large to be streamed.
+	NotStreamed { bytes: u64, limit: u64 } = CONFLICT, "not_streamed",
+		"the output of the job may have {bytes} bytes, and {limit} are streamed at most; get it \
+		 at /v1/outputs when the job is done";
 	/// The job failed, so that it has no output.
 	JobFailed { failure: u32 } = CONFLICT, "job_failed",
 		"the job failed here with code {failure} and has no output; the crate documentation \

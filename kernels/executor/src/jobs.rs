@@ -7,6 +7,7 @@
 use crate::{
 	blobs::{hex, BlobKind, Blobs, Room},
 	config::Limits,
+	emitted::{Emitted, Emitter},
 	error::{Error, Failure},
 	journal::{written, End, Journal, Ledger, Open, Record, Written},
 	metrics::Metrics,
@@ -37,6 +38,8 @@ struct Pins {
 	pinned: Vec<(BlobKind, Hash)>,
 	/// Length of the weights.
 	weights_bytes: u64,
+	/// Most bytes of the output.
+	output_bytes: u64,
 	/// Room for the output.
 	room: Option<Room>,
 }
@@ -44,8 +47,13 @@ struct Pins {
 impl Pins {
 	/// Pins all blobs of a request, or says which one is missing.
 	fn take(blobs: &Arc<Blobs>, request: &JobRequest) -> Result<Self, Error> {
-		let mut pins =
-			Self { blobs: blobs.clone(), pinned: Vec::new(), weights_bytes: 0, room: None };
+		let mut pins = Self {
+			blobs: blobs.clone(),
+			pinned: Vec::new(),
+			weights_bytes: 0,
+			output_bytes: 0,
+			room: None,
+		};
 		let wanted = [
 			(BlobKind::Program, request.program),
 			(BlobKind::Weights, request.weights),
@@ -73,6 +81,8 @@ impl Drop for Pins {
 struct Job {
 	tenant: Hash,
 	state: watch::Sender<JobState>,
+	/// What its run has emitted so far; nothing once it has ended.
+	emitted: watch::Sender<Emitted>,
 	/// How often it was begun.
 	starts: u32,
 	taken: Instant,
@@ -93,6 +103,7 @@ impl Job {
 		Self {
 			tenant,
 			state: watch::Sender::new(state),
+			emitted: watch::Sender::new(Emitted::default()),
 			starts,
 			taken: Instant::now(),
 			journalled: false,
@@ -136,6 +147,17 @@ pub(crate) struct Jobs {
 /// Most bytes of the output blob of a job.
 fn output_bytes(program: &Program, parameters: &Parameters) -> u64 {
 	program.cost_form().output_length(parameters).saturating_add(OUTCOME_HEAD_BYTES)
+}
+
+/// A job as whoever watches it sees it.
+#[derive(Debug)]
+pub(crate) struct Watched {
+	/// Where it stands.
+	pub(crate) state: watch::Receiver<JobState>,
+	/// What it has emitted so far.
+	pub(crate) emitted: watch::Receiver<Emitted>,
+	/// Most bytes of its output, while it is open.
+	pub(crate) output_bytes: Option<u64>,
 }
 
 /// Whether a state is an end.
@@ -187,7 +209,9 @@ impl Jobs {
 				tracing::info!(job = %hex(&job), starts, "job resumed from the journal");
 				self.metrics.jobs_resumed.inc();
 				// It was promised: without room now, it takes what there is when it is done.
-				pins.room = self.room(&request).await.ok();
+				if let Err(error) = self.make_room(&request, &mut pins).await {
+					tracing::warn!(job = %hex(&job), %error, "no room for the output yet");
+				}
 				let mut table = self.table();
 				self.insert(&mut table, job, request, pins, starts);
 				if let Some(known) = table.jobs.get_mut(&job) {
@@ -206,10 +230,12 @@ impl Jobs {
 		}
 	}
 
-	/// Room for the output of a job.
-	async fn room(&self, request: &JobRequest) -> Result<Room, Error> {
+	/// Sets room aside for the output of a job.
+	async fn make_room(&self, request: &JobRequest, pins: &mut Pins) -> Result<(), Error> {
 		let program = self.models.program(&self.blobs, &request.program).await?;
-		self.blobs.set_aside(output_bytes(&program, &request.parameters)).await
+		pins.output_bytes = output_bytes(&program, &request.parameters);
+		pins.room = Some(self.blobs.set_aside(pins.output_bytes).await?);
+		Ok(())
 	}
 
 	fn table(&self) -> MutexGuard<'_, Table> {
@@ -229,6 +255,7 @@ impl Jobs {
 			// A failed job that is tried again keeps those who watch it.
 			fresh.state = known.state;
 			fresh.state.send_replace(JobState::Queued);
+			fresh.emitted = known.emitted;
 			table.ended.retain(|ended| *ended != job);
 		}
 		table.jobs.insert(job, fresh);
@@ -264,7 +291,8 @@ impl Jobs {
 			return Err(Error::Stopping);
 		}
 		let mut pins = Pins::take(&self.blobs, &request)?;
-		pins.room = Some(self.admit(&request, &pins).await?);
+		self.admit(&request, &pins).await?;
+		self.make_room(&request, &mut pins).await?;
 		let taken = {
 			let mut table = self.table();
 			let known = self.settled(&table, &job);
@@ -346,8 +374,8 @@ impl Jobs {
 		program.map_or(0, |p| p.cost_form().units(parameters, parameters.max_steps))
 	}
 
-	/// Refuses a job whose parts do not fit each other or this machine; gives room for its output.
-	async fn admit(&self, request: &JobRequest, pins: &Pins) -> Result<Room, Error> {
+	/// Refuses a job whose parts do not fit each other or this machine.
+	async fn admit(&self, request: &JobRequest, pins: &Pins) -> Result<(), Error> {
 		let program = self.models.program(&self.blobs, &request.program).await?;
 		let (form, parameters) = (program.cost_form(), &request.parameters);
 		form.check(parameters)
@@ -372,7 +400,7 @@ impl Jobs {
 		];
 		match bounds.into_iter().find(|(_, amount, limit)| amount > limit) {
 			Some((what, amount, limit)) => Err(Error::JobTooLarge { what, amount, limit }),
-			None => self.blobs.set_aside(output).await,
+			None => Ok(()),
 		}
 	}
 
@@ -399,20 +427,22 @@ impl Jobs {
 		}
 	}
 
-	/// A job begins, unless the executor has stopped.
-	pub(crate) fn begin(&self, job: &Hash) -> bool {
+	/// A job begins, unless the executor has stopped. Returns what takes its steps.
+	pub(crate) fn begin(&self, job: &Hash) -> Option<Emitter> {
 		let mut table = self.table();
 		if table.closed {
-			return false;
+			return None;
 		}
 		// Not waited for: it only counts how often a job took the process down with it.
 		self.journal.note(Record::Started { job: *job });
-		if let Some(known) = table.jobs.get_mut(job) {
-			known.starts = known.starts.saturating_add(1);
-			known.begun = true;
-			known.state.send_replace(JobState::Running);
-		}
-		true
+		let known = table.jobs.get_mut(job)?;
+		known.starts = known.starts.saturating_add(1);
+		known.begun = true;
+		let bytes = known.open.as_ref().map_or(0, |(_, pins)| pins.output_bytes);
+		// Before it is seen to run: what an earlier run emitted is no step of this one.
+		let emitter = Emitter::new(known.emitted.clone(), bytes, self.limits.stream_bytes);
+		known.state.send_replace(JobState::Running);
+		Some(emitter)
 	}
 
 	/// The executor stops: nothing begins any more, and what has begun and not ended did not fail.
@@ -464,6 +494,8 @@ impl Jobs {
 		let Some(known) = table.jobs.get_mut(&job) else { return };
 		known.open = None;
 		known.state.send_replace(state);
+		// In this order: whoever finds no steps finds the state that says why.
+		known.emitted.send_replace(Emitted::default());
 		let seconds = known.taken.elapsed().as_secs_f64();
 		table.ended.push_back(job);
 		table.open = table.open.saturating_sub(1);
@@ -491,6 +523,17 @@ impl Jobs {
 		}
 		let state = state.borrow().clone();
 		Ok(state)
+	}
+
+	/// A job to be watched step by step.
+	pub(crate) fn watch(&self, job: &Hash) -> Result<Watched, Error> {
+		let table = self.table();
+		let known = table.jobs.get(job).ok_or(Error::JobUnknown)?;
+		Ok(Watched {
+			state: known.state.subscribe(),
+			emitted: known.emitted.subscribe(),
+			output_bytes: known.open.as_ref().map(|(_, pins)| pins.output_bytes),
+		})
 	}
 
 	/// The tenant of a job. Waits for a job that is not known yet: a tenant may ask before the
@@ -577,7 +620,7 @@ mod tests {
 		let (jobs, request) = jobs(&folder, Journal::full_at_first(folder.path())).await;
 		let job = request.digest();
 		assert_eq!(jobs.submit(job, request.clone()).await, Err(Error::JournalFailed));
-		assert!(jobs.begin(&job));
+		assert!(jobs.begin(&job).is_some());
 		let claim = Claim::Invalid { code: 1 };
 		jobs.end(job, Ok(claim)).await;
 		assert_eq!(jobs.submit(job, request).await, Ok(JobState::Done { claim }));

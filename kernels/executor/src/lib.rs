@@ -31,7 +31,8 @@
 //! disk before it is `Done`, so a process killed at any point resumes. A job that failed may be
 //! handed in again until it was begun [`Limits::attempts`] times. A start that a stop of the
 //! executor ended does not count, nor does a failure that the job had no part in (`blob_gone`,
-//! `output_not_kept`). Room for its output is set aside before a job is taken.
+//! `output_not_kept`). Room for its output is set aside before a job is taken. A stop gives a run
+//! [`Limits::drain`] to end; one that is longer is broken off between two steps.
 //!
 //! ## Control listener
 //!
@@ -62,10 +63,36 @@
 //! | `GET /v1/health` | 200, JSON |
 //! | `PUT /v1/inputs/{input digest}` | 201 kept, 200 already held |
 //! | `GET /v1/outputs/{job digest}?wait_ms=` | 200, the encoded outcome; 202, the state |
+//! | `GET /v1/streams/{job digest}?wait_ms=&from=` | 200, the steps as they are made |
 //!
 //! An answer with an output has its digest in `x-assay-output-digest`; 202 means that the job is
 //! not done yet. A tenant may ask before the node has handed the job over: the wait covers that.
 //! Web pages of any origin may use this listener.
+//!
+//! ## Streams
+//!
+//! A stream is server-sent events, signed for like an output. A step of a program is one event:
+//!
+//! ```text
+//! id: 0
+//! event: step
+//! data: {"ids":[42],"step":0}
+//! ```
+//!
+//! `ids` are the elements of what the step emitted, for each input of the batch one token. One
+//! more event ends the stream:
+//!
+//! | event | data |
+//! |---|---|
+//! | `done` | `{"state":"done","claim":{…},"output":"0x…"}`: what is claimed, and its digest |
+//! | `failed` | `{"state":"failed","code":…}`; the job may be handed in again |
+//! | `error` | a rejection, as below |
+//!
+//! A stream without one of them broke off: ask again, with the number of the last step in
+//! `last-event-id`, or with the one of the next in `?from=`. A job that is done streams its output
+//! at once; one that begins anew after a crash emits the same steps again, because a job has one
+//! outcome. Steps one after another are the data of the claim, so whoever was shown some can check,
+//! when the claim is on chain, that they are how its data begins.
 //!
 //! ## Rejections
 //!
@@ -116,6 +143,7 @@
 //! | `quota_window` | 429 | too many bytes of late |
 //! | `quota_total` | 429 | too many bytes kept |
 //! | `output_gone` | 410 | done, and its bytes made room for others |
+//! | `not_streamed` | 409 | an output too large to be streamed |
 //! | `job_failed` | 409 | the job failed |
 //!
 //! ## Failures
@@ -132,14 +160,23 @@
 //! | 6 | `output_not_kept` | the output found no place on disk |
 //! | 7 | `crashed` | the executor died each time it ran the job |
 //!
+//! ## Weights
+//!
+//! Weights are mapped into memory from their file, once, and shared by all programs and backends
+//! that use them. They are checked against their digest as they come, and again when they are first
+//! used in the life of a process; the log shows how far that is. A blob that was damaged in between
+//! is removed, its jobs fail with `blob_corrupt`, and the log names the segment of 4096 bytes: the
+//! digests of a blob's segments are kept beside it.
+//!
 //! ## Folder
 //!
-//! `token` (mode 0600), `lock`, `journal`, `blobs/{kind}/{digest}`, `blobs/coming` for what is
-//! half-written.
+//! `token` (mode 0600), `lock`, `journal`, `blobs/{kind}/{digest}`, for weights the list
+//! `{digest}.segments` beside it, `blobs/coming` for what is half-written.
 
 mod backend;
 mod blobs;
 mod config;
+mod emitted;
 mod error;
 mod folder;
 mod http;

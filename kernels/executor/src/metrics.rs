@@ -16,6 +16,8 @@ pub(crate) struct Metrics {
 	pub(crate) rejections: IntCounterVec,
 	/// Open connections by listener.
 	pub(crate) connections: IntGaugeVec,
+	/// Streams that are being served.
+	pub(crate) streams: IntGauge,
 	/// Jobs taken, resumed ones included.
 	pub(crate) jobs_taken: IntCounter,
 	/// Jobs taken up again from the journal.
@@ -86,6 +88,7 @@ impl Metrics {
 			requests: counts("requests_total", "Requests answered.", &["listener", "status"])?,
 			rejections: counts("rejections_total", "Requests rejected.", &["code"])?,
 			connections: gauges("connections", "Open connections.", &["listener"])?,
+			streams: gauge("streams", "Streams that are being served.")?,
 			jobs_taken: count("jobs_taken_total", "Jobs taken.")?,
 			jobs_resumed: count("jobs_resumed_total", "Jobs taken up again after a restart.")?,
 			jobs_finished: counts("jobs_finished_total", "Jobs that ended.", &["result"])?,

@@ -1,7 +1,7 @@
 //! Programs and models in memory, each bounded, the least recently used going first.
 
 use crate::{
-	blobs::{hex, BlobKind, Blobs},
+	blobs::{hex, BlobKind, Blobs, MapError},
 	error::{Error, Failure},
 	metrics::Metrics,
 };
@@ -105,16 +105,18 @@ impl Models {
 		if let Some(model) = self.loaded(program, weights) {
 			return Ok(model);
 		}
-		let (decoded, bytes) = runtime
-			.block_on(async {
-				let decoded = self.program(blobs, program).await?;
-				Ok((decoded, blobs.read(BlobKind::Weights, weights).await?))
-			})
-			.map_err(|error: Error| failure(&error))?;
+		let decoded = runtime.block_on(self.program(blobs, program)).map_err(|e| failure(&e))?;
+		let bytes = runtime.block_on(blobs.weights(weights)).map_err(|error| {
+			tracing::error!(weights = %hex(weights), %error, "weights cannot be used");
+			match error {
+				MapError::Damaged(_) => Failure::BlobCorrupt,
+				MapError::Unknown | MapError::System(_) => Failure::BlobGone,
+			}
+		})?;
 		let length = bytes.len() as u64;
 		// Room first: two large models must not stand in memory together.
 		self.shrink_to(self.budget.saturating_sub(length));
-		let model = self.backend.load(decoded, bytes.into()).map_err(|error| {
+		let model = self.backend.load(decoded, bytes).map_err(|error| {
 			tracing::error!(%error, program = %hex(program), "the backend refuses a model");
 			Failure::ModelRefused
 		})?;

@@ -3,14 +3,16 @@
 
 use crate::{
 	blobs::{hex, BlobKind, Blobs},
+	emitted::Emitter,
 	error::Failure,
 	jobs::Jobs,
 	metrics::Metrics,
 	models::{failure, Models},
 };
-use assay_program::{wire::JobRequest, Claim, Hash};
+use assay_program::{wire::JobRequest, BackendError, Claim, Hash, Outcome};
 use codec::Encode;
 use std::{
+	ops::ControlFlow,
 	panic::{catch_unwind, AssertUnwindSafe},
 	sync::Arc,
 	thread,
@@ -93,34 +95,70 @@ impl Stages {
 	fn run(&self, runtime: &Handle, mut to_run: mpsc::Receiver<Fetched>, ran: &mpsc::Sender<Ran>) {
 		while let Some(fetched) = to_run.blocking_recv() {
 			let job = fetched.job;
-			if self.stop.is_cancelled() || !self.jobs.begin(&job) {
+			if self.stop.is_cancelled() {
 				break;
 			}
-			let result = self.run_one(runtime, &fetched);
+			let Some(emitter) = self.jobs.begin(&job) else { break };
+			// A run that was broken off is in the journal like one that was never begun.
+			let Some(result) = self.run_one(runtime, &fetched, &emitter) else { break };
 			if ran.blocking_send(Ran { job, result }).is_err() {
 				break;
 			}
 		}
 	}
 
-	fn run_one(&self, runtime: &Handle, fetched: &Fetched) -> Result<Output, Failure> {
-		let Fetched { job, request, input } = fetched;
+	/// Runs a job; `None` when the executor's time to drain was over before the run was.
+	fn run_one(
+		&self,
+		runtime: &Handle,
+		fetched: &Fetched,
+		emitter: &Emitter,
+	) -> Option<Result<Output, Failure>> {
+		let Fetched { job, request, .. } = fetched;
 		let began = Instant::now();
-		let compute = || {
-			let model =
-				self.models.load(runtime, &self.blobs, &request.program, &request.weights)?;
-			model.run(input, &request.parameters).map_err(|error| {
-				tracing::error!(job = %hex(job), %error, "the backend failed");
-				Failure::BackendFailed
-			})
-		};
+		let compute = || self.compute(runtime, fetched, emitter).transpose();
 		let outcome = catch_unwind(AssertUnwindSafe(compute)).unwrap_or_else(|_| {
 			tracing::error!(job = %hex(job), "the backend panicked");
 			self.models.forget(&request.program, &request.weights);
-			Err(Failure::BackendPanicked)
+			Some(Err(Failure::BackendPanicked))
 		})?;
-		self.metrics.run_seconds.observe(began.elapsed().as_secs_f64());
-		Ok(Output { claim: outcome.claim(), bytes: outcome.encode() })
+		Some(outcome.map(|outcome| {
+			self.metrics.run_seconds.observe(began.elapsed().as_secs_f64());
+			Output { claim: outcome.claim(), bytes: outcome.encode() }
+		}))
+	}
+
+	fn compute(
+		&self,
+		runtime: &Handle,
+		fetched: &Fetched,
+		emitter: &Emitter,
+	) -> Result<Option<Outcome>, Failure> {
+		let Fetched { job, request, input } = fetched;
+		let model = self.models.load(runtime, &self.blobs, &request.program, &request.weights)?;
+		let mut emit = |step: &[u8]| {
+			emitter.push(step);
+			match self.cut.is_cancelled() {
+				true => ControlFlow::Break(()),
+				false => ControlFlow::Continue(()),
+			}
+		};
+		match model.stream(input, &request.parameters, &mut emit) {
+			// What was shown to a tenant would be held against a claim that is something else.
+			Ok(outcome) if !emitter.agrees(&outcome) => {
+				tracing::error!(job = %hex(job), "the backend's steps are not its output");
+				Err(Failure::BackendFailed)
+			},
+			Ok(outcome) => Ok(Some(outcome)),
+			Err(BackendError::Stopped) if self.cut.is_cancelled() => {
+				tracing::info!(job = %hex(job), "run broken off, to be taken up at the next start");
+				Ok(None)
+			},
+			Err(error) => {
+				tracing::error!(job = %hex(job), %error, "the backend failed");
+				Err(Failure::BackendFailed)
+			},
+		}
 	}
 
 	async fn keep(self, mut to_keep: mpsc::Receiver<Ran>) {

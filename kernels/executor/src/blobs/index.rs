@@ -1,6 +1,6 @@
 //! What the store holds, and what has to go when it is full.
 
-use super::{overhead, BlobKind};
+use super::{cost, BlobKind};
 use crate::config::Limits;
 use assay_program::Hash;
 use std::{
@@ -11,7 +11,7 @@ use std::{
 
 pub(super) type Key = (BlobKind, Hash);
 
-/// Bytes for which room is wanted, overhead included.
+/// Bytes for which room is wanted: what a blob [`cost`]s.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Want {
 	pub(super) kind: BlobKind,
@@ -23,6 +23,8 @@ pub(super) struct Want {
 #[derive(Debug)]
 pub(super) struct Held {
 	pub(super) bytes: u64,
+	/// What that costs.
+	cost: u64,
 	/// When it was last touched, in ticks of the index.
 	used: u64,
 	/// When it was last of use to a job, or came; its time to keep runs from then.
@@ -33,13 +35,7 @@ pub(super) struct Held {
 	owner: Option<Hash>,
 }
 
-impl Held {
-	fn cost(&self) -> u64 {
-		self.bytes.saturating_add(overhead(self.owner.is_some()))
-	}
-}
-
-/// Everything held or coming, in bytes that include [`overhead`].
+/// Everything held or coming, in bytes that it [`cost`]s.
 #[derive(Debug, Default)]
 pub(super) struct Index {
 	pub(super) held: HashMap<Key, Held>,
@@ -66,8 +62,8 @@ impl Index {
 		self.ticks = self.ticks.saturating_add(1);
 		// Outputs are made by jobs, and the other kinds stay.
 		let (used, used_by_job) = (self.ticks, key.0 != BlobKind::Input);
-		let held = Held { bytes, used, since, pins: 0, used_by_job, owner };
-		let cost = held.cost();
+		let cost = cost(key.0, owner.is_some(), bytes);
+		let held = Held { bytes, cost, used, since, pins: 0, used_by_job, owner };
 		self.bytes += cost;
 		self.count(key.0, owner, cost);
 		self.held.insert(key, held);
@@ -75,7 +71,7 @@ impl Index {
 
 	pub(super) fn remove(&mut self, key: &Key) -> bool {
 		let Some(held) = self.held.remove(key) else { return false };
-		let cost = held.cost();
+		let cost = held.cost;
 		self.bytes -= cost;
 		self.uncount(key.0, held.owner, cost);
 		true
@@ -165,7 +161,7 @@ impl Index {
 				let unused = key.0 == BlobKind::Input && !held.used_by_job;
 				old(held, if unused { limits.keep.min(limits.keep_unused) } else { limits.keep })
 			})
-			.map(|(key, held)| (held.used_by_job, held.used, *key, held.cost()))
+			.map(|(key, held)| (held.used_by_job, held.used, *key, held.cost))
 			.collect();
 		idle.sort_unstable();
 		idle.into_iter().map(|(_, _, key, cost)| (key, cost)).collect()
@@ -182,7 +178,7 @@ impl Index {
 			.filter(|(key, held)| key.0 == BlobKind::Input && held.pins == 0 && !held.used_by_job)
 			.filter_map(|(key, held)| {
 				let holder = held.owner?;
-				Some((Reverse(self.owned_by(&holder)), held.used, *key, holder, held.cost()))
+				Some((Reverse(self.owned_by(&holder)), held.used, *key, holder, held.cost))
 			})
 			.filter(|(holds, ..)| holds.0 > mine)
 			.collect();
@@ -224,9 +220,9 @@ mod tests {
 		Want { kind, bytes, owner }
 	}
 
-	/// Puts a blob of [`BYTES`] with its overhead that came `age` ago.
+	/// Puts a blob that costs [`BYTES`] and came `age` ago.
 	fn put(index: &mut Index, key: Key, age: Duration, owner: Option<Hash>) {
-		let bytes = BYTES - overhead(owner.is_some());
+		let bytes = BYTES - cost(key.0, owner.is_some(), 0);
 		index.insert(key, bytes, SystemTime::now() - age, owner);
 	}
 
@@ -293,7 +289,7 @@ mod tests {
 		for number in 0..10 {
 			index.insert(input(number), 4, SystemTime::now(), Some(ALICE));
 		}
-		assert_eq!(index.owned_by(&ALICE), 10 * (4 + overhead(true)));
+		assert_eq!(index.owned_by(&ALICE), 10 * cost(BlobKind::Input, true, 4));
 		assert_eq!(index.bytes, index.owned_by(&ALICE));
 		for number in 0..10 {
 			assert!(index.remove(&input(number)));

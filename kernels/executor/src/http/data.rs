@@ -1,8 +1,10 @@
 //! The data listener: for tenants, who sign every request.
 
-use super::{count, digest_in_path, health, no_method, no_route, Listener, WaitQuery};
+use super::{
+	count, digest_in_path, health, no_method, no_route, streams::get_stream, Listener, WaitQuery,
+};
 use crate::{
-	blobs::{hex, overhead, BlobKind},
+	blobs::{cost, hex, BlobKind},
 	error::Error,
 	tenants::Way,
 };
@@ -27,6 +29,7 @@ pub(crate) fn router(listener: Listener) -> Router {
 		.route("/v1/health", get(health))
 		.route("/v1/inputs/{digest}", put(put_input))
 		.route("/v1/outputs/{digest}", get(get_output))
+		.route("/v1/streams/{digest}", get(get_stream))
 		.fallback(no_route)
 		.method_not_allowed_fallback(no_method)
 		.layer(from_fn(open_to_browsers))
@@ -46,7 +49,7 @@ async fn open_to_browsers(request: Request, next: Next) -> Response {
 		(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, PUT"),
 		(
 			header::ACCESS_CONTROL_ALLOW_HEADERS,
-			"content-type, x-assay-account, x-assay-expiry, x-assay-signature",
+			"content-type, last-event-id, x-assay-account, x-assay-expiry, x-assay-signature",
 		),
 		(header::ACCESS_CONTROL_EXPOSE_HEADERS, "x-assay-error, x-assay-output-digest"),
 		(header::ACCESS_CONTROL_MAX_AGE, "86400"),
@@ -67,7 +70,7 @@ async fn put_input(
 	let digest = digest_in_path(&digest)?;
 	let tenant = shared.register.authenticate(&headers, "PUT", &digest)?;
 	// What a blob costs beside its bytes: many small ones are not free.
-	shared.register.charge(&tenant, Way::In, overhead(true))?;
+	shared.register.charge(&tenant, Way::In, cost(BlobKind::Input, true, 0))?;
 	let charging = shared.clone();
 	let charge = move |bytes| charging.register.charge(&tenant, Way::In, bytes);
 	shared.put_blob(BlobKind::Input, digest, &headers, body, Some(tenant), charge).await

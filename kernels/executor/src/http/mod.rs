@@ -4,6 +4,7 @@ pub(crate) mod control;
 pub(crate) mod data;
 mod places;
 pub(crate) mod serve;
+mod streams;
 
 use crate::{
 	backend::Chosen,

@@ -7,8 +7,10 @@ use super::{
 use crate::error::Error;
 use axum::Router;
 use hyper::{
+	body::Incoming,
 	server::conn::http1,
 	service::{service_fn, Service},
+	Request,
 };
 use hyper_util::{
 	rt::{TokioIo, TokioTimer},
@@ -86,7 +88,9 @@ async fn connection(stream: TcpStream, router: Router, listener: Listener, place
 	open.inc();
 	let stream = TokioIo::new(Patient::new(stream, &shared.limits, seat.clone()));
 	let (service, serving) = (TowerToHyperService::new(router), seat.clone());
-	let service = service_fn(move |request| {
+	let service = service_fn(move |mut request: Request<Incoming>| {
+		// An answer that goes on after its head keeps the place busy by itself.
+		request.extensions_mut().insert(serving.clone());
 		let (at_work, answer) = (serving.serve(), service.call(request));
 		async move {
 			let answer = answer.await;

@@ -4,7 +4,8 @@ use assay_executor::{start, BackendChoice, Config, Handle, Limits};
 use assay_program::{
 	merkle, program_digest,
 	wire::{data_statement, JobRequest, JobState, Tenants},
-	Backend, BackendError, Bytes, Hash, Model, Outcome, Parameters, Program,
+	Backend, BackendError, Bytes, EmbedBy, Hash, Limits as Shape, Model, Operator, Outcome,
+	Parameters, Program,
 };
 use assay_reference::{sample, ReferenceBackend};
 use codec::{Decode, Encode};
@@ -23,7 +24,7 @@ pub const GENESIS: Hash = [7; 32];
 /// Longer than anything here takes; a test that reaches it has failed.
 pub const LONG_MS: u64 = 60_000;
 
-/// An encoder with weights, and inputs for it.
+/// A program with weights, and inputs for it.
 pub struct Sample {
 	pub program: Program,
 	pub program_bytes: Vec<u8>,
@@ -52,15 +53,44 @@ impl Sample {
 		Self::of(&shape, Parameters::encoder(1, 64))
 	}
 
+	/// A decoder whose next token follows from the last one alone. It runs all steps it may.
+	pub fn decoder() -> Self {
+		let (vocabulary, width) = (64, 32);
+		let mut builder =
+			sample::Builder::new(Shape { max_batch: 2, max_sequence: 64, max_steps: 40 });
+		let ids = builder.push(Operator::Tokens { vocabulary });
+		let (table, scales) = (builder.matrix(vocabulary, width), builder.vector(vocabulary));
+		let by = EmbedBy::Token;
+		let embedded = builder.push(Operator::Embed { ids, table, scales, by, fraction: 16 });
+		let last = builder.push(Operator::Last { value: embedded });
+		let row = builder.quantise(last, 1, 12);
+		let logits = builder.linear(row, vocabulary, width, 16);
+		let next = builder.push(Operator::ArgMax { value: logits });
+		let mut program = builder.finish(next);
+		let stop = program.operators.len() - 2;
+		program.operators[stop] = Operator::Stop { next: Some(next), ends: Vec::new() };
+		program.validate().unwrap();
+		let parameters = Parameters { batch: 2, sequence: 5, max_steps: 12, sampling: None };
+		Self::with(program, vocabulary, parameters)
+	}
+
 	fn of(shape: &sample::Shape, parameters: Parameters) -> Self {
-		let program = sample::encoder(shape);
+		Self::with(sample::encoder(shape), shape.vocabulary, parameters)
+	}
+
+	fn with(program: Program, vocabulary: u32, parameters: Parameters) -> Self {
 		let weights = sample::weights(&program, sample::Style::Plausible, 1);
-		let (program_bytes, vocabulary) = (program.encode(), shape.vocabulary);
+		let program_bytes = program.encode();
 		Self { program, program_bytes, weights, parameters, vocabulary }
 	}
 
 	pub fn input(&self, seed: u64) -> Vec<u8> {
-		let Parameters { batch, sequence, .. } = self.parameters;
+		let Parameters { batch, sequence, max_steps, .. } = self.parameters;
+		if max_steps > 1 {
+			// Without padding, which a decoder does not take.
+			let id = |at: u32| ((u64::from(at) * 7 + seed) % u64::from(self.vocabulary)) as u32;
+			return (0..batch * sequence).flat_map(|at| id(at).to_le_bytes()).collect();
+		}
 		sample::input(self.vocabulary, batch, sequence, seed)
 	}
 
@@ -90,6 +120,8 @@ pub struct Gated {
 	changed: Condvar,
 	/// How many runs reached the gate.
 	pub entered: watch::Sender<usize>,
+	/// How many steps were made.
+	pub made: watch::Sender<u32>,
 }
 
 #[derive(Default)]
@@ -99,6 +131,8 @@ struct GateState {
 	only: Option<Vec<u8>>,
 	panics: bool,
 	wrong: bool,
+	/// Steps that a run may tell; the next one waits. Without a number, all.
+	steps: Option<u32>,
 }
 
 impl Gated {
@@ -108,9 +142,36 @@ impl Gated {
 
 	/// A backend that gives answers of its own.
 	pub fn wrong() -> Arc<Self> {
-		let gated = Self::default();
-		gated.state.lock().unwrap().wrong = true;
-		Arc::new(gated)
+		let gated = Self::new();
+		gated.be_wrong_from_now_on();
+		gated
+	}
+
+	pub fn be_wrong_from_now_on(&self) {
+		self.state.lock().unwrap().wrong = true;
+	}
+
+	pub fn be_right_again(&self) {
+		self.state.lock().unwrap().wrong = false;
+	}
+
+	/// Lets each run tell so many steps, and the next one wait.
+	pub fn hold_after(&self, steps: u32) {
+		self.state.lock().unwrap().steps = Some(steps);
+		self.changed.notify_all();
+	}
+
+	/// Lets runs tell all steps.
+	pub fn let_go(&self) {
+		self.state.lock().unwrap().steps = None;
+		self.changed.notify_all();
+	}
+
+	fn wait_for_step(&self, step: u32) {
+		let state = self.state.lock().unwrap();
+		let waits = |state: &mut GateState| state.steps.is_some_and(|steps| step >= steps);
+		let panics = self.changed.wait_while(state, waits).unwrap().panics;
+		assert!(!panics, "told to panic by the test");
 	}
 
 	pub fn close(&self) {
@@ -118,9 +179,15 @@ impl Gated {
 		self.state.lock().unwrap().closed = true;
 	}
 
-	/// Closes for one input, so that an executor can start and take its self-test meanwhile.
-	pub fn close_for(&self, input: &[u8]) {
+	/// From now on it is for one input only, so that an executor can start and take its self-test
+	/// meanwhile.
+	pub fn is_only_for(&self, input: &[u8]) {
 		self.state.lock().unwrap().only = Some(input.into());
+	}
+
+	/// Closes for one input.
+	pub fn close_for(&self, input: &[u8]) {
+		self.is_only_for(input);
 		self.close();
 	}
 
@@ -175,7 +242,17 @@ impl Model for GatedModel {
 		let (panics, wrong) = (state.panics, state.wrong);
 		drop(state);
 		assert!(!panics, "told to panic by the test");
-		match self.inner.stream(input, parameters, emit)? {
+		let mut step = 0;
+		let mut told = |bytes: &[u8]| {
+			if is_meant {
+				self.gate.wait_for_step(step);
+			}
+			step += 1;
+			let flow = emit(bytes);
+			self.gate.made.send_replace(step);
+			flow
+		};
+		match self.inner.stream(input, parameters, &mut told)? {
 			Outcome::Output { count, mut data } if wrong => {
 				data[0] ^= 1;
 				Ok(Outcome::Output { count, data })

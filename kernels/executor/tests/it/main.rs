@@ -12,3 +12,4 @@ mod full;
 mod jobs;
 mod restart;
 mod slow;
+mod streams;
