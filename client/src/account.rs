@@ -98,6 +98,17 @@ pub(crate) fn as_hex<S: serde::Serializer>(
 	serializer.serialize_str(&hex32(bytes))
 }
 
+/// As [`as_hex`], for what may be absent.
+pub(crate) fn as_optional_hex<S: serde::Serializer>(
+	digest: &Option<Hash>,
+	serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+	match digest {
+		Some(digest) => serializer.serialize_some(&hex32(digest)),
+		None => serializer.serialize_none(),
+	}
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;

@@ -1,5 +1,9 @@
 //! A provider's endpoint, as a tenant sees it: inputs in, outputs out, every request signed.
 
+mod stream;
+
+pub use stream::Received;
+
 use crate::{
 	account::{hex32, Account},
 	chain::Chain,
@@ -14,6 +18,8 @@ use std::time::{Duration, Instant};
 
 /// Time for one request.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest pause of a stream; a provider that is alive shows it more often.
+const PAUSE: Duration = Duration::from_secs(45);
 /// How long the provider holds a request for an output that is not there yet.
 const WAIT_MS: u32 = 20_000;
 /// An answer that has nothing and comes before this did not wait as it was asked to.
@@ -36,6 +42,8 @@ const WHOM: &str = "the provider";
 #[derive(Clone, Debug)]
 pub struct DataClient {
 	client: Client,
+	/// For answers that go on for as long as they are alive.
+	streaming: Client,
 	chain: Chain,
 	account: Account,
 	endpoint: String,
@@ -46,6 +54,7 @@ impl DataClient {
 	pub fn new(chain: &Chain, account: &Account, endpoint: &str) -> Result<Self> {
 		Ok(Self {
 			client: http::client(TIMEOUT)?,
+			streaming: http::streaming_client(PAUSE)?,
 			chain: chain.clone(),
 			account: account.clone(),
 			endpoint: endpoint.trim_end_matches('/').into(),
@@ -172,6 +181,11 @@ impl Patience {
 		}
 		self.away += 1;
 		Ok(())
+	}
+
+	/// Something came.
+	fn progress(&mut self) {
+		*self = Self { closed_since: self.closed_since, ..Self::default() };
 	}
 
 	/// The provider knows the job and has no output yet.

@@ -2,6 +2,7 @@
 
 use crate::account::hex32;
 use assay_program::Hash;
+use serde::Serialize;
 use std::fmt;
 
 /// What an error is about; decides the exit code of the command.
@@ -47,6 +48,23 @@ impl Kind {
 	}
 }
 
+/// What a provider had streamed of a job when it went wrong. The tokens are the bytes that the job's
+/// claim must begin with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+	/// The job.
+	#[serde(serialize_with = "crate::account::as_hex")]
+	pub job: Hash,
+	/// The tokens, in order.
+	pub tokens: Vec<i32>,
+	/// The output digest that the provider said at the end, where it did.
+	#[serde(serialize_with = "crate::account::as_optional_hex")]
+	pub told: Option<Hash>,
+	/// The output digest that it revealed on chain, where it did.
+	#[serde(serialize_with = "crate::account::as_optional_hex")]
+	pub revealed: Option<Hash>,
+}
+
 /// An error with its cause and, where there is one, the next step.
 #[derive(Debug, Clone)]
 pub struct Error {
@@ -54,6 +72,7 @@ pub struct Error {
 	message: String,
 	next_step: Option<String>,
 	jobs: Vec<Hash>,
+	evidence: Option<Box<Evidence>>,
 }
 
 /// Result of everything here.
@@ -62,7 +81,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
 	/// An error of `kind`, said in one sentence.
 	pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-		Self { kind, message: message.into(), next_step: None, jobs: Vec::new() }
+		Self { kind, message: message.into(), next_step: None, jobs: Vec::new(), evidence: None }
 	}
 
 	/// Adds what the person can do next.
@@ -97,6 +116,18 @@ impl Error {
 			self.jobs.push(job);
 		}
 		self
+	}
+
+	/// Keeps what a provider had streamed.
+	#[must_use]
+	pub fn with_evidence(mut self, evidence: Evidence) -> Self {
+		self.evidence = Some(Box::new(evidence));
+		self
+	}
+
+	/// What a provider had streamed.
+	pub fn evidence(&self) -> Option<&Evidence> {
+		self.evidence.as_deref()
 	}
 
 	/// What it is about.

@@ -1,7 +1,7 @@
 //! What the two HTTP clients share: bounds, an executor's rejections and their next steps.
 
 use crate::error::{mismatch, Error, Kind, Result};
-use reqwest::{redirect, Client, RequestBuilder, Response, StatusCode};
+use reqwest::{redirect, Client, ClientBuilder, RequestBuilder, Response, StatusCode};
 use std::time::Duration;
 
 /// Longest body of a rejection that is read, in bytes.
@@ -10,14 +10,22 @@ const REJECTION_BYTES_MAX: usize = 64 << 10;
 const SAID_CHARS_MAX: usize = 400;
 
 /// A client for a service that answers within `timeout`.
+pub(crate) fn client(timeout: Duration) -> Result<Client> {
+	build(Client::builder().timeout(timeout))
+}
+
 // An endpoint is somebody else's word: a redirect would send a signed request, or one with a token,
 // to wherever it likes, hosts of this network included.
-pub(crate) fn client(timeout: Duration) -> Result<Client> {
-	Client::builder()
-		.timeout(timeout)
+fn build(builder: ClientBuilder) -> Result<Client> {
+	builder
 		.redirect(redirect::Policy::none())
 		.build()
 		.map_err(|e| Error::new(Kind::Local, format!("cannot make an HTTP client: {e}")))
+}
+
+/// A client for answers that go on for as long as something of them comes every `pause`.
+pub(crate) fn streaming_client(pause: Duration) -> Result<Client> {
+	build(Client::builder().connect_timeout(pause).read_timeout(pause))
 }
 
 /// What a service answered.
@@ -58,13 +66,22 @@ fn innermost(error: &dyn std::error::Error) -> String {
 }
 
 fn rejection(whom: &str, status: StatusCode, code: &str, message: &str) -> Error {
-	let error = Error::new(
-		Kind::Refused,
-		format!("{whom} refused ({}, {code}): {message}", status.as_u16()),
-	);
+	let said = format!("{whom} refused ({}, {code}): {message}", status.as_u16());
+	let error = Error::new(Kind::Refused, said);
 	if status.is_redirection() {
 		return error.next("redirects are not followed; the endpoint must be the service itself");
 	}
+	advised(error, code)
+}
+
+/// A rejection that comes inside of an answer.
+pub(crate) fn told(whom: &str, code: &str, message: &str) -> Error {
+	let (code, message) = (shown(code), shown(message));
+	advised(Error::new(Kind::Refused, format!("{whom} refused ({code}): {message}")), &code)
+}
+
+/// Adds what to do about a code.
+fn advised(error: Error, code: &str) -> Error {
 	match code {
 		"token_missing" | "token_wrong" => {
 			error.next("give the file with the executor's token by --executor-token-file")

@@ -215,7 +215,7 @@ pub struct History {
 	/// Block of the settlement.
 	pub settled_at: Option<u32>,
 	/// The revealed output digest.
-	#[serde(serialize_with = "optional_hex")]
+	#[serde(serialize_with = "crate::account::as_optional_hex")]
 	pub output: Option<Hash>,
 	/// The receipt, once settled.
 	pub receipt: Option<serde_json::Value>,
@@ -225,16 +225,6 @@ pub struct History {
 	pub expired: Option<serde_json::Value>,
 	/// Whether the block of its end is final: no re-organisation takes it back.
 	pub is_final: bool,
-}
-
-fn optional_hex<S: serde::Serializer>(
-	digest: &Option<Hash>,
-	serializer: S,
-) -> std::result::Result<S::Ok, S::Error> {
-	match digest {
-		Some(digest) => serializer.serialize_some(&hex32(digest)),
-		None => serializer.serialize_none(),
-	}
 }
 
 impl History {

@@ -5,16 +5,19 @@
 //!   its pallet.
 //! - [`Executor`]: a provider's own daemon (control listener); [`DataClient`]: what a tenant may
 //!   ask of a provider's endpoint.
-//! - [`embed`]: sentences in, vectors out, with receipts.
+//! - [`embed`]: sentences in, vectors out, with receipts. [`chat`]: messages in, tokens out as they
+//!   are made, with receipts.
 
 pub mod account;
 pub mod amount;
 mod branch;
 pub mod chain;
+pub mod chat;
 pub mod data;
 pub mod embed;
 pub mod encode;
 pub mod error;
+mod events;
 pub mod executor;
 mod http;
 pub mod job;
@@ -22,11 +25,12 @@ pub mod lease;
 pub mod model;
 pub mod provider;
 pub mod stake;
+mod tenancy;
 pub mod transfer;
 pub mod value;
 
 pub use account::Account;
 pub use chain::{Chain, Follower};
 pub use data::DataClient;
-pub use error::{Error, Kind, Result};
+pub use error::{Error, Evidence, Kind, Result};
 pub use executor::Executor;

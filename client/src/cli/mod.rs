@@ -1,6 +1,7 @@
 //! The command line.
 
 mod account;
+mod chat;
 mod embed;
 mod job;
 mod lease;
@@ -71,6 +72,8 @@ enum Noun {
 	Job(job::Job),
 	/// Turn texts into vectors, with a receipt for each.
 	Embed(embed::Embed),
+	/// Talk to a chat model: answers as they are made, with a receipt for each.
+	Chat(Box<chat::Chat>),
 }
 
 /// What every command works with.
@@ -168,6 +171,7 @@ pub(crate) async fn run(command: Command) -> Result<()> {
 		Noun::Lease(lease) => lease.run(&context).await,
 		Noun::Job(job) => job.run(&context).await,
 		Noun::Embed(embed) => embed.run(&context).await,
+		Noun::Chat(chat) => chat.run(&context).await,
 	}
 }
 
@@ -191,6 +195,27 @@ mod tests {
 		assert_eq!(error(&["job"]).message(), "a command is missing");
 		let both = ["job", "output", "0x", "--lease", "1", "--to", "f", "--since", "1"];
 		assert!(error(&[&both[..], &["--expect", "0x"]].concat()).message().contains("--expect"));
+	}
+
+	#[test]
+	fn ways_to_draw_need_a_temperature() {
+		for way in [["--top-k", "5"], ["--top-p", "0.9"], ["--seed", "7"]] {
+			let chat = ["chat", "--prompt", "hello"];
+			let missing = error(&[&chat[..], &way].concat());
+			assert!(missing.message().contains("--temperature"), "{missing}");
+			let all = [&["assay"], &chat[..], &way, &["--temperature", "0.5"]].concat();
+			assert!(Command::try_parse_from(all).is_ok());
+		}
+	}
+
+	#[test]
+	fn both_models_can_be_imported() {
+		for model in [&[][..], &["minilm"], &["smollm2"]] {
+			let all = [&["assay", "model", "import"], model, &["--to", "x"]].concat();
+			assert!(Command::try_parse_from(all).is_ok(), "{model:?}");
+		}
+		let other = error(&["model", "import", "gpt9", "--to", "x"]);
+		assert!(other.message().contains("gpt9"));
 	}
 
 	#[test]

@@ -6,9 +6,9 @@ use assay_client::{
 	account::{address, hex32, parse_id},
 	amount, model, Error, Kind, Result,
 };
-use assay_models::minilm;
+use assay_models::{minilm, smollm2, ImportError, Imported};
 use assay_program::{merkle, program_digest};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -55,12 +55,41 @@ pub(crate) enum Model {
 
 #[derive(Debug, Args)]
 pub(crate) struct Import {
-	/// Folder with `model.safetensors` of all-MiniLM-L6-v2.
-	#[arg(long, default_value = ".assay/models/minilm")]
-	from: PathBuf,
+	/// The model.
+	#[arg(value_enum, default_value_t = Published::Minilm)]
+	model: Published,
+	/// Folder with the model's files. Default: where `scripts/setup` puts them.
+	#[arg(long)]
+	from: Option<PathBuf>,
 	/// Folder to write `program.bin` and `weights.bin` to.
 	#[arg(long)]
 	to: PathBuf,
+}
+
+/// Published models that can be imported.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Published {
+	/// all-MiniLM-L6-v2, which turns texts into vectors: `model.safetensors`.
+	Minilm,
+	/// SmolLM2-135M-Instruct, which chats: `model.gguf`.
+	Smollm2,
+}
+
+impl Published {
+	/// Where `scripts/setup` puts its files.
+	fn folder(self) -> &'static str {
+		match self {
+			Self::Minilm => ".assay/models/minilm",
+			Self::Smollm2 => ".assay/models/smollm2",
+		}
+	}
+
+	fn import(self, folder: &Path) -> std::result::Result<Imported, ImportError> {
+		match self {
+			Self::Minilm => minilm::import(folder),
+			Self::Smollm2 => smollm2::import(folder),
+		}
+	}
 }
 
 /// Files that `assay model import` wrote.
@@ -101,8 +130,12 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 impl Import {
 	pub(crate) fn run(&self, output: &Output) -> Result<()> {
 		let bar = output.spinner("importing");
-		let failed = |e: assay_models::ImportError| Error::new(Kind::Local, e.to_string());
-		let imported = minilm::import(&self.from).map_err(failed)?;
+		let failed = |e: ImportError| Error::new(Kind::Local, e.to_string());
+		let from = self.from.as_deref().unwrap_or(Path::new(self.model.folder()));
+		let imported = self
+			.model
+			.import(from)
+			.map_err(|e| failed(e).next("name the folder of the model's files with --from"))?;
 		let (program_file, weights_file) = imported.write(&self.to).map_err(failed)?;
 		let program = hex32(&program_digest(&imported.program_bytes));
 		let weights = hex32(&merkle::blob(&imported.weights));

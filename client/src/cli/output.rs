@@ -20,6 +20,28 @@ impl Output {
 		Self { json }
 	}
 
+	/// Whether results are JSON.
+	pub(crate) fn is_json(&self) -> bool {
+		self.json
+	}
+
+	/// A piece of text that comes bit by bit; nothing with `--json`.
+	pub(crate) fn piece(&self, text: &str) {
+		if !self.json && !text.is_empty() {
+			let mut out = io::stdout().lock();
+			// As in `result`.
+			let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+		}
+	}
+
+	/// The end of a text that came in pieces: its document, or a line about it on standard error.
+	pub(crate) fn confirmed(&self, line: &str, value: &Value) {
+		match self.json {
+			true => self.result("", value),
+			false => say(line),
+		}
+	}
+
 	/// The result of a command, as text or as JSON.
 	pub(crate) fn result(&self, text: impl AsRef<str>, value: &Value) {
 		let line = if self.json { value.to_string() } else { text.as_ref().to_string() };
@@ -74,19 +96,32 @@ pub(crate) fn error_json(error: &Error) -> Value {
 	if !error.jobs().is_empty() {
 		value["jobs"] = json!(error.jobs().iter().map(hex32).collect::<Vec<_>>());
 	}
+	if let Some(evidence) = error.evidence() {
+		value["evidence"] = json!(evidence);
+	}
 	value
+}
+
+/// A line on standard error.
+pub(crate) fn say(line: &str) {
+	let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// Prints an error where it belongs.
 pub(crate) fn failure(error: &Error, json: bool) {
-	let text = if json { error_json(error).to_string() } else { format!("error: {error}") };
-	let _ = writeln!(io::stderr().lock(), "{text}");
+	if json {
+		return say(&error_json(error).to_string());
+	}
+	say(&format!("error: {error}"));
+	if let Some(evidence) = error.evidence() {
+		say(&format!("  evidence: {}", json!(evidence)));
+	}
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use assay_client::Kind;
+	use assay_client::{Evidence, Kind};
 
 	#[test]
 	fn jobs_are_in_an_error_that_is_about_some() {
@@ -95,5 +130,17 @@ mod tests {
 		assert_eq!(error_json(&error), plain);
 		let error = error_json(&error.about([7; 32]));
 		assert_eq!(error["jobs"], json!([hex32(&[7; 32])]));
+	}
+
+	#[test]
+	fn evidence_is_in_an_error_that_has_some() {
+		let evidence =
+			Evidence { job: [7; 32], tokens: vec![1, 2], told: Some([8; 32]), revealed: None };
+		let error = Error::new(Kind::Mismatch, "other tokens").with_evidence(evidence);
+		let told = hex32(&[8; 32]);
+		assert_eq!(
+			error_json(&error)["evidence"],
+			json!({"job": hex32(&[7; 32]), "tokens": [1, 2], "told": told, "revealed": null})
+		);
 	}
 }
