@@ -1,19 +1,25 @@
 //! A loaded program, and how it runs.
 
 use crate::{
+	attention::Cache,
 	isa::Processor,
 	plan::{Plan, Step},
 	rows::Place,
 	whole::Whole,
-	workspace::{Layout, Pool, Scratch, Store, Workspace},
+	workspace::{Head, Layout, Pool, Scratch, Store, Workspace},
 };
 use assay_program::{BackendError, Model, Outcome, Parameters};
+use assay_reference::element;
+use core::ops::Range;
 use rayon::{prelude::*, ThreadPool};
 use std::{ops::ControlFlow, sync::Arc};
 
 /// Rows that a part of a batch has at least: enough for every thread's rows to pay for widening
 /// weights, few enough that what is between two steps stays in its cache.
 const PART_ROWS: usize = 128;
+
+/// Rows that a decoder's step has at once, at most where an input has no more by itself.
+const STEP_ROWS: usize = 1024;
 
 /// Threads, and the memory that runs on them use again, whichever model they are of: what is kept
 /// is bounded by the number of threads, not by that of loaded models.
@@ -44,18 +50,22 @@ impl CpuModel {
 		Self { plan, processor, machine }
 	}
 
-	/// Runs a checked input. Inputs of a batch do not touch each other, so each part of it runs on
-	/// its own, several of them side by side.
-	fn run_batch(&self, input: &[u8], parameters: &Parameters) -> Result<Vec<u8>, BackendError> {
+	/// Runs a checked input of an encoder. Inputs of a batch do not touch each other, so each part
+	/// of it runs on its own, several of them side by side.
+	fn encode(&self, input: &[i32], parameters: &Parameters) -> Result<Vec<u8>, BackendError> {
 		let sequence = parameters.sequence as usize;
 		let at_once = PART_ROWS.div_ceil(sequence);
-		let parts: Vec<&[u8]> = input.chunks(at_once * sequence * 4).collect();
+		let parts: Vec<&[i32]> = input.chunks(at_once * sequence).collect();
 		let all = self.machine.threads.current_num_threads();
 		// Where parts fall evenly on threads, each part has its own; else they help each other.
 		let even = parts.len().is_multiple_of(all) || parts.len() >= 4 * all;
 		let threads = if even { 1 } else { all };
-		let run = |part: &[u8]| {
-			self.machine.workspaces.lend(|w| self.run_part(part, sequence, threads, w))
+		let skips_padding = self.plan.greedy.skips_padding;
+		let run = |part: &[i32]| {
+			let layout = Layout::of_encoder(part, parameters, skips_padding);
+			self.machine
+				.workspaces
+				.lend(|workspace| self.run_step(false, &layout, threads, workspace, None, to_bytes))
 		};
 		let outputs: Result<Vec<Vec<u8>>, BackendError> = if parts.len() > 1 {
 			parts.into_par_iter().map(run).collect()
@@ -65,22 +75,100 @@ impl CpuModel {
 		outputs.map(|outputs| outputs.concat())
 	}
 
-	fn run_part(
+	/// Runs a checked input of a decoder, and emits the tokens of each step.
+	fn decode(
 		&self,
-		input: &[u8],
-		sequence: usize,
+		input: Vec<i32>,
+		parameters: &Parameters,
+		emit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+	) -> Result<Outcome, BackendError> {
+		let program = &self.plan.program;
+		let (batch, sequence) = (parameters.batch as usize, parameters.sequence as usize);
+		let capacity = sequence + parameters.max_steps.saturating_sub(1) as usize;
+		let samples = parameters.sampling.is_some();
+		let attentions = self.plan.attentions(samples);
+		let mut run = Decoding {
+			caches: attentions.map(|attention| attention.cache(batch, capacity)).collect(),
+			layout: Layout { sampling: parameters.sampling.clone(), ..Layout::default() },
+			ids: input,
+			tokens: Vec::with_capacity(batch),
+		};
+		let mut data = Vec::new();
+		for step in 0..parameters.max_steps {
+			let (positions, past) = match step {
+				0 => (sequence, 0),
+				later => (1, sequence + later as usize - 1),
+			};
+			run.layout.step = step;
+			self.machine
+				.threads
+				.install(|| self.decode_step(&mut run, samples, positions, past))?;
+			let bytes = to_bytes(&run.tokens);
+			data.extend_from_slice(&bytes);
+			if emit(&bytes).is_break() {
+				return Err(BackendError::Stopped);
+			}
+			let next = |token: &i32| element::next_id(*token, program.ends());
+			run.ids.clear();
+			run.ids.extend(run.tokens.iter().map(next));
+			let count = step + 1;
+			if count == parameters.max_steps || run.ids.iter().all(|id| *id < 0) {
+				return Ok(Outcome::Output { count, data });
+			}
+		}
+		// There is a step, and the last one ends the run.
+		Err(BackendError::Unsupported("a job of no steps".into()))
+	}
+
+	/// A step of a decoder for all inputs, from `run.ids` to `run.tokens`.
+	fn decode_step(
+		&self,
+		run: &mut Decoding,
+		samples: bool,
+		positions: usize,
+		past: usize,
+	) -> Result<(), BackendError> {
+		let Decoding { caches, layout, ids, tokens } = run;
+		let threads = self.machine.threads.current_num_threads();
+		let at_once = (STEP_ROWS / positions).max(1);
+		tokens.clear();
+		self.machine.workspaces.lend(|workspace| {
+			for (number, ids) in ids.chunks(at_once * positions).enumerate() {
+				layout.first = number * at_once;
+				layout.relay(ids, positions, past);
+				let entries = layout.first..layout.first + layout.batch();
+				let held = Some(Held { caches: &mut *caches, entries });
+				self.run_step(samples, layout, threads, workspace, held, |chosen| {
+					tokens.extend_from_slice(chosen);
+				})?;
+			}
+			Ok(())
+		})
+	}
+
+	/// Runs a step of the program, and gives its output to `take`.
+	fn run_step<T>(
+		&self,
+		samples: bool,
+		layout: &Layout,
 		threads: usize,
 		workspace: &mut Workspace,
-	) -> Result<Vec<u8>, BackendError> {
+		mut maybe_held: Option<Held<'_>>,
+		take: impl FnOnce(&[i32]) -> T,
+	) -> Result<T, BackendError> {
 		let plan = &self.plan;
-		let layout = Layout::new(input, sequence, plan.skips_padding);
 		workspace.reset(plan.tensors.len());
 		let place = Place { processor: self.processor, threads, scratch: &self.machine.scratch };
-		for scheduled in &plan.steps {
+		let mut attentions = 0;
+		for scheduled in &plan.schedule(samples).steps {
 			match &scheduled.step {
-				Step::Rows(stage) => stage.run(plan, place, &layout, workspace),
-				Step::Attention(attention) => attention.run(plan, place, &layout, workspace),
-				Step::Whole(number) => self.run_whole(*number, &layout, workspace)?,
+				Step::Rows(stage) => stage.run(plan, place, layout, workspace),
+				Step::Attention(attention) => {
+					let maybe_cache = maybe_held.as_mut().and_then(|held| held.heads(attentions));
+					attention.run(plan, place, layout, workspace, maybe_cache);
+					attentions += 1;
+				},
+				Step::Whole(number) => self.run_whole(*number, layout, workspace)?,
 			}
 			for tensor in &scheduled.releases {
 				workspace.release(*tensor);
@@ -91,9 +179,9 @@ impl CpuModel {
 		if output.is_empty() || output.len() != layout.elements(&plan.tensors[plan.output].dims) {
 			return Err(BackendError::Unsupported(format!("output of tensor {}", plan.output)));
 		}
-		let bytes = output.iter().flat_map(|value| value.to_le_bytes()).collect();
+		let taken = take(output);
 		workspace.release(plan.output);
-		Ok(bytes)
+		Ok(taken)
 	}
 
 	fn run_whole(
@@ -125,12 +213,46 @@ impl Model for CpuModel {
 		if let Err(code) = self.plan.program.validate_input(input, parameters) {
 			return Ok(Outcome::Invalid(code));
 		}
-		let data = self.machine.threads.install(|| self.run_batch(input, parameters))?;
+		let (words, _) = input.as_chunks::<4>();
+		let ids: Vec<i32> = words.iter().map(|word| i32::from_le_bytes(*word)).collect();
+		if self.plan.program.is_decoder() {
+			return self.decode(ids, parameters, emit);
+		}
+		let data = self.machine.threads.install(|| self.encode(&ids, parameters))?;
 		if emit(&data).is_break() {
 			return Err(BackendError::Stopped);
 		}
 		Ok(Outcome::Output { count: 1, data })
 	}
+}
+
+/// What a decoder's run takes from step to step.
+struct Decoding {
+	/// For each attention of the schedule.
+	caches: Vec<Cache>,
+	layout: Layout,
+	/// What the step begins with.
+	ids: Vec<i32>,
+	/// What the step chose.
+	tokens: Vec<i32>,
+}
+
+/// What earlier steps left for some inputs of the batch.
+struct Held<'a> {
+	caches: &'a mut [Cache],
+	entries: Range<usize>,
+}
+
+impl Held<'_> {
+	/// That of an attention.
+	fn heads(&mut self, attention: usize) -> Option<&mut [Head]> {
+		Some(self.caches.get_mut(attention)?.of(self.entries.clone()))
+	}
+}
+
+/// Little-endian bytes.
+fn to_bytes(words: &[i32]) -> Vec<u8> {
+	words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
 #[cfg(test)]

@@ -7,13 +7,13 @@
 
 use crate::{
 	attention::Attention,
-	product::PackedWeights,
+	product::Weights,
 	rows::{self, RowStage},
 	table::FunctionTable,
 };
 use assay_program::{
-	BackendError, Bytes, Dim, Kind, Mask, Operator, Program, StepShape, TableBase, TensorId,
-	TensorInfo, WeightId,
+	limits::ROTATION_FRACTION, BackendError, Bytes, Dim, Kind, Mask, Operator, Program, StepShape,
+	TableBase, TensorId, TensorInfo, WeightId,
 };
 use std::{
 	collections::{BTreeMap, BTreeSet},
@@ -39,17 +39,37 @@ pub(crate) struct Scheduled {
 	pub(crate) releases: Vec<usize>,
 }
 
+/// What one step of a program comes to.
+#[derive(Debug)]
+pub(crate) struct Schedule {
+	pub(crate) steps: Vec<Scheduled>,
+	/// Whether rows at padding can be left out because nothing that reaches the output reads them.
+	pub(crate) skips_padding: bool,
+}
+
 /// A program with its weights, ready to run.
 #[derive(Debug)]
 pub(crate) struct Plan {
 	pub(crate) program: Arc<Program>,
 	pub(crate) tensors: Vec<TensorInfo>,
-	pub(crate) steps: Vec<Scheduled>,
-	/// Whether rows at padding can be left out because nothing that reaches the output reads them.
-	pub(crate) skips_padding: bool,
-	/// The tensor that `Emit` copies.
+	/// For jobs that sample nothing, and for encoders.
+	pub(crate) greedy: Schedule,
+	/// For jobs that sample.
+	maybe_sampled: Option<Schedule>,
+	/// The tensor that `Emit` copies, which is what a decoder goes on with.
 	pub(crate) output: usize,
 	weights: WeightsBlob,
+}
+
+/// Which rows of a tensor anything reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Need {
+	/// None: it is not made.
+	Nothing,
+	/// That of each input's last position: a tensor `[B, S, K]` is made as `[B, K]`.
+	Last,
+	/// All of them.
+	All,
 }
 
 /// The weights blob and where its tensors lie.
@@ -91,12 +111,16 @@ pub(crate) struct Compiler<'a> {
 	pub(crate) program: &'a Program,
 	pub(crate) tensors: &'a [TensorInfo],
 	pub(crate) weights: &'a WeightsBlob,
-	/// For each tensor the operators that read it, in order.
+	/// Whether the schedule in the making is for jobs that sample.
+	pub(crate) samples: bool,
+	/// For each tensor what is needed of it.
+	needs: Vec<Need>,
+	/// For each tensor the needed operators that read it, in order.
 	readers: Vec<Vec<usize>>,
 	// Weights readied so far: however many operators use a tensor, it is held once.
-	packed: BTreeMap<WeightId, Arc<PackedWeights>>,
 	integers: BTreeMap<WeightId, Arc<[i32]>>,
 	multipliers: BTreeMap<WeightId, Arc<[i32]>>,
+	rotations: BTreeMap<WeightId, Arc<[i32]>>,
 	zeros: BTreeMap<usize, Arc<[i32]>>,
 	tables: BTreeMap<(WeightId, u8, bool), Arc<FunctionTable>>,
 }
@@ -132,15 +156,29 @@ impl Compiler<'_> {
 		self.readers.get(tensor).map_or(&[], Vec::as_slice)
 	}
 
-	/// A matrix of weights in panels.
-	pub(crate) fn packed(&mut self, id: WeightId) -> Option<Arc<PackedWeights>> {
-		if let Some(packed) = self.packed.get(&id) {
-			return Some(packed.clone());
-		}
+	/// Whether only the last position's row of a tensor is made.
+	pub(crate) fn is_last(&self, tensor: usize) -> bool {
+		self.needs.get(tensor) == Some(&Need::Last)
+	}
+
+	/// Whether a tensor has a row for every position of a step.
+	pub(crate) fn is_by_position(&self, tensor: usize) -> bool {
+		let dims = self.tensors.get(tensor).map_or(&[][..], |info| &info.dims);
+		matches!(dims, [Dim::Batch, Dim::Sequence, ..]) && !self.is_last(tensor)
+	}
+
+	/// Begins a schedule.
+	fn begin(&mut self, samples: bool) {
+		self.samples = samples;
+		self.needs = needs(self.program, samples);
+		self.readers = readers_of(self.program, &self.needs);
+	}
+
+	/// A matrix of weights.
+	pub(crate) fn matrix(&self, id: WeightId) -> Option<Weights> {
 		let (columns, depth) = matrix(self.program, id)?;
-		let packed = Arc::new(PackedWeights::new(self.weights.bytes(id), columns, depth));
-		self.packed.insert(id, packed.clone());
-		Some(packed)
+		let range = self.weights.ranges.get(usize::from(id.0))?.clone();
+		Weights::new(self.weights.bytes.slice(range), columns, depth)
 	}
 
 	/// The bytes of a weight tensor.
@@ -161,6 +199,15 @@ impl Compiler<'_> {
 		self.multipliers.entry(id).or_insert_with(make).clone()
 	}
 
+	/// A table of a rotation, its entries at most 1.
+	pub(crate) fn rotation(&mut self, id: WeightId) -> Arc<[i32]> {
+		const ONE: i32 = 1 << ROTATION_FRACTION;
+		let weights = self.weights;
+		let make =
+			|| weights.integers(id).into_iter().map(|entry| entry.clamp(-ONE, ONE)).collect();
+		self.rotations.entry(id).or_insert_with(make).clone()
+	}
+
 	/// Zeros in place of a bias.
 	pub(crate) fn zeros(&mut self, length: usize) -> Arc<[i32]> {
 		self.zeros.entry(length).or_insert_with(|| vec![0; length].into()).clone()
@@ -174,8 +221,9 @@ impl Compiler<'_> {
 	}
 }
 
-/// Whether plans are made for a program: for encoders whose attention has as many key and value
-/// heads as query heads, without causal masks. The reference runs the others.
+/// Whether plans are made for a program: for decoders, and for encoders of operators that encoders
+/// are made of, whose attention has as many key and value heads as query heads, without causal
+/// masks. The reference runs the others.
 pub(crate) fn is_planned(program: &Program, tensors: &[TensorInfo]) -> bool {
 	let dims = |id: TensorId| tensors.get(usize::from(id.0)).map_or(&[][..], |info| &info.dims);
 	let width = |id: TensorId| dims(id).last().copied();
@@ -196,7 +244,46 @@ pub(crate) fn is_planned(program: &Program, tensors: &[TensorInfo]) -> bool {
 		// `Emit` is the last operator that was known before decoders.
 		operator => operator.index() <= 21,
 	};
-	!program.is_decoder() && program.operators.iter().all(knows)
+	program.is_decoder() || program.operators.iter().all(knows)
+}
+
+/// What is needed of each tensor: all of an encoder's, for it has one step; of a decoder's what
+/// reaches its next tokens, or keys and values of a later step.
+fn needs(program: &Program, samples: bool) -> Vec<Need> {
+	let mut needs = vec![Need::All; program.operators.len()];
+	let Some(next) = program.next() else { return needs };
+	needs.fill(Need::Nothing);
+	// `Stop` and `Emit` are done by whoever runs the steps.
+	if let Some(need) = needs.get_mut(usize::from(next.0)) {
+		*need = Need::All;
+	}
+	for (number, operator) in program.operators.iter().enumerate().rev() {
+		let need = needs[number];
+		if need == Need::Nothing {
+			continue;
+		}
+		for id in operands(operator, samples) {
+			let held = operator.reads_held().any(|held| held == id);
+			let need = match operator {
+				_ if held => Need::All,
+				Operator::Last { .. } => Need::Last,
+				_ => need,
+			};
+			if let Some(slot) = needs.get_mut(usize::from(id.0)) {
+				*slot = need.max(*slot);
+			}
+		}
+	}
+	needs
+}
+
+/// What an operator reads in a job that samples, or in one that does not.
+pub(crate) fn operands(operator: &Operator, samples: bool) -> Vec<TensorId> {
+	match operator {
+		Operator::Choose { ids, sampled, .. } if samples => vec![*ids, *sampled],
+		Operator::Choose { ids, greedy, .. } => vec![*ids, *greedy],
+		_ => operator.reads().collect(),
+	}
 }
 
 /// Number and length of the rows of an int8 matrix.
@@ -207,18 +294,9 @@ fn matrix(program: &Program, id: WeightId) -> Option<(usize, usize)> {
 	}
 }
 
-/// Bytes that the packed weights of a program take, of which a matrix with a single row wastes
-/// most, and a function table that is used with many shifts, since it is packed for each.
-pub(crate) fn packed_bytes(program: &Program) -> usize {
-	let linear = program.operators.iter().filter_map(|operator| match operator {
-		Operator::Linear { weights, .. } => Some(*weights),
-		_ => None,
-	});
-	let matrices: BTreeSet<WeightId> = linear.collect();
-	let bytes = matrices.iter().filter_map(|id| {
-		matrix(program, *id).map(|(columns, depth)| PackedWeights::bytes_of(columns, depth))
-	});
-	let packed = bytes.fold(0, usize::saturating_add);
+/// Bytes that the function tables of a program take: one that is used with many shifts is packed
+/// for each.
+pub(crate) fn table_bytes(program: &Program) -> usize {
 	let tables = program.operators.iter().filter_map(|operator| match operator {
 		Operator::Table { table, shift, base, .. } => {
 			Some((*table, *shift, *base == TableBase::Relu))
@@ -226,18 +304,22 @@ pub(crate) fn packed_bytes(program: &Program) -> usize {
 		_ => None,
 	});
 	let tables: BTreeSet<(WeightId, u8, bool)> = tables.collect();
-	let table_bytes = tables.iter().filter_map(|(id, ..)| {
+	let bytes = tables.iter().filter_map(|(id, ..)| {
 		let entries = *program.weights.get(usize::from(id.0))?.dims.first()? as usize;
 		// As they are, and packed.
 		entries.checked_mul(2 * size_of::<i32>())
 	});
-	table_bytes.fold(packed, usize::saturating_add)
+	bytes.fold(0, usize::saturating_add)
 }
 
-/// For each tensor the operators that read it, each once.
-fn readers_of(program: &Program) -> Vec<Vec<usize>> {
+/// For each tensor the needed operators that read it, each once.
+fn readers_of(program: &Program, needs: &[Need]) -> Vec<Vec<usize>> {
 	let mut readers = vec![Vec::new(); program.operators.len()];
 	for (number, operator) in program.operators.iter().enumerate() {
+		let closing = matches!(operator, Operator::Stop { .. } | Operator::Emit { .. });
+		if needs[number] == Need::Nothing && !closing {
+			continue;
+		}
 		for id in operator.reads() {
 			if let Some(readers) = readers.get_mut(usize::from(id.0)) {
 				if readers.last() != Some(&number) {
@@ -254,6 +336,11 @@ fn inconsistent(operator: usize) -> BackendError {
 	BackendError::Unsupported(format!("operator {operator}, whose operands do not fit"))
 }
 
+/// A decoder that no importer makes; the reference runs it.
+fn unplanned(operator: usize) -> BackendError {
+	BackendError::Unsupported(format!("operator {operator} of this decoder"))
+}
+
 impl Plan {
 	/// Validates a program and makes its plan.
 	pub(crate) fn compile(program: Arc<Program>, weights: Bytes) -> Result<Self, BackendError> {
@@ -263,30 +350,62 @@ impl Plan {
 			program: &program,
 			tensors: &tensors,
 			weights: &weights,
-			readers: readers_of(&program),
-			packed: BTreeMap::new(),
+			samples: false,
+			needs: Vec::new(),
+			readers: Vec::new(),
 			integers: BTreeMap::new(),
 			multipliers: BTreeMap::new(),
+			rotations: BTreeMap::new(),
 			zeros: BTreeMap::new(),
 			tables: BTreeMap::new(),
 		};
-		let steps = steps(&mut compiler)?;
 		let output = match program.operators.last() {
 			Some(Operator::Emit { value, .. }) => usize::from(value.0),
 			_ => return Err(inconsistent(program.operators.len())),
 		};
-		let skips_padding = skips_padding(&steps, &program, &tensors, output);
-		let steps = schedule(steps, &program, output);
-		Ok(Self { program, tensors, steps, skips_padding, output, weights })
+		compiler.begin(false);
+		let greedy = compiler.schedule(output)?;
+		let maybe_sampled = if program.cost_form().sampling && program.is_decoder() {
+			compiler.begin(true);
+			Some(compiler.schedule(output)?)
+		} else {
+			None
+		};
+		Ok(Self { program, tensors, greedy, maybe_sampled, output, weights })
 	}
 
-	/// The most bytes that tensors between steps take at once in a run of a shape.
+	/// The steps of a job that samples, or of one that does not.
+	pub(crate) fn schedule(&self, samples: bool) -> &Schedule {
+		self.maybe_sampled.as_ref().filter(|_| samples).unwrap_or(&self.greedy)
+	}
+
+	/// The attentions of a schedule, in order.
+	pub(crate) fn attentions(&self, samples: bool) -> impl Iterator<Item = &Attention> {
+		self.schedule(samples).steps.iter().filter_map(|scheduled| match &scheduled.step {
+			Step::Attention(attention) => Some(attention),
+			_ => None,
+		})
+	}
+
+	/// The most bytes that tensors between steps, and what a decoder keeps from step to step, take
+	/// at once in a run of a shape.
 	pub(crate) fn live_bytes(&self, batch: u32, sequence: u32) -> u64 {
+		let of_schedule = |samples: bool| {
+			let caches = self.attentions(samples).fold(0u64, |sum, attention| {
+				let bytes = attention.cache_bytes(batch.into(), sequence as usize);
+				sum.saturating_add(if self.program.is_decoder() { bytes } else { 0 })
+			});
+			self.step_bytes(self.schedule(samples), batch, sequence).saturating_add(caches)
+		};
+		of_schedule(false).max(of_schedule(true))
+	}
+
+	fn step_bytes(&self, schedule: &Schedule, batch: u32, sequence: u32) -> u64 {
 		let shape = StepShape::first(batch, sequence);
 		let bytes = |tensor: usize| self.tensors.get(tensor).map_or(0, |info| info.bytes(shape));
 		let mut held = BTreeSet::new();
 		let (mut live, mut most) = (0u64, 0u64);
-		for scheduled in &self.steps {
+		for scheduled in &schedule.steps {
 			for tensor in scheduled.step.tensors(&self.program) {
 				// The input is part of the layout.
 				if tensor > 0 && held.insert(tensor) {
@@ -307,20 +426,78 @@ impl Plan {
 	}
 }
 
-/// Makes the steps, in the order of the operators.
-fn steps(compiler: &mut Compiler<'_>) -> Result<Vec<Step>, BackendError> {
-	let operators = &compiler.program.operators;
-	// Operators inside a chain, and the chain for the operator that ends it.
-	let mut inside = vec![false; operators.len()];
-	let mut chains = BTreeMap::new();
-	for number in 0..operators.len() {
-		if let Some((attention, chain)) = Attention::find(compiler, number) {
-			for operator in chain {
-				inside[operator] = true;
+impl Compiler<'_> {
+	/// The steps that the operators needed become.
+	fn schedule(&mut self, output: usize) -> Result<Schedule, BackendError> {
+		if self.program.is_decoder() {
+			let steps = schedule(decoder_steps(self)?, self.program, output);
+			return Ok(Schedule { steps, skips_padding: false });
+		}
+		let steps = steps(self)?;
+		let skips_padding = skips_padding(&steps, self.program, self.tensors, output);
+		Ok(Schedule { steps: schedule(steps, self.program, output), skips_padding })
+	}
+
+	/// Chains of attention by the operator that ends them, and for each operator whether it is
+	/// inside one.
+	fn chains(&self) -> (BTreeMap<usize, Attention>, Vec<bool>) {
+		let mut inside = vec![false; self.program.operators.len()];
+		let mut chains = BTreeMap::new();
+		for number in 0..inside.len() {
+			if let Some((attention, chain)) = Attention::find(self, number) {
+				for operator in chain {
+					inside[operator] = true;
+				}
+				chains.insert(attention.out, attention);
 			}
-			chains.insert(attention.out, attention);
+		}
+		(chains, inside)
+	}
+}
+
+/// A row for each position.
+const POSITIONS: [Dim; 2] = [Dim::Batch, Dim::Sequence];
+
+/// Makes the steps of a decoder. Between two attentions operators over all positions and those over
+/// the last one alone make a stage each: the latter are never read by the former.
+fn decoder_steps(compiler: &mut Compiler<'_>) -> Result<Vec<Step>, BackendError> {
+	let (mut chains, inside) = compiler.chains();
+	let (mut steps, operators) = (Vec::new(), &compiler.program.operators);
+	let (mut all, mut last) = (rows::Builder::default(), rows::Builder::default());
+	for (number, operator) in operators.iter().enumerate() {
+		let needed = compiler.needs[number] != Need::Nothing;
+		let closing = matches!(operator, Operator::Stop { .. } | Operator::Emit { .. });
+		if let Some(attention) = chains.remove(&number).filter(|_| needed) {
+			if !attention.is_causal() {
+				return Err(unplanned(number));
+			}
+			steps.extend(all.finish(compiler).map(Step::Rows));
+			steps.extend(last.finish(compiler).map(Step::Rows));
+			steps.push(Step::Attention(attention));
+		} else if needed && !inside[number] && !closing && number > 0 {
+			let builder = match rows::shape(compiler, number) {
+				Some((leading, Dim::Fixed(_))) if leading == [Dim::Batch] => &mut last,
+				Some((leading, Dim::Fixed(_))) if leading == POSITIONS => &mut all,
+				_ => return Err(unplanned(number)),
+			};
+			if !rows::is_row_operator(operator) && !rows::is_choice(operator) {
+				return Err(unplanned(number));
+			}
+			let ended = builder.add(compiler, number).ok_or_else(|| inconsistent(number))?;
+			if ended.is_some() {
+				return Err(inconsistent(number));
+			}
 		}
 	}
+	steps.extend(all.finish(compiler).map(Step::Rows));
+	steps.extend(last.finish(compiler).map(Step::Rows));
+	Ok(steps)
+}
+
+/// Makes the steps of an encoder, in the order of the operators.
+fn steps(compiler: &mut Compiler<'_>) -> Result<Vec<Step>, BackendError> {
+	let operators = &compiler.program.operators;
+	let (mut chains, inside) = compiler.chains();
 	let mut steps = Vec::new();
 	let mut stage = rows::Builder::default();
 	for (number, operator) in operators.iter().enumerate() {
@@ -357,7 +534,7 @@ fn skips_padding(steps: &[Step], program: &Program, tensors: &[TensorInfo], outp
 	};
 	let steps_keep = steps.iter().all(|step| match step {
 		Step::Rows(stage) => stage.operands.iter().all(|operand| made_well(operand.tensor)),
-		Step::Attention(attention) => attention.masked,
+		Step::Attention(attention) => attention.skips_padding(),
 		Step::Whole(number) => {
 			matches!(program.operators.get(*number), Some(Operator::MeanPool { .. }))
 		},
@@ -401,7 +578,7 @@ impl Step {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use assay_reference::sample::{self, Shape, Style};
+	use assay_reference::sample::{self, DecoderShape, Shape, Style};
 
 	fn plan(program: Program) -> Plan {
 		let weights = sample::weights(&program, Style::Plausible, 1);
@@ -414,7 +591,7 @@ mod tests {
 			Step::Attention(_) => 'a',
 			Step::Whole(_) => 'w',
 		};
-		plan.steps.iter().map(kind).collect()
+		plan.greedy.steps.iter().map(kind).collect()
 	}
 
 	#[test]
@@ -422,7 +599,22 @@ mod tests {
 		let plan = plan(sample::encoder(&Shape { layers: 2, ..Shape::SMALL }));
 		// The single operator is the mean over positions.
 		assert_eq!(kinds(&plan), "rararwr");
-		assert!(plan.skips_padding);
+		assert!(plan.greedy.skips_padding);
+	}
+
+	#[test]
+	fn a_decoder_makes_of_its_last_layer_what_the_last_position_needs() {
+		let shape = DecoderShape { layers: 2, ..DecoderShape::SMALL };
+		let plan = plan(sample::decoder(&shape));
+		// Keys and values of the last layer for all positions, then queries for the last one.
+		assert_eq!(kinds(&plan), "rarrar");
+		let steps = |samples| {
+			let stages = plan.schedule(samples).steps.iter();
+			stages.map(|scheduled| scheduled.step.tensors(&plan.program).len()).sum::<usize>()
+		};
+		assert_eq!(plan.attentions(false).count(), 2);
+		assert_eq!(plan.attentions(true).count(), 2);
+		assert_eq!(steps(false), steps(true));
 	}
 
 	#[test]
@@ -438,7 +630,7 @@ mod tests {
 		let plan = plan(program);
 		assert!(!kinds(&plan).contains('a'));
 		// What is emitted has elements at padding.
-		assert!(!plan.skips_padding);
+		assert!(!plan.greedy.skips_padding);
 	}
 
 	#[test]
@@ -453,20 +645,20 @@ mod tests {
 		program.operators.push(Operator::Emit { value: pooled.unwrap(), stop });
 		let plan = plan(program);
 		assert!(kinds(&plan).contains('a'));
-		assert!(!plan.skips_padding);
+		assert!(!plan.greedy.skips_padding);
 	}
 
 	#[test]
 	fn every_tensor_is_released_but_the_output() {
 		let plan = plan(sample::encoder(&Shape { layers: 2, ..Shape::SMALL }));
 		let mut released: Vec<usize> =
-			plan.steps.iter().flat_map(|scheduled| scheduled.releases.clone()).collect();
+			plan.greedy.steps.iter().flat_map(|scheduled| scheduled.releases.clone()).collect();
 		let count = released.len();
 		released.sort_unstable();
 		released.dedup();
 		assert_eq!(released.len(), count);
 		assert!(!released.contains(&plan.output));
-		for scheduled in &plan.steps {
+		for scheduled in &plan.greedy.steps {
 			for tensor in scheduled.step.tensors(&plan.program) {
 				let known = released.contains(&tensor) || tensor == plan.output;
 				assert!(known, "tensor {tensor} is never released");

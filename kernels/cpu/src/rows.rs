@@ -1,18 +1,20 @@
 //! Stages of operators that go row by row.
 
 use crate::{
+	choice,
 	isa::Processor,
-	plan::{Compiler, Plan},
-	product::{product_of_weights, PackedWeights, Rows},
+	plan::{operands, Compiler, Plan},
+	product::{product_of_weights, PackedColumns, Rows, Weights, FEW_ROWS, TILE_COLUMNS},
 	table::FunctionTable,
 	vector::{self, LinearFinish, NormalRow, Rescale},
 	workspace::{Block, Layout, Pool, Scratch, Store, Workspace},
 };
 use assay_program::{
-	limits::NORMAL_FRACTION, quantised_limit, shifts, Dim, EmbedBy, Kind, Operator, TensorId,
-	WeightId,
+	limits::NORMAL_FRACTION, quantised_limit, shifts, CutBy, Dim, EmbedBy, Kind, Mask, Operator,
+	TallyBy, TensorId, WeightId,
 };
 use assay_reference::element;
+use core::ops::Range;
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -21,6 +23,8 @@ use std::sync::Arc;
 const ROWS_AT_ONCE: usize = 128;
 /// The same, at least.
 const ROWS_AT_LEAST: usize = 8;
+/// Weights that are worth more than one thread for a few rows.
+const SHARED_WEIGHTS: usize = 1 << 16;
 /// Most buffers of all parts of a stage together, so that a stage of many operators over many
 /// short rows does not take more memory for their list than for the rows.
 const BUFFERS: usize = 1 << 20;
@@ -41,6 +45,8 @@ pub(crate) struct Operand {
 	width: Dim,
 	role: Role,
 	quantised: bool,
+	/// Whether it has a row for every position where the stage has one for each last position.
+	gathered: bool,
 }
 
 /// Where a tensor comes from and goes.
@@ -99,12 +105,50 @@ enum RowKernel {
 	L2Normalise {
 		fraction: u8,
 	},
+	RootMeanSquare {
+		shift: u32,
+		epsilon: u32,
+		guard: u32,
+	},
+	RmsNormalise {
+		gain: Arc<[i32]>,
+		shift: u32,
+	},
+	Rotate {
+		heads: usize,
+		cosine: Arc<[i32]>,
+		sine: Arc<[i32]>,
+	},
+	Multiply {
+		shift: u32,
+	},
+	/// `Last`: its stage has one row for each input.
+	Copy,
+	Choice(Choice),
+}
+
+/// An operator that chooses tokens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Choice {
+	ArgMax,
+	Temper,
+	SoftmaxMax,
+	SoftmaxExp,
+	SoftmaxSum,
+	Tally(TallyBy),
+	Cut(CutBy),
+	Threshold,
+	Keep,
+	BlockSum(u8),
+	Draw,
+	Pick(u8),
+	Choose,
 }
 
 /// The weights of a linear operator.
 #[derive(Debug)]
 struct Linear {
-	weights: Arc<PackedWeights>,
+	weights: Weights,
 	scales: Arc<[i32]>,
 	bias: Arc<[i32]>,
 	bits: u8,
@@ -127,7 +171,52 @@ pub(crate) fn is_row_operator(operator: &Operator) -> bool {
 			| Operator::Table { .. }
 			| Operator::L2Norm { .. }
 			| Operator::L2Normalise { .. }
+			| Operator::RootMeanSquare { .. }
+			| Operator::RmsNormalise { .. }
+			| Operator::Rotate { .. }
+			| Operator::Multiply { .. }
+			| Operator::Last { .. }
 	)
+}
+
+/// Whether it is one of the row operators that only decoders have in stages.
+pub(crate) fn is_choice(operator: &Operator) -> bool {
+	choice(operator).is_some()
+}
+
+/// What an operator does where it chooses tokens, or is a softmax that encoders have in attention
+/// only.
+fn choice(operator: &Operator) -> Option<Choice> {
+	Some(match operator {
+		Operator::ArgMax { .. } => Choice::ArgMax,
+		Operator::Temper { .. } => Choice::Temper,
+		Operator::SoftmaxMax { mask: Mask::None, .. } => Choice::SoftmaxMax,
+		Operator::SoftmaxExp { mask: Mask::None, .. } => Choice::SoftmaxExp,
+		Operator::SoftmaxSum { .. } => Choice::SoftmaxSum,
+		Operator::Tally { by, .. } => Choice::Tally(*by),
+		Operator::Cut { by, .. } => Choice::Cut(*by),
+		Operator::Threshold { .. } => Choice::Threshold,
+		Operator::Keep { .. } => Choice::Keep,
+		Operator::BlockSum { shift, .. } => Choice::BlockSum(*shift),
+		Operator::Draw { .. } => Choice::Draw,
+		Operator::Pick { shift, .. } => Choice::Pick(*shift),
+		Operator::Choose { .. } => Choice::Choose,
+		_ => return None,
+	})
+}
+
+/// The dimensions of the rows that a tensor is made in, and their width. Where an operator of a
+/// decoder leaves one number of each row, `[B]`, these are rows of one element.
+pub(crate) fn shape(compiler: &Compiler<'_>, tensor: usize) -> Option<(Vec<Dim>, Dim)> {
+	let dims = &compiler.tensors.get(tensor)?.dims;
+	let (leading, width) = match &dims[..] {
+		[Dim::Batch] => (&dims[..], Dim::Fixed(1)),
+		_ => dims.split_last().map(|(width, leading)| (leading, *width))?,
+	};
+	match leading {
+		[Dim::Batch, Dim::Sequence] if compiler.is_last(tensor) => Some((vec![Dim::Batch], width)),
+		_ => Some((leading.to_vec(), width)),
+	}
 }
 
 /// Collects operators until a stage ends.
@@ -146,10 +235,9 @@ impl Builder {
 		compiler: &mut Compiler<'_>,
 		number: usize,
 	) -> Option<Option<RowStage>> {
-		let info = compiler.tensors.get(number)?;
-		let (_, leading) = info.dims.split_last()?;
+		let (leading, _) = shape(compiler, number)?;
 		let maybe_ended = if self.leading == leading { None } else { self.finish(compiler) };
-		self.leading = leading.to_vec();
+		self.leading = leading;
 		let kernel = kernel(compiler, compiler.program.operators.get(number)?)?;
 		self.numbers.push(number);
 		self.kernels.push(kernel);
@@ -166,10 +254,11 @@ impl Builder {
 		for (number, kernel) in numbers.iter().zip(kernels) {
 			let operator = compiler.program.operators.get(*number)?;
 			let reads = match operator {
-				// Token ids are part of the layout.
+				// Token ids are part of the layout, and not of the operands.
 				Operator::Embed { .. } => Vec::new(),
-				_ => operator
-					.reads()
+				_ => operands(operator, compiler.samples)
+					.into_iter()
+					.filter(|id| id.0 > 0)
 					.map(|id| stage.operand(compiler, usize::from(id.0), Role::Input))
 					.collect::<Option<_>>()?,
 			};
@@ -197,7 +286,10 @@ impl RowStage {
 		}
 		let info = compiler.tensors.get(tensor)?;
 		let quantised = matches!(info.kind, Kind::Quantised { .. });
-		self.operands.push(Operand { tensor, width: info.width()?, role, quantised });
+		let (_, width) = shape(compiler, tensor)?;
+		let gathered =
+			role == Role::Input && self.leading == [Dim::Batch] && compiler.is_by_position(tensor);
+		self.operands.push(Operand { tensor, width, role, quantised, gathered });
 		Some(self.operands.len() - 1)
 	}
 
@@ -252,7 +344,33 @@ fn kernel(compiler: &mut Compiler<'_>, operator: &Operator) -> Option<RowKernel>
 		},
 		Operator::L2Norm { .. } => RowKernel::L2Norm,
 		Operator::L2Normalise { fraction, .. } => RowKernel::L2Normalise { fraction: *fraction },
-		_ => return None,
+		_ => return decoder_kernel(compiler, operator),
+	})
+}
+
+/// [`kernel`] of what only decoders have.
+fn decoder_kernel(compiler: &mut Compiler<'_>, operator: &Operator) -> Option<RowKernel> {
+	Some(match operator {
+		Operator::RootMeanSquare { value, shift, epsilon, fraction } => {
+			let own = compiler.fraction(*value)?.checked_sub(*shift)?;
+			let guard = fraction.checked_sub(own)?.into();
+			RowKernel::RootMeanSquare { shift: (*shift).into(), epsilon: *epsilon, guard }
+		},
+		Operator::RmsNormalise { gain, fraction, .. } => RowKernel::RmsNormalise {
+			gain: compiler.integers(*gain),
+			shift: shifts::rms_normalise(*fraction)?,
+		},
+		Operator::Rotate { heads, cosine, sine, .. } => RowKernel::Rotate {
+			heads: *heads as usize,
+			cosine: compiler.rotation(*cosine),
+			sine: compiler.rotation(*sine),
+		},
+		Operator::Multiply { left, right, fraction } => {
+			let fractions = (compiler.fraction(*left)?, compiler.fraction(*right)?);
+			RowKernel::Multiply { shift: shifts::multiply(fractions, *fraction)? }
+		},
+		Operator::Last { .. } => RowKernel::Copy,
+		_ => RowKernel::Choice(choice(operator)?),
 	})
 }
 
@@ -272,11 +390,11 @@ fn linear(compiler: &mut Compiler<'_>, operator: &Operator) -> Option<Linear> {
 		Some(bias) => compiler.integers(*bias),
 		None => compiler.zeros(scales.len()),
 	};
-	let packed = compiler.packed(*weights)?;
-	let product = largest_product(compiler.bytes(*weights), packed.depth(), &scales, bits);
+	let matrix = compiler.matrix(*weights)?;
+	let product = largest_product(compiler.bytes(*weights), matrix.depth(), &scales, bits);
 	let largest_bias = bias.iter().map(|bias| bias.unsigned_abs()).max().unwrap_or(0);
 	let rescale = Rescale::new(product, largest_bias.into(), shifts);
-	Some(Linear { weights: packed, scales, bias, bits, shifts, rescale })
+	Some(Linear { weights: matrix, scales, bias, bits, shifts, rescale })
 }
 
 /// The largest magnitude of a sum of products times its multiplier, for any quantised row. Sums are
@@ -364,7 +482,10 @@ impl RowStage {
 	) {
 		let rows = layout.count(&self.leading);
 		let most_parts = (BUFFERS / self.operands.len().max(1)).max(1);
-		let at_once = rows_at_once(rows, place.threads).max(rows.div_ceil(most_parts));
+		// Of a few rows threads share the columns of products.
+		let shared = if rows <= FEW_ROWS { rows } else { rows_at_once(rows, place.threads) };
+		let at_once = shared.max(rows.div_ceil(most_parts));
+		let gathered = self.gather(plan, layout, workspace);
 		let mut outputs: Vec<(usize, Store)> = Vec::new();
 		for (number, operand) in self.operands.iter().enumerate() {
 			if operand.role == Role::Output {
@@ -372,10 +493,11 @@ impl RowStage {
 				outputs.push((number, workspace.make(info, rows * layout.size(operand.width))));
 			}
 		}
-		let parts = self.parts(layout, workspace, &mut outputs, rows, at_once);
+		let parts = self.parts(layout, workspace, &gathered, &mut outputs, rows, at_once);
 		let run = |(number, buffers): (usize, Vec<Buffer<'_>>)| {
 			let first = number * at_once;
-			let part = Part { first, rows: at_once.min(rows - first), place, plan, layout };
+			let (rows, last) = (at_once.min(rows - first), self.leading == [Dim::Batch]);
+			let part = Part { first, rows, last, place, plan, layout };
 			place.scratch.lend(|scratch| self.run_part(&part, buffers, scratch));
 		};
 		if parts.len() > 1 && place.threads > 1 {
@@ -386,6 +508,42 @@ impl RowStage {
 		for (number, store) in outputs {
 			workspace.tensors[self.operands[number].tensor] = store;
 		}
+		for (_, store) in gathered {
+			workspace.give(store);
+		}
+	}
+
+	/// The last positions' rows of inputs that have one for every position.
+	fn gather(
+		&self,
+		plan: &Plan,
+		layout: &Layout,
+		workspace: &mut Workspace,
+	) -> Vec<(usize, Store)> {
+		let mut gathered = Vec::new();
+		// With one position each they are the rows already.
+		let operands = self.operands.iter().enumerate().filter(|_| layout.sequence > 1);
+		for (number, operand) in operands.filter(|(_, operand)| operand.gathered) {
+			let width = layout.size(operand.width);
+			let info = &plan.tensors[operand.tensor];
+			let mut store = workspace.make(info, layout.batch() * width);
+			let last_rows = layout.starts[1..].iter().map(|end| (end - 1) * width..end * width);
+			match (workspace.tensor(operand.tensor), &mut store) {
+				(Store::Words(from), Store::Words(to)) => {
+					for (to, rows) in to.chunks_exact_mut(width).zip(last_rows) {
+						to.copy_from_slice(&from[rows]);
+					}
+				},
+				(Store::Halves(from), Store::Halves(to)) => {
+					for (to, rows) in to.chunks_exact_mut(width).zip(last_rows) {
+						to.copy_from_slice(&from[rows]);
+					}
+				},
+				_ => {},
+			}
+			gathered.push((number, store));
+		}
+		gathered
 	}
 
 	/// The inputs and outputs cut into parts of `at_once` rows.
@@ -393,6 +551,7 @@ impl RowStage {
 		&self,
 		layout: &Layout,
 		workspace: &'a Workspace,
+		gathered: &'a [(usize, Store)],
 		outputs: &'a mut [(usize, Store)],
 		rows: usize,
 		at_once: usize,
@@ -405,7 +564,8 @@ impl RowStage {
 			if operand.role != Role::Input {
 				continue;
 			}
-			match workspace.tensor(operand.tensor) {
+			let own = gathered.iter().find(|(gathered, _)| *gathered == number);
+			match own.map_or_else(|| workspace.tensor(operand.tensor), |(_, store)| store) {
 				Store::Words(words) => {
 					for (part, words) in parts.iter_mut().zip(words.chunks(length)) {
 						part[number] = Buffer::Words(words);
@@ -485,6 +645,15 @@ impl<'a> Reads<'a> {
 	fn width(&self, number: usize, layout: &Layout) -> usize {
 		layout.size(self.stage.operands[self.operator.reads[number]].width)
 	}
+
+	fn maybe_words(&self, number: usize) -> &'a [i32] {
+		self.operator.reads.get(number).map_or(&[], |operand| self.buffers[*operand].words())
+	}
+
+	fn maybe_width(&self, number: usize, layout: &Layout) -> usize {
+		let operand = self.operator.reads.get(number);
+		operand.map_or(1, |operand| layout.size(self.stage.operands[*operand].width))
+	}
 }
 
 /// Adjacent rows that one thread takes through a stage.
@@ -492,6 +661,8 @@ struct Part<'a> {
 	/// The first of them.
 	first: usize,
 	rows: usize,
+	/// Whether rows are those of last positions.
+	last: bool,
 	place: Place<'a>,
 	plan: &'a Plan,
 	layout: &'a Layout,
@@ -532,6 +703,29 @@ impl Part<'_> {
 				self.linear(linear, input, maxima, target.words_mut(), scratch);
 			},
 			RowKernel::Table(table) => table.apply(processor, reads.words(0), target.words_mut()),
+			RowKernel::Multiply { shift } => {
+				let (left, right) = (reads.words(0), reads.words(1));
+				vector::multiply(processor, left, right, *shift, target.words_mut());
+			},
+			RowKernel::Copy => match target {
+				Buffer::WordsOut(_) | Buffer::WordsOwned(_) => {
+					target.words_mut().copy_from_slice(reads.words(0));
+				},
+				_ => target.halves_mut().copy_from_slice(reads.buffer(0).halves()),
+			},
+			RowKernel::Rotate { heads, cosine, sine } => {
+				self.rotate(*heads, (cosine, sine), reads.words(0), target.words_mut());
+			},
+			RowKernel::Choice(choice) => {
+				let row = choice::Rows {
+					processor,
+					layout: self.layout,
+					first: self.first,
+					widths: [0, 1].map(|number| reads.maybe_width(number, self.layout)),
+					operands: [0, 1].map(|number| reads.maybe_words(number)),
+				};
+				row.apply(*choice, target.words_mut());
+			},
 			_ => self.apply_by_row(kernel, reads, target.words_mut()),
 		}
 	}
@@ -577,15 +771,53 @@ impl Part<'_> {
 					}
 				}
 			},
+			RowKernel::RootMeanSquare { shift, epsilon, guard } => {
+				for (out, row) in out.iter_mut().zip(rows) {
+					let squares = vector::sum_of_short_squares(processor, row, *shift);
+					*out = element::deviation_finish(squares, count, *epsilon, *guard);
+				}
+			},
+			RowKernel::RmsNormalise { gain, shift } => {
+				let both = out.chunks_exact_mut(width).zip(rows);
+				for ((out, row), rms) in both.zip(reads.words(1)) {
+					vector::rms_normalise_row(processor, row, *rms, gain, *shift, out);
+				}
+			},
 			_ => {},
 		}
 	}
 
-	fn embed(&self, table: &[u8], scales: &[i32], by: EmbedBy, shift: u32, out: &mut [i32]) {
+	/// Token ids and positions of the rows.
+	fn places(&self) -> impl Iterator<Item = (&i32, &u32)> {
 		let rows = self.first..self.first + self.rows;
+		let (ids, positions) = if self.last {
+			(&self.layout.last_ids, &self.layout.last_positions)
+		} else {
+			(&self.layout.ids, &self.layout.positions)
+		};
+		ids[rows.clone()].iter().zip(&positions[rows])
+	}
+
+	fn rotate(
+		&self,
+		heads: usize,
+		(cosine, sine): (&[i32], &[i32]),
+		values: &[i32],
+		out: &mut [i32],
+	) {
+		let width = values.len() / self.rows;
+		let head = width / heads;
+		let rows = values.chunks_exact(width).zip(out.chunks_exact_mut(width));
+		for ((values, out), (_, position)) in rows.zip(self.places()) {
+			let at = *position as usize * (head / 2);
+			let turn = (&cosine[at..at + head / 2], &sine[at..at + head / 2]);
+			vector::rotate_row(self.place.processor, values, turn, out);
+		}
+	}
+
+	fn embed(&self, table: &[u8], scales: &[i32], by: EmbedBy, shift: u32, out: &mut [i32]) {
 		let width = out.len() / self.rows;
-		let places = self.layout.ids[rows.clone()].iter().zip(&self.layout.positions[rows]);
-		for (out, (id, position)) in out.chunks_exact_mut(width).zip(places) {
+		for (out, (id, position)) in out.chunks_exact_mut(width).zip(self.places()) {
 			// Validation of program and input has each token and position in the table.
 			let Ok(token) = usize::try_from(*id) else {
 				out.fill(0);
@@ -626,11 +858,33 @@ impl Part<'_> {
 			longer
 		});
 		let rows = Rows::new(longer.as_deref().unwrap_or(input), depth, self.rows);
-		product_of_weights(processor, rows, &linear.weights, &mut scratch.panels, |place, sums| {
-			let out = &mut out[place.row * columns + place.column..];
-			let factors = &factors[place.row..];
-			vector::finish_linear(processor, sums, place, finish, factors, columns, out);
-		});
+		let multiply = |some: Range<usize>, panels: &mut PackedColumns, out: &mut [i32]| {
+			let (first, stride) = (some.start, some.len());
+			product_of_weights(processor, rows, &linear.weights, some, panels, |place, sums| {
+				let out = &mut out[place.row * stride + place.column - first..];
+				let factors = &factors[place.row..];
+				vector::finish_linear(processor, sums, place, finish, factors, stride, out);
+			});
+		};
+		let each = columns.div_ceil(self.place.threads).next_multiple_of(TILE_COLUMNS);
+		if self.rows > FEW_ROWS || each >= columns || columns * depth < SHARED_WEIGHTS {
+			multiply(0..columns, &mut scratch.panels, out);
+		} else {
+			// Each thread makes the rows of some columns side by side.
+			let mut beside = scratch.words.take(out.len());
+			beside.par_chunks_mut(each * self.rows).enumerate().for_each(|(number, beside)| {
+				let some = number * each..((number + 1) * each).min(columns);
+				multiply(some, &mut PackedColumns::default(), beside);
+			});
+			for (number, beside) in beside.chunks(each * self.rows).enumerate() {
+				let width = beside.len() / self.rows;
+				let rows = out.chunks_exact_mut(columns).zip(beside.chunks_exact(width));
+				for (out, beside) in rows {
+					out[number * each..number * each + width].copy_from_slice(beside);
+				}
+			}
+			scratch.words.give(beside);
+		}
 		if let Some(longer) = longer {
 			scratch.halves.give(longer);
 		}

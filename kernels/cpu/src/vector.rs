@@ -56,13 +56,14 @@ macro_rules! vectorised {
 	)*};
 }
 
-/// `(value + 2^(shift-1)) >> shift` for `|value| < 2^62 + 2^61` and `shift` of 1 to 62.
+/// `(value + 2^(shift-1)) >> shift` for `|value| < 2^62 + 2^61` and `shift` of 1 to 62, and the
+/// value itself for a shift of 0.
 #[inline(always)]
 fn round_shift(value: i64, half: i64, shift: u32) -> i64 {
 	value.wrapping_add(half) >> shift
 }
 
-/// `2^(shift-1)`.
+/// `2^(shift-1)`, or 0.
 #[inline(always)]
 fn half_of(shift: u32) -> i64 {
 	(1_i64 << shift) >> 1
@@ -85,6 +86,41 @@ fn nearest(value: f64) -> i32 {
 
 /// What pushes an exact half up, and nothing else; see [`quantise_parts`].
 const HALF_UP: f64 = 1.0 / (1_u64 << 34) as f64;
+
+/// A divisor of a whole row.
+#[derive(Clone, Copy)]
+struct Divisor {
+	divisor: f64,
+	reciprocal: f64,
+}
+
+impl Divisor {
+	/// A divisor below 1 counts as 1.
+	#[inline(always)]
+	fn new(divisor: i32) -> Self {
+		let divisor = f64::from(divisor.max(1));
+		Self { divisor, reciprocal: 1.0 / divisor }
+	}
+
+	/// `sat(round_div(dividend, divisor))`, the dividend an integer of at most 2^51.
+	///
+	/// It is exact in float64. The rounded product with the reciprocal is within 1 of the quotient,
+	/// the rest that it leaves is exact, and tells whether the integer that `round_div` asks for is
+	/// the next one above or below. Where the quotient passes int32 nothing of this matters.
+	#[inline(always)]
+	fn divide(self, dividend: f64) -> i32 {
+		const TOP: f64 = i32::MAX as f64;
+		const BOTTOM: f64 = i32::MIN as f64;
+		let quotient = (dividend * self.reciprocal + TO_INTEGER) - TO_INTEGER;
+		let twice_rest = (dividend - quotient * self.divisor) * 2.0;
+		let up = if twice_rest >= self.divisor { 1.0 } else { 0.0 };
+		let down = if twice_rest < -self.divisor { 1.0 } else { 0.0 };
+		let quotient = quotient + up - down;
+		let quotient = if quotient > TOP { TOP } else { quotient };
+		let quotient = if quotient < BOTTOM { BOTTOM } else { quotient };
+		nearest(quotient)
+	}
+}
 
 /// How a row of sums becomes a row of a linear operator's output.
 #[derive(Clone, Copy, Debug)]
@@ -232,32 +268,124 @@ vectorised! {
 		}
 	}
 
-	/// `Context`, finish, for one tile; `out` begins at the tile's first row and column.
+	/// `Context`, fold: adds the sums of a block of positions, of which the first begins anew.
+	fn add_block(block: &[i32], first: bool, sums: &mut [i64]) {
+		if first {
+			for (sum, value) in sums.iter_mut().zip(block) {
+				*sum = i64::from(*value);
+			}
+		} else {
+			// Below 2^13 positions of products below 2^22.
+			for (sum, value) in sums.iter_mut().zip(block) {
+				*sum = sum.wrapping_add(i64::from(*value));
+			}
+		}
+	}
+
+	/// `Context`, finish, for a row of one head.
+	///
+	/// The middle is int32 and a factor below 2^31 + 2^21.
 	fn finish_context(
-		sums: &TileSums,
-		place: Place,
-		factors: &[i64],
-		shift: u32,
-		stride: usize,
+		sums: &[i64],
+		factor: i64,
+		shifts: (u32, u32),
 		out: &mut [i32],
 	) {
+		let (first, second) = shifts;
+		let (first_half, half) = (half_of(first), half_of(second));
+		for (out, sum) in out.iter_mut().zip(sums) {
+			let middle = saturate(round_shift(*sum, first_half, first));
+			let value = i64::from(middle).wrapping_mul(factor);
+			*out = saturate(round_shift(value, half, second));
+		}
+	}
+
+	/// The largest of a row, or -2^31.
+	fn largest(row: &[i32]) -> i32 {
+		row.iter().fold(i32::MIN, |max, value| max.max(*value))
+	}
+
+	/// `SoftmaxExp` for one row without a mask.
+	fn exponentials_below(row: &[i32], max: i32, out: &mut [i32]) {
+		for (out, score) in out.iter_mut().zip(row) {
+			*out = exponential(max.saturating_sub(*score).max(0) as u32);
+		}
+	}
+
+	/// `Keep` for one row.
+	fn keep_row(row: &[i32], threshold: i32, out: &mut [i32]) {
+		for (out, weight) in out.iter_mut().zip(row) {
+			*out = if *weight >= threshold { *weight } else { 0 };
+		}
+	}
+
+	/// Sum of at most 2^17 values without their last bits.
+	fn sum_of_short(values: &[i32], shift: u32) -> i64 {
 		let half = half_of(shift);
-		for row in 0..place.rows {
-			let factor = factors[place.row + row];
-			let sums = tile_row(sums, row, place.columns);
-			let out = &mut out[row * stride..row * stride + place.columns];
-			macro_rules! finish {
-				($factor:expr) => {
-					for (out, sum) in out.iter_mut().zip(sums) {
-						let value = i64::from(*sum).wrapping_mul($factor);
-						*out = saturate(round_shift(value, half, shift));
-					}
-				};
+		values.iter().fold(0_i64, |sum, value| {
+			sum.wrapping_add(round_shift(i64::from(*value), half, shift))
+		})
+	}
+
+	/// Sum of the squares of a row of at most 8192 values without their last bits: below 2^63.
+	fn sum_of_short_squares(values: &[i32], shift: u32) -> i64 {
+		const LIMIT: i64 = (1 << 25) - 1;
+		let half = half_of(shift);
+		values.iter().fold(0_i64, |sum, value| {
+			let short = round_shift(i64::from(*value), half, shift).clamp(-LIMIT, LIMIT);
+			sum.wrapping_add(short.wrapping_mul(short))
+		})
+	}
+
+	/// `RmsNormalise` for one row.
+	fn rms_normalise_row(values: &[i32], rms: i32, gain: &[i32], shift: u32, out: &mut [i32]) {
+		let (divisor, half) = (Divisor::new(rms), half_of(shift));
+		for ((out, value), gain) in out.iter_mut().zip(values).zip(gain) {
+			// 2^31 * 2^20.
+			let ratio = divisor.divide(f64::from(*value) * (1_u32 << 20) as f64);
+			let gained = i64::from(ratio).wrapping_mul(i64::from(*gain));
+			*out = saturate(round_shift(gained, half, shift));
+		}
+	}
+
+	/// `Temper` for one row.
+	fn temper_row(values: &[i32], temperature: u32, out: &mut [i32]) {
+		let divisor = Divisor::new(temperature as i32);
+		for (out, value) in out.iter_mut().zip(values) {
+			// 2^31 * 2^16.
+			*out = divisor.divide(f64::from(*value) * (1_u32 << 16) as f64);
+		}
+	}
+
+	/// `Rotate` for one row; table entries are at most 2^14.
+	fn rotate_row(values: &[i32], turn: (&[i32], &[i32]), out: &mut [i32]) {
+		let (cosine, sine) = turn;
+		let half = cosine.len();
+		let heads = values.chunks_exact(half * 2).zip(out.chunks_exact_mut(half * 2));
+		for (values, out) in heads {
+			let (low, high) = values.split_at(half);
+			let (low_out, high_out) = out.split_at_mut(half);
+			let turns = cosine.iter().zip(sine);
+			let out = low_out.iter_mut().zip(high_out);
+			for (((low, high), (cosine, sine)), (low_out, high_out)) in
+				low.iter().zip(high).zip(turns).zip(out)
+			{
+				let (low, high) = (i64::from(*low), i64::from(*high));
+				let (cosine, sine) = (i64::from(*cosine), i64::from(*sine));
+				let turned = low.wrapping_mul(cosine).wrapping_sub(high.wrapping_mul(sine));
+				*low_out = saturate(round_shift(turned, 1 << 13, 14));
+				let turned = high.wrapping_mul(cosine).wrapping_add(low.wrapping_mul(sine));
+				*high_out = saturate(round_shift(turned, 1 << 13, 14));
 			}
-			match i32::try_from(factor) {
-				Ok(narrow) => finish!(i64::from(narrow)),
-				Err(_) => finish!(factor),
-			}
+		}
+	}
+
+	/// `Multiply`: products of int32.
+	fn multiply(left: &[i32], right: &[i32], shift: u32, out: &mut [i32]) {
+		let half = half_of(shift);
+		for ((out, left), right) in out.iter_mut().zip(left).zip(right) {
+			let product = i64::from(*left).wrapping_mul(i64::from(*right));
+			*out = saturate(round_shift(product, half, shift));
 		}
 	}
 
@@ -316,29 +444,15 @@ vectorised! {
 	}
 
 	/// `Normalise` for one row.
-	///
-	/// The dividend is an integer below 2^51, exact in float64. The rounded product with the
-	/// reciprocal is within 1 of the quotient, the rest that it leaves is exact, and tells whether
-	/// the integer that `round_div` asks for is the next one above or below.
 	fn normalise_row(values: &[i32], row: NormalRow<'_>, out: &mut [i32]) {
-		let divisor = f64::from(row.deviation.max(1));
-		let reciprocal = 1.0 / divisor;
+		let divisor = Divisor::new(row.deviation);
 		let raise = (1_u64 << row.raise) as f64;
 		let half = half_of(row.shift);
 		let columns = row.gain.iter().zip(row.bias);
 		for ((out, value), (gain, bias)) in out.iter_mut().zip(values).zip(columns) {
-			let dividend = f64::from(distance(*value, row.mean)) * raise;
-			let quotient = (dividend * reciprocal + TO_INTEGER) - TO_INTEGER;
-			let twice_rest = (dividend - quotient * divisor) * 2.0;
-			let up = if twice_rest >= divisor { 1.0 } else { 0.0 };
-			let down = if twice_rest < -divisor { 1.0 } else { 0.0 };
-			let quotient = quotient + up - down;
-			const TOP: f64 = i32::MAX as f64;
-			const BOTTOM: f64 = i32::MIN as f64;
-			let quotient = if quotient > TOP { TOP } else { quotient };
-			let quotient = if quotient < BOTTOM { BOTTOM } else { quotient };
+			let quotient = divisor.divide(f64::from(distance(*value, row.mean)) * raise);
 			// Both factors are int32.
-			let gained = i64::from(nearest(quotient)).wrapping_mul(i64::from(*gain));
+			let gained = i64::from(quotient).wrapping_mul(i64::from(*gain));
 			let value = round_shift(gained, half, row.shift);
 			*out = saturate(value.wrapping_add(i64::from(*bias)));
 		}

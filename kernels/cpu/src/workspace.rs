@@ -1,15 +1,21 @@
 //! What a run holds: the rows of its inputs, the tensors between steps, and reused memory.
 
 use crate::product::PackedColumns;
-use assay_program::{Dim, TensorInfo};
+use assay_program::{Dim, Parameters, Sampling, TensorInfo};
 use core::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
-/// The inputs of a run, or a part of its batch.
+/// The inputs of a step, or a part of its batch.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Layout {
-	/// Positions of each input by the parameters, padding included.
+	/// Number of the step.
+	pub(crate) step: u32,
+	/// Number of the first input in the job's batch.
+	pub(crate) first: usize,
+	/// Positions of each input in this step, padding included.
 	pub(crate) sequence: usize,
+	/// Positions of each input in earlier steps.
+	pub(crate) past: usize,
 	/// Where the rows of each input begin, and after the last one the number of all rows.
 	pub(crate) starts: Vec<usize>,
 	/// Number of positions of each input that are no padding.
@@ -18,23 +24,49 @@ pub(crate) struct Layout {
 	pub(crate) ids: Vec<i32>,
 	/// Position in its input of each row.
 	pub(crate) positions: Vec<u32>,
+	/// Token id of the last position of each input.
+	pub(crate) last_ids: Vec<i32>,
+	/// That position.
+	pub(crate) last_positions: Vec<u32>,
+	/// How tokens are drawn, where they are.
+	pub(crate) sampling: Option<Sampling>,
 }
 
 impl Layout {
-	/// Lays out checked inputs, little-endian ids, with or without rows for padding.
-	pub(crate) fn new(inputs: &[u8], sequence: usize, skips_padding: bool) -> Self {
+	/// Lays out checked inputs of an encoder, with or without rows for padding.
+	pub(crate) fn of_encoder(ids: &[i32], parameters: &Parameters, skips_padding: bool) -> Self {
+		let sequence = parameters.sequence as usize;
 		let mut layout = Self { sequence, starts: vec![0], ..Self::default() };
-		let (words, _) = inputs.as_chunks::<4>();
-		for input in words.chunks_exact(sequence.max(1)) {
-			let ids = input.iter().map(|word| i32::from_le_bytes(*word));
-			let valid = ids.clone().filter(|id| *id >= 0).count();
-			let rows = if skips_padding { valid } else { sequence };
-			layout.ids.extend(ids.take(rows));
-			layout.positions.extend((0..rows).map(|position| position as u32));
-			layout.valid.push(valid);
-			layout.starts.push(layout.ids.len());
+		layout.sampling.clone_from(&parameters.sampling);
+		for ids in ids.chunks_exact(sequence.max(1)) {
+			let valid = ids.iter().filter(|id| **id >= 0).count();
+			layout.add(ids, valid, if skips_padding { valid } else { sequence });
 		}
 		layout
+	}
+
+	/// Lays out the ids of a decoder's step again: every row is there, whatever its id.
+	pub(crate) fn relay(&mut self, ids: &[i32], sequence: usize, past: usize) {
+		(self.sequence, self.past) = (sequence, past);
+		self.starts.clear();
+		self.starts.push(0);
+		self.valid.clear();
+		self.ids.clear();
+		self.positions.clear();
+		self.last_ids.clear();
+		self.last_positions.clear();
+		for ids in ids.chunks_exact(sequence.max(1)) {
+			self.add(ids, sequence, sequence);
+		}
+	}
+
+	fn add(&mut self, ids: &[i32], valid: usize, rows: usize) {
+		self.ids.extend(&ids[..rows]);
+		self.positions.extend((self.past..self.past + rows).map(|position| position as u32));
+		self.last_ids.push(ids.last().copied().unwrap_or(-1));
+		self.last_positions.push((self.past + ids.len().saturating_sub(1)) as u32);
+		self.valid.push(valid);
+		self.starts.push(self.ids.len());
 	}
 
 	/// Number of inputs.
@@ -66,8 +98,8 @@ impl Layout {
 		match dim {
 			Dim::Fixed(size) => size as usize,
 			Dim::Batch => self.batch(),
-			// Plans are made for encoders, which have one step.
-			Dim::Sequence | Dim::Context => self.sequence,
+			Dim::Sequence => self.sequence,
+			Dim::Context => self.past + self.sequence,
 		}
 	}
 }
@@ -187,6 +219,29 @@ pub(crate) struct Head {
 }
 
 impl Head {
+	/// Begins with no keys, and memory for `capacity` of them.
+	pub(crate) fn begin(&mut self, depth: usize, value_depth: usize, capacity: usize) {
+		self.keys.begin_rows(depth, capacity);
+		self.values.begin_transposed(value_depth, capacity);
+		self.key_factors.clear();
+		self.narrow_key_factors.clear();
+		self.largest_key_factor = 0;
+		self.value_max.clear();
+	}
+
+	/// Adds the scales of some keys.
+	pub(crate) fn add_key_factors(&mut self, factors: impl Iterator<Item = i64>) {
+		for factor in factors {
+			// Where one is too large, there are none for that key and all later ones.
+			let narrow = i32::try_from(factor).ok();
+			if self.narrow_key_factors.len() == self.key_factors.len() {
+				self.narrow_key_factors.extend(narrow);
+			}
+			self.key_factors.push(factor);
+			self.largest_key_factor = self.largest_key_factor.max(factor);
+		}
+	}
+
 	/// Bytes that it takes for a number of keys.
 	pub(crate) fn bytes_of(keys: usize, depth: usize, value_depth: usize) -> usize {
 		let columns = PackedColumns::bytes_of(keys, depth)
@@ -216,10 +271,17 @@ impl Workspace {
 
 	/// Takes the memory of a tensor back.
 	pub(crate) fn release(&mut self, tensor: usize) {
-		match self.tensors.get_mut(tensor).map(core::mem::take) {
-			Some(Store::Words(words)) => self.words.give(words),
-			Some(Store::Halves(halves)) => self.halves.give(halves),
-			Some(Store::Empty) | None => {},
+		if let Some(store) = self.tensors.get_mut(tensor).map(core::mem::take) {
+			self.give(store);
+		}
+	}
+
+	/// Keeps memory for later.
+	pub(crate) fn give(&mut self, store: Store) {
+		match store {
+			Store::Words(words) => self.words.give(words),
+			Store::Halves(halves) => self.halves.give(halves),
+			Store::Empty => {},
 		}
 	}
 
@@ -236,6 +298,7 @@ pub(crate) struct Scratch {
 	pub(crate) halves: Spare<i16>,
 	pub(crate) panels: PackedColumns,
 	pub(crate) factors: Vec<i64>,
+	pub(crate) sums: Vec<i64>,
 }
 
 /// A bounded store of things for reuse between threads and runs.

@@ -1,42 +1,85 @@
 //! The inner loops for x86-64.
 
-use super::{TileLoop, TileSums, PANEL, TILE_COLUMNS};
+use super::{few::DotLoop, TileLoop, TileSums, PANEL, TILE_COLUMNS};
 use core::arch::{asm, x86_64::*};
 
-/// Sign-extends bytes, 32 at a time.
-#[target_feature(enable = "avx512f,avx512bw")]
-pub(super) fn widen_avx512(source: &[i8], target: &mut [i16]) {
-	assert_eq!(source.len(), target.len());
-	let (words, word_rest) = target.as_chunks_mut::<32>();
-	let (bytes, byte_rest) = source.as_chunks::<32>();
-	for (words, bytes) in words.iter_mut().zip(bytes) {
-		// SAFETY: both chunks are 32 elements long, and the loads and stores are unaligned ones.
-		unsafe {
-			let bytes = _mm256_loadu_si256(bytes.as_ptr().cast());
-			_mm512_storeu_si512(words.as_mut_ptr().cast(), _mm512_cvtepi8_epi16(bytes));
+/// Declares the loops of dot products along weights for one width of register: `$step` weights
+/// are loaded and widened at a time, and as many values.
+macro_rules! dots {
+	(
+		$features:literal, $step:literal, $accumulate:expr,
+		zero: $zero:expr, weights: $weights:expr, values: $values:expr, sum: $sum:expr $(,)?
+	) => {
+		/// The loop for up to four rows by four columns, or by one.
+		pub(in super::super) fn dot_loop(rows: usize, one: bool) -> DotLoop {
+			match (rows, one) {
+				(1, false) => dots::<1, 4>,
+				(2, false) => dots::<2, 4>,
+				(3, false) => dots::<3, 4>,
+				(4, false) => dots::<4, 4>,
+				(1, true) => dots::<1, 1>,
+				(2, true) => dots::<2, 1>,
+				(3, true) => dots::<3, 1>,
+				(4, true) => dots::<4, 1>,
+				_ => unreachable!("a tile has one to four rows"),
+			}
 		}
-	}
-	for (word, byte) in word_rest.iter_mut().zip(byte_rest) {
-		*word = i16::from(*byte);
-	}
+
+		/// # Safety
+		/// The processor has the features. `left` holds `R` rows of `depth` values `stride` apart,
+		/// `right` `C` times `depth` weights.
+		#[target_feature(enable = $features)]
+		unsafe fn dots<const R: usize, const C: usize>(
+			left: *const i16,
+			stride: usize,
+			right: *const i8,
+			depth: usize,
+			sums: &mut [i32],
+		) {
+			let mut totals = [[$zero; C]; R];
+			let whole = depth - depth % $step;
+			// SAFETY: by the caller's promise every load lies within `left` and `right`. What comes
+			// after these columns is fetched for the next tile; an address beyond the weights does no
+			// harm.
+			unsafe {
+				for at in (0..whole).step_by($step) {
+					let mut columns = [$zero; C];
+					for (c, column) in columns.iter_mut().enumerate() {
+						let from = right.add(c.wrapping_mul(depth)).add(at);
+						*column = $weights(from);
+						_mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(4 * C * depth).cast());
+					}
+					for (r, totals) in totals.iter_mut().enumerate() {
+						let values = $values(left.add(r.wrapping_mul(stride)).add(at));
+						for (total, column) in totals.iter_mut().zip(columns) {
+							*total = $accumulate(*total, values, column);
+						}
+					}
+				}
+				for (r, totals) in totals.iter().enumerate() {
+					for (c, total) in totals.iter().enumerate() {
+						let values = left.add(r.wrapping_mul(stride));
+						let weights = right.add(c.wrapping_mul(depth));
+						let rest = (whole..depth).fold(0_i32, |sum, at| {
+							let product = i32::from(values.add(at).read())
+								.wrapping_mul(i32::from(weights.add(at).read()));
+							sum.wrapping_add(product)
+						});
+						sums[r * TILE_COLUMNS + c] = rest.wrapping_add($sum(*total));
+					}
+				}
+			}
+		}
+	};
 }
 
-/// Sign-extends bytes, 16 at a time.
+/// Sum of eight lanes.
+#[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn widen_avx2(source: &[i8], target: &mut [i16]) {
-	assert_eq!(source.len(), target.len());
-	let (words, word_rest) = target.as_chunks_mut::<16>();
-	let (bytes, byte_rest) = source.as_chunks::<16>();
-	for (words, bytes) in words.iter_mut().zip(bytes) {
-		// SAFETY: both chunks are 16 elements long, and the loads and stores are unaligned ones.
-		unsafe {
-			let bytes = _mm_loadu_si128(bytes.as_ptr().cast());
-			_mm256_storeu_si256(words.as_mut_ptr().cast(), _mm256_cvtepi8_epi16(bytes));
-		}
-	}
-	for (word, byte) in word_rest.iter_mut().zip(byte_rest) {
-		*word = i16::from(*byte);
-	}
+fn sum_256(lanes: __m256i) -> i32 {
+	let four = _mm_add_epi32(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256::<1>(lanes));
+	let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b01_00_11_10>(four));
+	_mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b10_11_00_01>(two)))
 }
 
 /// Tiles of up to 8 rows by 3 panels, a panel being one 512-bit register of sums.
@@ -44,6 +87,14 @@ macro_rules! tiles_512 {
 	($module:ident, $features:literal, $accumulate:expr) => {
 		pub(super) mod $module {
 			use super::*;
+
+			dots!(
+				$features, 32, $accumulate,
+				zero: _mm512_setzero_si512(),
+				weights: |from: *const i8| _mm512_cvtepi8_epi16(_mm256_loadu_si256(from.cast())),
+				values: |from: *const i16| _mm512_loadu_si512(from.cast()),
+				sum: |total| _mm512_reduce_add_epi32(total),
+			);
 
 			/// The loop for `rows` by `panels`.
 			pub(in super::super) fn tile_loop(rows: usize, panels: usize) -> TileLoop {
@@ -151,6 +202,14 @@ macro_rules! tiles_256 {
 	($module:ident, $features:literal, $accumulate:expr) => {
 		pub(super) mod $module {
 			use super::*;
+
+			dots!(
+				$features, 16, $accumulate,
+				zero: _mm256_setzero_si256(),
+				weights: |from: *const i8| _mm256_cvtepi8_epi16(_mm_loadu_si128(from.cast())),
+				values: |from: *const i16| _mm256_loadu_si256(from.cast()),
+				sum: |total| sum_256(total),
+			);
 
 			/// The loop for `rows` by one panel.
 			pub(in super::super) fn tile_loop(rows: usize) -> TileLoop {

@@ -183,8 +183,6 @@ proptest! {
 		let positive: Vec<i32> = scales.iter().map(|scale| (*scale).max(0)).collect();
 		let narrow: Option<Vec<i32>> =
 			factors.iter().map(|factor| i32::try_from(*factor).ok()).collect();
-		let context: Vec<i64> =
-			maxima.iter().map(|max| element::context_factor(*max, bits, 12)).collect();
 		let sum_at = |r: usize, c: usize| sums[r * TILE_COLUMNS + c];
 		for processor in Processor::all() {
 			let mut out = vec![0; rows * columns];
@@ -216,12 +214,88 @@ proptest! {
 				let (query, key) = (factors[row + r], factors[column + c]);
 				prop_assert_eq!(*value, element::scores_finish(sum_at(r, c), query, key, shifts));
 			}
-			finish_context(processor, sums, place, &context, first, columns, &mut out);
-			for (at, value) in out.iter().enumerate() {
-				let (r, c) = (at / columns, at % columns);
-				let (sum, factor) = (sum_at(r, c).into(), context[row + r]);
-				let expected = element::context_finish(sum, factor, (0, first));
-				prop_assert_eq!(*value, expected);
+		}
+	}
+
+	#[test]
+	fn contexts_equal_the_reference(
+		blocks in prop::collection::vec(row(40), 1..5),
+		max in value(),
+		(twelve, shift, second) in (any::<bool>(), 0_u32..=20, 1_u32..=62),
+	) {
+		let factor = element::context_factor(max, if twelve { 12 } else { 8 }, 12);
+		let sum = |at: usize| blocks.iter().map(|block| i64::from(block[at])).sum::<i64>();
+		let expected: Vec<i32> = (0..40)
+			.map(|at| element::context_finish(sum(at), factor, (shift, second)))
+			.collect();
+		for processor in Processor::all() {
+			let (mut sums, mut out) = (vec![7; 40], vec![0; 40]);
+			for (number, block) in blocks.iter().enumerate() {
+				add_block(processor, block, number == 0, &mut sums);
+			}
+			finish_context(processor, &sums, factor, (shift, second), &mut out);
+			prop_assert_eq!(&out, &expected);
+		}
+	}
+
+	#[test]
+	fn what_decoders_do_to_rows_equals_the_reference(
+		(values, others, gain) in (1_usize..70)
+			.prop_flat_map(|length| (row(length), row(length), row(length))),
+		(divisor, temperature) in (value(), 1_u32..=100 << 16),
+		(shift, long) in (0_u32..=16, 1_u32..=62),
+	) {
+		let length = values.len();
+		let map = |f: &dyn Fn(usize) -> i32| -> Vec<i32> { (0..length).map(f).collect() };
+		let normal = map(&|i| element::rms_normalise(values[i], divisor, gain[i], long));
+		let product = map(&|i| element::multiply(values[i], others[i], long));
+		let tempered = map(&|i| element::temper(values[i], temperature));
+		let exps = map(&|i| element::softmax_exp(values[i], divisor, true));
+		let kept = map(&|i| element::keep(values[i], divisor));
+		let squares = values
+			.iter()
+			.fold(0, |a, x| element::root_mean_square_fold(a, *x, shift));
+		let short = values.iter().fold(0, |a, x| element::block_sum_fold(a, *x, shift as u8));
+		for processor in Processor::all() {
+			let mut out = vec![0; length];
+			rms_normalise_row(processor, &values, divisor, &gain, long, &mut out);
+			prop_assert_eq!(&out, &normal);
+			multiply(processor, &values, &others, long, &mut out);
+			prop_assert_eq!(&out, &product);
+			temper_row(processor, &values, temperature, &mut out);
+			prop_assert_eq!(&out, &tempered);
+			exponentials_below(processor, &values, divisor, &mut out);
+			prop_assert_eq!(&out, &exps);
+			keep_row(processor, &values, divisor, &mut out);
+			prop_assert_eq!(&out, &kept);
+			prop_assert_eq!(sum_of_short_squares(processor, &values, shift), squares);
+			prop_assert_eq!(sum_of_short(processor, &values, shift), short);
+			prop_assert_eq!(Some(&largest(processor, &values)), values.iter().max());
+		}
+	}
+
+	#[test]
+	fn turned_rows_equal_the_reference(
+		(half, values) in (1_usize..40, 1_usize..4)
+			.prop_flat_map(|(half, heads)| (Just(half), row(half * 2 * heads))),
+		(cosine, sine) in (row(40), row(40)),
+	) {
+		let clamped =
+			|table: &[i32]| -> Vec<i32> { table.iter().map(|x| (*x).clamp(-16_384, 16_384)).collect() };
+		let turn = (&clamped(&cosine)[..half], &clamped(&sine)[..half]);
+		for processor in Processor::all() {
+			let mut out = vec![0; values.len()];
+			rotate_row(processor, &values, turn, &mut out);
+			for (at, out) in out.iter().enumerate() {
+				let (first, d) = (at / (2 * half) * (2 * half), at % (2 * half));
+				let (low, high) = (values[first + d % half], values[first + d % half + half]);
+				let (c, s) = (cosine[d % half], sine[d % half]);
+				let expected = if d < half {
+					element::rotate_low(low, high, c, s)
+				} else {
+					element::rotate_high(low, high, c, s)
+				};
+				prop_assert_eq!(*out, expected);
 			}
 		}
 	}
