@@ -29,6 +29,11 @@ pub(crate) fn minilm(root: &Path) -> PathBuf {
 	root.join(".assay/models/minilm")
 }
 
+/// Folder of the published SmolLM2 files.
+pub(crate) fn smollm2(root: &Path) -> PathBuf {
+	root.join(".assay/models/smollm2")
+}
+
 /// The Python of the repository's environment.
 pub(crate) fn python(root: &Path) -> Result<PathBuf> {
 	let python = root.join(".assay/venv/bin/python");
