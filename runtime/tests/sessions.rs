@@ -9,13 +9,17 @@ use assay_runtime::{
 	authorities, configs::SessionHistory, AccountId, Authorities, Babe, Grandpa, Historical,
 	Runtime, RuntimeCall, RuntimeEvent, Session, SessionKeys, System, UncheckedExtrinsic,
 };
-use codec::Encode;
+use codec::{Decode, Encode};
 use common::{as_root, begin_block, block, chain, chain_of_four, end_block, epoch_start, signed};
 use frame_support::{assert_noop, assert_ok, traits::KeyOwnerProofSystem, BoundedVec};
+use pallet_grandpa::CurrentSetId;
 use pallet_session::historical::{HistoricalSessions, StoredRange};
 use sp_consensus_babe::{EquivocationProof, KEY_TYPE};
 use sp_core::H256;
-use sp_keyring::Sr25519Keyring::{self, Alice, Bob, Charlie, Dave};
+use sp_keyring::{
+	Ed25519Keyring,
+	Sr25519Keyring::{self, Alice, Bob, Charlie, Dave},
+};
 use sp_runtime::{traits::Header as _, Digest, DispatchError};
 
 fn set_authorities(list: &[Sr25519Keyring]) -> authorities::Call<Runtime> {
@@ -25,6 +29,28 @@ fn set_authorities(list: &[Sr25519Keyring]) -> authorities::Call<Runtime> {
 
 fn try_state() {
 	Authorities::do_try_state().unwrap();
+}
+
+fn producer(of: Sr25519Keyring) -> sp_consensus_babe::AuthorityId {
+	of.public().into()
+}
+
+fn finaliser(of: Ed25519Keyring) -> sp_consensus_grandpa::AuthorityId {
+	of.public().into()
+}
+
+/// Keys that may make blocks, sorted.
+fn block_producers() -> Vec<sp_consensus_babe::AuthorityId> {
+	let mut keys: Vec<_> = Babe::authorities().iter().map(|(key, _)| key.clone()).collect();
+	keys.sort();
+	keys
+}
+
+/// Keys that vote on finality, sorted.
+fn finalisers() -> Vec<sp_consensus_grandpa::AuthorityId> {
+	let mut keys: Vec<_> = Grandpa::grandpa_authorities().into_iter().map(|(key, _)| key).collect();
+	keys.sort();
+	keys
 }
 
 #[test]
@@ -99,12 +125,34 @@ fn root_changes_authorities_and_they_serve_two_sessions_later() {
 		end_block();
 
 		block(epoch_start(1), vec![]);
-		assert_eq!(Session::validators().len(), 1);
-		block(epoch_start(2), vec![]);
+		assert_eq!(Session::validators(), [Alice.to_account_id()]);
+		assert_eq!(block_producers(), [producer(Alice)]);
+		assert_eq!(finalisers(), [finaliser(Ed25519Keyring::Alice)]);
+		let set_before = CurrentSetId::<Runtime>::get();
+
+		begin_block(epoch_start(2));
+		assert_eq!(finalisers().len(), 1, "finality goes over at the end of the block");
+		end_block();
 		assert_eq!(Session::validators().len(), 2);
 		assert!(Session::validators().contains(&bob));
-		assert!(Babe::authorities().iter().any(|(key, _)| *key == generated.keys.babe));
-		assert!(Grandpa::grandpa_authorities().len() <= 2);
+		let mut expected = vec![producer(Alice), generated.keys.babe];
+		expected.sort();
+		assert_eq!(block_producers(), expected);
+		let mut expected = vec![finaliser(Ed25519Keyring::Alice), generated.keys.grandpa];
+		expected.sort();
+		assert_eq!(finalisers(), expected);
+		assert_eq!(CurrentSetId::<Runtime>::get(), set_before + 1);
+
+		// And back: who leaves the list makes and finalises no block any more.
+		begin_block(epoch_start(2) + 1);
+		assert_ok!(as_root(set_authorities(&[Bob])));
+		end_block();
+		block(epoch_start(3), vec![]);
+		assert_eq!(finalisers().len(), 2);
+		block(epoch_start(4), vec![]);
+		assert_eq!(Session::validators(), [bob]);
+		assert_eq!((block_producers().len(), finalisers().len()), (1, 1));
+		assert!(!finalisers().contains(&finaliser(Ed25519Keyring::Alice)));
 		try_state();
 	});
 }
@@ -174,6 +222,15 @@ fn report(proof: EquivocationProof<assay_runtime::Header>) -> UncheckedExtrinsic
 	))
 }
 
+/// Accounts that are disabled for the rest of the session.
+fn disabled() -> Vec<AccountId> {
+	let validators = Session::validators();
+	Session::disabled_validators()
+		.into_iter()
+		.map(|index| validators[index as usize].clone())
+		.collect()
+}
+
 #[test]
 fn an_authority_that_equivocates_is_disabled_once() {
 	chain_of_four().execute_with(|| {
@@ -190,12 +247,7 @@ fn an_authority_that_equivocates_is_disabled_once() {
 			authority: Charlie.to_account_id(),
 			session: 0,
 		}));
-		let validators = Session::validators();
-		let disabled: Vec<_> = Session::disabled_validators()
-			.into_iter()
-			.map(|index| validators[index as usize].clone())
-			.collect();
-		assert_eq!(disabled, [Charlie.to_account_id()]);
+		assert_eq!(disabled(), [Charlie.to_account_id()]);
 		// The same report again is stale.
 		assert!(assay_runtime::Executive::apply_extrinsic(transaction).is_err());
 		end_block();
@@ -228,5 +280,84 @@ fn a_forged_report_is_refused() {
 		let outcome = assay_runtime::Executive::apply_extrinsic(transaction);
 		assert!(!matches!(outcome, Ok(Ok(()))), "{outcome:?}");
 		assert!(Session::disabled_validators().is_empty());
+	});
+}
+
+type FinalityProof = sp_consensus_grandpa::EquivocationProof<H256, u32>;
+
+/// Two prevotes of one finaliser in one round, signed by `signer`.
+fn finality_equivocation(
+	offender: Ed25519Keyring,
+	signer: Ed25519Keyring,
+	set: u64,
+	votes: [(H256, u32); 2],
+) -> FinalityProof {
+	const PREVOTE: u8 = 0;
+	const ROUND: u64 = 1;
+	let signed = votes.map(|vote| {
+		let payload = sp_consensus_grandpa::localized_payload(ROUND, set, &(PREVOTE, vote));
+		(vote, signer.sign(&payload))
+	});
+	// As it travels: the library that has the type of a vote is no dependency of the runtime.
+	let bytes = (set, PREVOTE, ROUND, offender.public(), signed).encode();
+	FinalityProof::decode(&mut &bytes[..]).expect("this is how a proof is encoded")
+}
+
+fn finality_report(proof: FinalityProof) -> UncheckedExtrinsic {
+	let key = (sp_consensus_grandpa::KEY_TYPE, proof.offender().clone());
+	let key_owner_proof = Historical::prove(key).expect("the offender is an authority");
+	UncheckedExtrinsic::new_bare(RuntimeCall::Grandpa(
+		pallet_grandpa::Call::report_equivocation_unsigned {
+			equivocation_proof: Box::new(proof),
+			key_owner_proof,
+		},
+	))
+}
+
+const TWO_BLOCKS: [(H256, u32); 2] = [(H256::repeat_byte(1), 1), (H256::repeat_byte(2), 1)];
+
+#[test]
+fn a_finaliser_that_votes_twice_in_a_round_is_disabled_once() {
+	chain_of_four().execute_with(|| {
+		block(epoch_start(0), vec![]);
+		let charlie = Ed25519Keyring::Charlie;
+		let set = CurrentSetId::<Runtime>::get();
+		let transaction = finality_report(finality_equivocation(charlie, charlie, set, TWO_BLOCKS));
+
+		begin_block(epoch_start(0) + 1);
+		assert_ok!(assay_runtime::Executive::apply_extrinsic(transaction.clone()).unwrap());
+		System::assert_has_event(RuntimeEvent::Authorities(authorities::Event::OffenceNoted {
+			authority: Charlie.to_account_id(),
+			session: 0,
+		}));
+		assert_eq!(disabled(), [Charlie.to_account_id()]);
+		// The same report again is stale.
+		assert!(assay_runtime::Executive::apply_extrinsic(transaction).is_err());
+		end_block();
+	});
+}
+
+#[test]
+fn a_report_that_proves_no_double_vote_is_refused() {
+	chain_of_four().execute_with(|| {
+		block(epoch_start(0), vec![]);
+		let (charlie, dave) = (Ed25519Keyring::Charlie, Ed25519Keyring::Dave);
+		let set = CurrentSetId::<Runtime>::get();
+		let [first, _] = TWO_BLOCKS;
+		for proof in [
+			// Signed by Dave, blamed on Charlie.
+			finality_equivocation(charlie, dave, set, TWO_BLOCKS),
+			// One vote, sent twice.
+			finality_equivocation(charlie, charlie, set, [first, first]),
+			// Votes of a set that has not been.
+			finality_equivocation(charlie, charlie, set + 1, TWO_BLOCKS),
+		] {
+			let transaction = finality_report(proof.clone());
+			begin_block(epoch_start(0) + u64::from(System::block_number()));
+			let outcome = assay_runtime::Executive::apply_extrinsic(transaction);
+			assert!(!matches!(outcome, Ok(Ok(()))), "{proof:?}: {outcome:?}");
+			assert!(disabled().is_empty());
+			end_block();
+		}
 	});
 }
