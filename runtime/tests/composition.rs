@@ -8,19 +8,24 @@ use assay_runtime::{
 	configs::{BlockHashCount, BlockLength, BlockWeights, TreasuryAccount, UnbondingBlocks},
 	genesis,
 	transaction::TxExtension,
-	AccountId, AllPalletsWithSystem, Balances, Executive, Runtime, RuntimeCall, Session,
-	UncheckedExtrinsic, ASY, EXISTENTIAL_DEPOSIT, VERSION,
+	AccountId, AllPalletsWithSystem, Babe, Balances, Executive, Jobs, Runtime, RuntimeCall,
+	Session, UncheckedExtrinsic, ASY, EPOCH_DURATION_IN_SLOTS, EXISTENTIAL_DEPOSIT, VERSION,
 };
 use codec::{Decode, Encode};
-use common::{begin_block, chain, FIRST_SLOT};
+use common::{as_root, begin_block, chain, signed, FIRST_SLOT};
 use frame_support::{
-	dispatch::GetDispatchInfo, traits::PalletsInfoAccess, weights::constants::ParityDbWeight,
+	assert_noop, assert_ok,
+	dispatch::{DispatchClass, GetDispatchInfo},
+	traits::{Get, PalletsInfoAccess},
+	weights::constants::ParityDbWeight,
 };
 use frame_system::offchain::CreateAuthorizedTransaction;
+use pallet_jobs::Timing;
 use sp_keyring::Sr25519Keyring;
 use sp_runtime::{
 	traits::TransactionExtension,
 	transaction_validity::{InvalidTransaction, TransactionSource, TransactionValidityError},
+	DispatchError,
 };
 
 #[test]
@@ -97,10 +102,7 @@ fn a_block_takes_a_third_of_a_slot() {
 	let weights = BlockWeights::get();
 	assert_eq!(weights.max_block.ref_time(), 1_000_000_000_000);
 	assert!(weights.max_block.proof_size() > 0, "hooks need both parts");
-	assert_eq!(
-		*BlockLength::get().max.get(frame_support::dispatch::DispatchClass::Normal),
-		3 << 20
-	);
+	assert_eq!(*BlockLength::get().max.get(DispatchClass::Normal), 3 << 20);
 	assert_eq!(BlockHashCount::get(), 4_096);
 }
 
@@ -150,11 +152,108 @@ fn presets_build_and_endow() {
 }
 
 #[test]
+fn presets_have_the_periods_that_their_networks_are_told_of() {
+	let development = Timing {
+		duty_period: 20,
+		accept: 10,
+		commit_base: 20,
+		window_base: 10,
+		reveal_grace: 20,
+		min_rate: 100,
+	};
+	let local_testnet = Timing {
+		duty_period: 100,
+		accept: 20,
+		commit_base: 40,
+		window_base: 100,
+		reveal_grace: 100,
+		min_rate: 100,
+	};
+	for (preset, timing) in [("development", development), ("local_testnet", local_testnet)] {
+		chain(preset).execute_with(|| {
+			assert_eq!(Jobs::timing(), timing, "{preset}");
+			assert_eq!(
+				<Runtime as pallet_providers::Config>::DutyPeriod::get(),
+				timing.duty_period
+			);
+		});
+	}
+}
+
+#[test]
+fn an_epoch_is_two_hours_of_three_second_slots() {
+	assert_eq!(EPOCH_DURATION_IN_SLOTS, 2_400);
+	chain("development").execute_with(|| {
+		assert_eq!(<Runtime as pallet_babe::Config>::EpochDuration::get(), 2_400);
+		assert_eq!(Babe::slot_duration(), 3_000);
+	});
+}
+
+#[test]
+fn root_spends_the_treasury_and_nobody_else() {
+	chain("development").execute_with(|| {
+		begin_block(FIRST_SLOT);
+		let (treasury, payee) = (TreasuryAccount::get(), AccountId::new([9; 32]));
+		let spend = || pallet_balances::Call::<Runtime>::force_transfer {
+			source: treasury.clone().into(),
+			dest: payee.clone().into(),
+			value: 7 * ASY,
+		};
+		let alice = Sr25519Keyring::Alice.to_account_id();
+		assert_noop!(signed(&alice, spend()), DispatchError::BadOrigin);
+
+		assert_ok!(as_root(spend()));
+		assert_eq!(Balances::free_balance(&payee), 7 * ASY);
+		assert_eq!(Balances::free_balance(&treasury), genesis::TREASURY_ENDOWMENT - 7 * ASY);
+
+		// As a test network does it: by its root key. `sudo` succeeds whatever comes of its call, so
+		// the balances tell.
+		let sudo = || pallet_sudo::Call::<Runtime>::sudo { call: Box::new(spend().into()) };
+		assert_ok!(signed(&alice, sudo()));
+		assert_eq!(Balances::free_balance(&payee), 14 * ASY);
+		let bob = Sr25519Keyring::Bob.to_account_id();
+		assert_noop!(signed(&bob, sudo()), pallet_sudo::Error::<Runtime>::RequireSudo);
+	});
+}
+
+#[test]
 fn the_version_is_the_one_that_clients_sign() {
 	assert_eq!(VERSION.spec_name, "assay");
 	assert_eq!(VERSION.spec_version, 100);
 	assert_eq!(VERSION.system_version, 1);
 	assert_eq!(VERSION.transaction_version, 1);
+}
+
+/// The runtime APIs that stock nodes and clients look for, and ours: name, id, version. A client
+/// knows an API by the id, blake2-64 of the name, so a name is as much a part of the interface as a
+/// pallet's index is.
+const APIS: [(&str, u64, u32); 17] = [
+	("Core", 0xdf6a_cb68_9907_609b, 5),
+	("Metadata", 0x37e3_97fc_7c91_f5e4, 2),
+	("RuntimeViewFunction", 0xccd9_de63_96c8_99ca, 1),
+	("BlockBuilder", 0x40fe_3ad4_01f8_959a, 6),
+	("TaggedTransactionQueue", 0xd2bc_9897_eed0_8f15, 3),
+	("OffchainWorkerApi", 0xf78b_278b_e53f_454c, 2),
+	("SessionKeys", 0xab3c_0572_291f_eb8b, 2),
+	("BabeApi", 0xcbca_25e3_9f14_2387, 2),
+	("GrandpaApi", 0xed99_c5ac_b25e_edf5, 3),
+	("AccountNonceApi", 0xbc9d_8990_4f5b_923f, 1),
+	("TransactionPaymentApi", 0x37c8_bb13_50a9_a2a8, 4),
+	("TransactionPaymentCallApi", 0xf3ff_14d5_ab52_7059, 3),
+	("GenesisBuilder", 0xfbc5_77b9_d747_efd6, 1),
+	("JobsApi", 0xb18f_5829_93e0_30f4, 1),
+	("ProvidersApi", 0x9aaf_6cf0_e0cd_b4fb, 1),
+	("ModelsApi", 0xad4c_c7ad_ca10_b0e7, 1),
+	("LeasesApi", 0x3739_0f57_2686_c301, 1),
+];
+
+#[test]
+fn every_runtime_api_is_found_by_its_id_and_has_its_version() {
+	for (name, id, version) in APIS {
+		let listed = VERSION.apis.iter().find(|(listed, _)| *listed == id.to_be_bytes());
+		assert_eq!(listed.map(|(_, version)| *version), Some(version), "{name}");
+	}
+	assert_eq!(VERSION.apis.len(), APIS.len(), "an API is missing in this list");
 }
 
 #[test]
