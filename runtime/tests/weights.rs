@@ -118,6 +118,48 @@ fn jobs_are_charged_what_was_measured() {
 	check(authorisation(commit), (Weights::authorize_commit(), &[<()>::authorize_commit()]));
 }
 
+/// Benchmarks are compiled and run by `cargo xtask weights` alone, since their feature builds every
+/// crate of the SDK anew. What can be seen without: that no call was added without one.
+#[test]
+fn every_call_of_ours_has_a_benchmark() {
+	use frame_support::traits::GetCallName;
+	fn check<Call: GetCallName>(pallet: &str, benchmarks: &str) {
+		for call in Call::get_call_names() {
+			let header = format!("\tfn {call}(");
+			let place = benchmarks.find(&header);
+			let before = place.map_or("", |place| &benchmarks[..place]);
+			assert!(
+				before.trim_end().ends_with("#[benchmark]"),
+				"{pallet}: `{call}` has no benchmark"
+			);
+		}
+	}
+	check::<authorities::Call<Runtime>>(
+		"authorities",
+		include_str!("../src/authorities/benchmarking.rs"),
+	);
+	check::<pallet_stake::Call<Runtime, pallet_stake::Instance1>>(
+		"stake",
+		include_str!("../../pallets/stake/src/benchmarking.rs"),
+	);
+	check::<pallet_providers::Call<Runtime>>(
+		"providers",
+		include_str!("../../pallets/providers/src/benchmarking.rs"),
+	);
+	check::<pallet_models::Call<Runtime>>(
+		"models",
+		include_str!("../../pallets/models/src/benchmarking.rs"),
+	);
+	check::<pallet_leases::Call<Runtime>>(
+		"leases",
+		include_str!("../../pallets/leases/src/benchmarking.rs"),
+	);
+	check::<pallet_jobs::Call<Runtime>>(
+		"jobs",
+		include_str!("../../pallets/jobs/src/benchmarking.rs"),
+	);
+}
+
 #[test]
 fn a_signature_is_paid_for_where_it_is_checked() {
 	use pallet_jobs::WeightInfo as _;

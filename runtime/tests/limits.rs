@@ -1,0 +1,100 @@
+//! Limits of different pallets that have to fit each other and the block. What a pallet can see by
+//! itself is in its `integrity_test`.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+use assay_primitives::{Commitment, JobDigest, LeaseId, Parameters, SlotId, WorkerSignature};
+use assay_runtime::{
+	configs::{BlockLength, BlockWeights},
+	weights::AVERAGE_ON_INITIALIZE_RATIO,
+	Runtime, RuntimeCall,
+};
+use codec::{Decode, Encode};
+use frame_support::{
+	dispatch::{DispatchClass, GetDispatchInfo},
+	traits::{Authorize, Get},
+	weights::Weight,
+};
+use pallet_jobs::{types, JobInput, WeightInfo as _};
+use pallet_stake::Instance1;
+
+fn max_extrinsic() -> Weight {
+	BlockWeights::get().get(DispatchClass::Normal).max_extrinsic.expect("calls are limited")
+}
+
+/// A job with the longest input that may travel with it.
+fn longest_job() -> RuntimeCall {
+	RuntimeCall::Jobs(pallet_jobs::Call::submit_job {
+		lease: LeaseId(u64::MAX),
+		nonce: u64::MAX,
+		input: JobInput::Inline(vec![0; types::INLINE_BYTES_MAX as usize].try_into().unwrap()),
+		parameters: Parameters::encoder(u32::MAX, u32::MAX),
+		value_at_risk: u128::MAX,
+	})
+}
+
+#[test]
+fn a_provider_has_a_bond_that_the_stake_pallet_takes() {
+	let provider = <Runtime as pallet_providers::Config>::MinProviderBond::get();
+	let bond = <Runtime as pallet_stake::Config<Instance1>>::MinBond::get();
+	assert!(provider >= bond, "{provider} is no bond: the least is {bond}");
+}
+
+#[test]
+fn a_lease_has_no_more_jobs_than_its_provider_has_slots() {
+	let jobs = <Runtime as pallet_leases::Config>::MaxOpenJobsPerLease::get();
+	let slots = <Runtime as pallet_jobs::Config>::MaxOpenSlots::get();
+	assert!(jobs <= slots, "{jobs} jobs need {slots} slots");
+}
+
+#[test]
+fn a_full_block_of_receipts_leaves_room_for_calls() {
+	type Weights = assay_runtime::weights::jobs::WeightInfo<Runtime>;
+	let weights = BlockWeights::get();
+	let receipts = Weights::on_finalize_receipts(types::RECEIPTS_MAX);
+	assert!(weights.base_block.saturating_add(receipts).all_lt(weights.max_block));
+	// What blocks set aside for hooks, so that no call is refused for their sake.
+	let hooks = AVERAGE_ON_INITIALIZE_RATIO * weights.max_block;
+	assert!(receipts.ref_time() < hooks.ref_time());
+}
+
+#[test]
+fn the_longest_job_fits_a_block() {
+	let call = longest_job();
+	assert!(call.get_dispatch_info().call_weight.all_lt(max_extrinsic()));
+	let length = call.encoded_size();
+	assert!(length > types::INLINE_BYTES_MAX as usize);
+	let normal = *BlockLength::get().max.get(DispatchClass::Normal) as usize;
+	// Not one, but many.
+	assert!(100 * length < normal, "{length} bytes of {normal}");
+}
+
+#[test]
+fn every_call_of_a_job_fits_a_block_with_its_authorisation() {
+	let (slot, job) = (SlotId(0), JobDigest::default());
+	let signature = || WorkerSignature::decode(&mut &[0u8; 64][..]).expect("64 bytes");
+	let commitment = Commitment::decode(&mut &[0u8; 32][..]).expect("32 bytes");
+	type Call = pallet_jobs::Call<Runtime>;
+	for call in [
+		Call::accept { slot, signature: signature() },
+		Call::commit { slot, commitment, signature: signature() },
+		Call::lapse { slot },
+		Call::settle { job },
+		Call::set_paused { paused: true },
+	] {
+		let call = RuntimeCall::Jobs(call);
+		let weight =
+			call.get_dispatch_info().call_weight.saturating_add(call.weight_of_authorize());
+		assert!(weight.all_lt(max_extrinsic()), "{call:?}");
+	}
+	let program = vec![0; assay_program::MAX_PROGRAM_BYTES as usize].try_into().unwrap();
+	let register = RuntimeCall::Models(pallet_models::Call::register {
+		program,
+		weights: Default::default(),
+		royalty_per_unit: 1,
+	});
+	assert!(
+		register.get_dispatch_info().call_weight.all_lt(max_extrinsic()),
+		"the longest program"
+	);
+}
