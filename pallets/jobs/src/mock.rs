@@ -134,6 +134,8 @@ impl sp_core::Get<u32> for DutyPeriod {
 
 impl pallet_providers::Config for Test {
 	type Balance = Balance;
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type Currency = Balances;
 	type Stake = ProviderStake;
 	type MinProviderBond = ConstU128<{ 10 * UNIT }>;
 	type Consideration = HoldConsideration<

@@ -2,10 +2,11 @@
 
 use crate::{
 	types::{is_device, is_endpoint},
-	Config, Owners, Pallet, Profiles, Standings,
+	Config, HoldReason, Owners, Pallet, Profiles, Standings,
 };
-use frame_support::ensure;
-use sp_runtime::{DispatchError, DispatchResult};
+use codec::Encode;
+use frame_support::{ensure, traits::fungible::InspectHold};
+use sp_runtime::{traits::Zero, DispatchError, DispatchResult};
 
 fn broken(what: &'static str) -> DispatchError {
 	DispatchError::Other(what)
@@ -17,7 +18,8 @@ impl<T: Config> Pallet<T> {
 		Self::check_records()?;
 		Self::check_worker_keys()?;
 		Self::check_profiles()?;
-		Self::check_periods()
+		Self::check_periods()?;
+		Self::check_deposits()
 	}
 
 	fn check_records() -> DispatchResult {
@@ -71,6 +73,26 @@ impl<T: Config> Pallet<T> {
 			ensure!(
 				standing.heard_period <= now,
 				broken("INV-4: a provider was heard of in a period that has not come")
+			);
+		}
+		Ok(())
+	}
+
+	fn check_deposits() -> DispatchResult {
+		let reason = HoldReason::Record.into();
+		for (owner, profile) in Profiles::<T>::iter() {
+			let held = T::Currency::balance_on_hold(&reason, &owner);
+			// A ticket of held funds is their amount, and tells it by its encoding alone.
+			ensure!(
+				profile.ticket.encode() == held.encode(),
+				broken("INV-5: the deposit on hold is not what the ticket says")
+			);
+		}
+		for who in frame_system::Account::<T>::iter_keys() {
+			let is_clear = T::Currency::balance_on_hold(&reason, &who).is_zero();
+			ensure!(
+				is_clear || Profiles::<T>::contains_key(&who),
+				broken("INV-5: a deposit is on hold of an account that is no provider")
 			);
 		}
 		Ok(())

@@ -72,6 +72,8 @@
 //! - INV-2: worker keys and providers lead to each other, one to one.
 //! - INV-3: every profile has an endpoint that is an address and at least one device with a name.
 //! - INV-4: nobody was heard of in a period that has not come.
+//! - INV-5: what is on hold for records is for each provider what its ticket says, and for anybody
+//!   else nothing.
 //!
 //! ## Low level / Design
 //!
@@ -121,7 +123,9 @@ pub mod pallet {
 	use assay_primitives::{WorkerKey, WorkerSignature};
 	use frame_support::{
 		pallet_prelude::*,
-		traits::{tokens::Balance as BalanceBound, Consideration, Footprint},
+		traits::{
+			fungible::InspectHold, tokens::Balance as BalanceBound, Consideration, Footprint,
+		},
 	};
 	use frame_system::{offchain::CreateAuthorizedTransaction, pallet_prelude::*};
 	use sp_core::H256;
@@ -143,6 +147,17 @@ pub mod pallet {
 		/// Balances that bonds are counted in.
 		type Balance: BalanceBound;
 
+		/// Hold reasons of the runtime.
+		type RuntimeHoldReason: From<HoldReason>;
+
+		/// Where deposits are on hold. [`Config::Consideration`] moves them; here they are looked
+		/// at (INV-5).
+		type Currency: InspectHold<
+			Self::AccountId,
+			Balance = Self::Balance,
+			Reason = Self::RuntimeHoldReason,
+		>;
+
 		/// Where providers bond.
 		type Stake: assay_primitives::Stake<Self::AccountId, Self::Balance>;
 
@@ -150,7 +165,8 @@ pub mod pallet {
 		#[pallet::constant]
 		type MinProviderBond: Get<Self::Balance>;
 
-		/// Deposit for the bytes of a provider's records.
+		/// Deposit for the bytes of a provider's records: on hold in [`Config::Currency`] for
+		/// [`HoldReason::Record`], with the amount as its ticket.
 		type Consideration: Consideration<Self::AccountId, Footprint>;
 
 		/// Blocks in a duty period.

@@ -114,6 +114,8 @@ parameter_types! {
 
 impl pallet_providers::Config for Test {
 	type Balance = Balance;
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type Currency = Balances;
 	type Stake = Stake;
 	type MinProviderBond = ConstU128<MIN_PROVIDER_BOND>;
 	type Consideration = HoldConsideration<

@@ -63,10 +63,12 @@ impl pallet_providers::Config for Runtime {
 		ProviderRecordHoldReason,
 		LinearStoragePrice<ProviderRecordBase, ProviderRecordByte, Balance>,
 	>;
+	type Currency = Balances;
 	type DutyPeriod = DutyPeriod;
 	type HeartbeatPriority = ConstU64<{ 1 << 20 }>;
 	type MaxDevices = ConstU32<64>;
 	type MinProviderBond = ConstU128<{ 100 * ASY }>;
+	type RuntimeHoldReason = RuntimeHoldReason;
 	type Stake = ProviderStake;
 	type WeightInfo = weights::providers::WeightInfo<Runtime>;
 }

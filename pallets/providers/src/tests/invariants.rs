@@ -3,6 +3,7 @@
 
 use super::*;
 use assay_primitives::heartbeat_statement;
+use codec::{Encode, MaxEncodedLen};
 use frame_support::traits::Authorize;
 use proptest::prelude::*;
 use sp_runtime::{traits::Dispatchable, transaction_validity::TransactionSource};
@@ -154,6 +155,16 @@ fn heartbeat(owner: AccountId, worker: u8, late: u32) {
 	}
 }
 
+/// What the records of a provider cost, by what the outside sees of them.
+fn deposit_of(view: &crate::ProviderView) -> Balance {
+	let key_bytes = 32 + ALICE.encoded_size();
+	let bytes = crate::types::Standing::max_encoded_len()
+		+ key_bytes
+		+ view.devices.encoded_size()
+		+ view.endpoint.encoded_size();
+	DEPOSIT_BASE + DEPOSIT_PER_BYTE * bytes as Balance
+}
+
 proptest! {
 	#![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
@@ -167,11 +178,8 @@ proptest! {
 					panic!("{broken:?} after {told}");
 				}
 				for who in [ALICE, BOB, CHARLIE] {
-					assert_eq!(
-						deposit(who) > 0,
-						Providers::provider(who).is_some(),
-						"INV-1: a deposit is held of providers only, after {told}"
-					);
+					let due = Providers::provider(who).map_or(0, |view| deposit_of(&view));
+					assert_eq!(deposit(who), due, "INV-5: a deposit is that of its bytes, after {told}");
 				}
 			}
 		});

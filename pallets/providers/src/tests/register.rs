@@ -61,6 +61,34 @@ fn holds_a_deposit_for_the_bytes_of_the_records() {
 }
 
 #[test]
+fn a_deposit_that_is_not_what_its_ticket_says_is_found() {
+	use frame_support::{
+		hypothetically,
+		traits::{
+			fungible::{MutateHold, UnbalancedHold},
+			tokens::Precision,
+		},
+	};
+	build_and_execute(|| {
+		let reason = RecordHoldReason::get();
+		assert_ok!(try_register(ALICE, 1));
+		assert_ok!(Providers::do_try_state());
+		hypothetically!({
+			assert_ok!(Balances::release(&reason, &ALICE, 1, Precision::Exact));
+			assert!(Providers::do_try_state().is_err(), "one unit too little");
+		});
+		hypothetically!({
+			assert_ok!(Balances::increase_balance_on_hold(&reason, &ALICE, 1, Precision::Exact));
+			assert!(Providers::do_try_state().is_err(), "one unit too much");
+		});
+		hypothetically!({
+			assert_ok!(Balances::hold(&reason, &BOB, 1));
+			assert!(Providers::do_try_state().is_err(), "Bob is no provider");
+		});
+	});
+}
+
+#[test]
 fn fails_when_the_deposit_cannot_be_held() {
 	build_and_execute(|| {
 		let rest = Balances::free_balance(ALICE) - ED;
