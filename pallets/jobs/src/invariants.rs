@@ -2,7 +2,7 @@
 
 use crate::{types::SlotState, *};
 use alloc::collections::{BTreeMap, BTreeSet};
-use assay_primitives::{AccountId, Balance, SlotId, Stake};
+use assay_primitives::{AccountId, Balance, Leases, SlotId, Stake};
 use frame_support::ensure;
 use sp_runtime::TryRuntimeError;
 
@@ -62,8 +62,9 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// INV-3: what a slot has pledged is what the bond holds for it.
+	/// INV-3: what a slot has pledged is what the bond holds for it, and no other slot holds any.
 	fn check_pledges() -> Result<(), TryRuntimeError> {
+		let mut sums = BTreeMap::<AccountId, Balance>::new();
 		for (slot_id, slot) in Slots::<T>::iter() {
 			let job = Jobs::<T>::get(slot.job).ok_or("INV-3: a slot without a job")?;
 			let held = T::Stake::pledged(&slot.party, slot_id);
@@ -74,7 +75,17 @@ impl<T: Config> Pallet<T> {
 			} else {
 				ensure!(held == 0, "INV-3: a slot without pledge holds some");
 			}
+			let sum = sums.entry(slot.party).or_default();
+			*sum = sum.saturating_add(held);
 		}
+		for who in frame_system::Account::<T>::iter_keys() {
+			let pledged = T::Stake::bonded(&who).saturating_sub(T::Stake::free(&who));
+			ensure!(
+				pledged == sums.remove(&who).unwrap_or_default(),
+				"INV-3: bond is pledged to a slot that is gone"
+			);
+		}
+		ensure!(sums.values().all(|sum| *sum == 0), "INV-3: a pledge without an account");
 		Ok(())
 	}
 
@@ -98,9 +109,14 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// INV-5: price and pledge of a job follow from its units and its value at risk.
+	/// INV-5: price and pledge of a job follow from its units and its value at risk; its lease
+	/// holds the price for it.
 	fn check_amounts() -> Result<(), TryRuntimeError> {
-		for (_, job) in Jobs::<T>::iter() {
+		for (digest, job) in Jobs::<T>::iter() {
+			ensure!(
+				T::Leases::reserved(job.lease, digest) == job.price_max,
+				"INV-5: a lease does not hold the price of its job"
+			);
 			let price = job.price_per_unit.checked_mul(Balance::from(job.units_max));
 			ensure!(price == Some(job.price_max), "INV-5: a price is not units times rate");
 			ensure!(job.value_at_risk >= job.price_max, "INV-5: the value at risk is too low");

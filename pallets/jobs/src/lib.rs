@@ -36,21 +36,24 @@
 //!             +---- lapse: nothing lost / a fifth of the pledge --+---> Lapsed
 //! ```
 //!
-//! A worked timeline on a development chain (accept 10, commit base 20, window base 10, grace 20,
-//! one compute unit a block takes none): submitted in block 100, the slot must be accepted or
+//! A worked timeline on a development chain (accept 10, commit base 20, window base 10, grace 20)
+//! for a job whose units take a block: submitted in block 100, the slot must be accepted or
 //! committed by block 110; committed in 102, the commit phase closes there; block 102 is final in
 //! 104 and the reveal lands in 105 (on time until 122, late until 142 at a tenth of the pledge);
-//! the window is over after block 116, `settle` may land in 117.
+//! the window is over after block 116, `settle` may land in 117. The test
+//! `the_timeline_of_the_crate_docs_is_true` walks it.
 //!
 //! ## Invariants
 //!
 //! - INV-1: every job's slots exist and name it; every slot belongs to exactly one job.
 //! - INV-2: the duties of a provider are exactly its slots, and their number is counted; those of a
 //!   worker key are exactly the slots that are bound to it.
-//! - INV-3: what a slot has pledged is what the bond holds for it; no other slot holds any.
+//! - INV-3: what a slot has pledged is what the bond holds for it; no other slot holds any, so a
+//!   pledge never outlives its slot.
 //! - INV-4: a job is claiming exactly while a slot awaits a commitment, and in its window exactly
 //!   when none awaits a reveal.
-//! - INV-5: price and pledge of a job follow from its units and its value at risk.
+//! - INV-5: price and pledge of a job follow from its units and its value at risk; its lease holds
+//!   the price for it.
 //! - INV-6: slot ids in use lie below the next id.
 //! - INV-7: at most [`types::RECEIPTS_MAX`] receipts wait for the end of a block.
 //!

@@ -47,6 +47,10 @@ impl<T: Config> assay_primitives::Leases<T::AccountId, BalanceOf<T>> for Pallet<
 		Ok(())
 	}
 
+	fn reserved(id: LeaseId, job: JobDigest) -> BalanceOf<T> {
+		Reservations::<T>::get(id, job).unwrap_or_else(Zero::zero)
+	}
+
 	fn settle(
 		id: LeaseId,
 		job: JobDigest,

@@ -109,6 +109,8 @@ pub trait Leases<AccountId, Balance> {
 	/// Move `amount` of the lease's free escrow to a job of `units` units. Fails where the escrow or
 	/// the agreed rate does not suffice.
 	fn reserve(id: LeaseId, job: JobDigest, amount: Balance, units: u64) -> DispatchResult;
+	/// What a job holds of a lease's escrow; zero if nothing.
+	fn reserved(id: LeaseId, job: JobDigest) -> Balance;
 	/// End a job's reservation: pay each share out of it, return the rest to the lease. A share that
 	/// cannot be paid goes to the treasury. Never fails. Returns what was paid in all.
 	fn settle(
