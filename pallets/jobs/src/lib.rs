@@ -434,6 +434,18 @@ pub mod pallet {
 				T::MaxOpenSlots::get() <= 4_096,
 				"a worker walks its provider's duties every block"
 			);
+			let weights = T::BlockWeights::get();
+			let receipts = T::WeightInfo::on_finalize_receipts(types::RECEIPTS_MAX);
+			assert!(
+				weights.base_block.saturating_add(receipts).all_lt(weights.max_block),
+				"a block of nothing but receipts must leave room for a call"
+			);
+			let longest = weights.get(DispatchClass::Normal).max_extrinsic;
+			assert!(
+				T::WeightInfo::submit_job(types::INLINE_BYTES_MAX)
+					.all_lt(longest.unwrap_or(weights.max_block)),
+				"a job with the longest inline input must fit into a block"
+			);
 		}
 
 		#[cfg(feature = "try-runtime")]
