@@ -47,7 +47,13 @@ const TASKS_PER_RUN: usize = 64;
 /// Places in which it is noted what was sent when.
 const SENT_PLACES: u64 = 4_096;
 /// Blocks after which a submission that is not on chain is sent again.
-const RESEND_BLOCKS: u32 = 2;
+pub(crate) const RESEND_BLOCKS: u32 = 2;
+/// Blocks after which it is said again that this node has a worker key but no executor.
+pub(crate) const REMIND_BLOCKS: u32 = 1_200;
+/// The lock that one run at a time holds.
+pub(crate) const LOCK_KEY: &[u8] = b"assay/worker/lock";
+/// Where it is noted when the missing executor was spoken of last.
+const REMINDED_KEY: &[u8] = b"assay/worker/reminded";
 /// Longest answer of a job endpoint.
 const ANSWER_BYTES_MAX: usize = 1_024;
 
@@ -122,11 +128,14 @@ impl<T: Config> Pallet<T> {
 		if keys.is_empty() {
 			return;
 		}
+		let now: u32 = now.saturated_into();
 		let Some(settings) = executor_settings() else {
-			log::info!(
-				target: TARGET,
-				"a worker key is here but no executor: start the node with --executor-url"
-			);
+			if is_time_to_remind(now) {
+				log::info!(
+					target: TARGET,
+					"a worker key is here but no executor: start the node with --executor-url"
+				);
+			}
 			return;
 		};
 		let Some(secret) = node_secret() else {
@@ -134,12 +143,12 @@ impl<T: Config> Pallet<T> {
 			return;
 		};
 		let mut lock = StorageLock::<Time>::with_deadline(
-			b"assay/worker/lock",
+			LOCK_KEY,
 			Duration::from_millis(RUN_MILLIS.saturating_mul(2)),
 		);
 		let Ok(_guard) = lock.try_lock() else { return };
 		let run = Run {
-			block: now.saturated_into(),
+			block: now,
 			genesis: Self::genesis(),
 			settings,
 			secret,
@@ -289,8 +298,7 @@ impl<T: Config> Pallet<T> {
 				// Where nobody else has a slot there is nothing to copy: rather than lose a pledge
 				// to a stall of finality, the last quarter of the time does not wait for it.
 				let alone = job.slots.len() == 1;
-				let last_quarter = reveal_by.saturating_sub(Self::timing().commit_base.div_ceil(4));
-				let urgent = alone && Self::now() >= last_quarter;
+				let urgent = alone && Self::now() >= last_quarter(reveal_by, &Self::timing());
 				let anchor = Self::final_anchor(run, closed_at)
 					.or_else(|| urgent.then(|| Self::anchor(closed_at)).flatten());
 				anchor.map_or(Work::Wait, Work::Reveal)
@@ -492,6 +500,22 @@ impl<T: Config> Pallet<T> {
 			),
 		}
 	}
+}
+
+/// Whether to speak of the missing executor: at first, and then now and again.
+pub(crate) fn is_time_to_remind(block: u32) -> bool {
+	StorageValueRef::persistent(REMINDED_KEY)
+		.mutate(|last: Result<Option<u32>, _>| match last {
+			// A block number above ours is from another chain in the same database.
+			Ok(Some(at)) if at <= block && block.saturating_sub(at) < REMIND_BLOCKS => Err(()),
+			_ => Ok(block),
+		})
+		.is_ok()
+}
+
+/// Clock time from which a reveal does not wait for finality any more.
+pub(crate) fn last_quarter(reveal_by: u32, timing: &Timing) -> u32 {
+	reveal_by.saturating_sub(timing.commit_base.div_ceil(4))
 }
 
 /// How many tasks of each list a run takes, the most urgent list first. Each has a quarter of the
