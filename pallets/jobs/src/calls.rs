@@ -547,7 +547,8 @@ impl<T: Config> Pallet<T> {
 		Ok((slot, job))
 	}
 
-	fn open_slot(slot_id: SlotId, slot: Slot<AccountId>) -> DispatchResult {
+	/// Store a new slot among its party's duties, and bind the party to it.
+	pub(crate) fn open_slot(slot_id: SlotId, slot: Slot<AccountId>) -> DispatchResult {
 		T::Providers::engage(&slot.party)?;
 		Duties::<T>::insert(&slot.party, slot_id, ());
 		OpenSlots::<T>::mutate(&slot.party, |open| *open = open.saturating_add(1));

@@ -1,4 +1,5 @@
-//! A runtime of this pallet and its real neighbours, a provider that works and a tenant that pays.
+//! A runtime of this pallet and its real neighbours, a provider that works and a tenant that pays;
+//! a second one of each for those tests that need them.
 
 use crate as pallet_jobs;
 use crate::{types::InlineInput, Call, Claim, JobInput, Timing};
@@ -21,9 +22,10 @@ use frame_system::{EnsureRoot, RawOrigin};
 use sp_core::{Pair, H256};
 use sp_runtime::{
 	traits::IdentityLookup,
-	transaction_validity::{TransactionSource, TransactionValidityError},
+	transaction_validity::{TransactionSource, TransactionValidityError, ValidTransaction},
 	BuildStorage, DispatchResult, Permill,
 };
+use std::{collections::BTreeMap, sync::OnceLock};
 
 pub(crate) const UNIT: Balance = 1_000_000_000_000;
 pub(crate) const BOND: Balance = 1_000 * UNIT;
@@ -244,6 +246,19 @@ pub(crate) fn stranger() -> AccountId {
 	account(4)
 }
 
+pub(crate) fn other_provider() -> AccountId {
+	account(5)
+}
+
+pub(crate) fn other_tenant() -> AccountId {
+	account(6)
+}
+
+/// The other provider's worker key.
+pub(crate) fn other_worker() -> WorkerPair {
+	WorkerPair::from_seed(&[17; 32])
+}
+
 /// The provider's worker key.
 pub(crate) fn worker() -> WorkerPair {
 	WorkerPair::from_seed(&[7; 32])
@@ -269,8 +284,16 @@ pub(crate) const TIMING: Timing = Timing {
 };
 
 pub(crate) fn new_test_ext() -> sp_io::TestExternalities {
-	let endowed =
-		[provider(), tenant(), owner(), stranger(), Treasury::get()].map(|who| (who, 10 * BOND));
+	let endowed = [
+		provider(),
+		tenant(),
+		owner(),
+		stranger(),
+		other_provider(),
+		other_tenant(),
+		Treasury::get(),
+	]
+	.map(|who| (who, 10 * BOND));
 	let storage = RuntimeGenesisConfig {
 		balances: pallet_balances::GenesisConfig { balances: endowed.to_vec(), dev_accounts: None },
 		jobs: pallet_jobs::GenesisConfig { timing: TIMING, ..Default::default() },
@@ -301,6 +324,30 @@ pub(crate) fn try_state() {
 	Models::do_try_state().unwrap();
 	Providers::do_try_state().unwrap();
 	ProviderStake::do_try_state().unwrap();
+	books_agree();
+}
+
+/// What the pallets have written of each other, which none of them can see alone.
+fn books_agree() {
+	let jobs: Vec<_> = crate::Jobs::<Test>::iter().collect();
+	for (id, model) in pallet_models::Models::<Test>::iter() {
+		let open = jobs.iter().filter(|(_, job)| job.model == id).count();
+		assert_eq!(model.open_jobs as usize, open, "a model counts its open jobs");
+	}
+	for (_, job) in &jobs {
+		assert!(pallet_models::Models::<Test>::contains_key(job.model), "a job keeps its model");
+	}
+	let reserved: BTreeMap<_, _> = pallet_leases::Reservations::<Test>::iter()
+		.map(|(lease, job, amount)| ((lease, job), amount))
+		.collect();
+	let prices = jobs.iter().map(|(digest, job)| ((job.lease, *digest), job.price_max)).collect();
+	assert_eq!(reserved, prices, "what leases hold are the prices of open jobs");
+	for who in frame_system::Account::<Test>::iter_keys() {
+		let leases = pallet_leases::ProviderLeases::<Test>::iter_prefix(&who).count();
+		let slots = crate::Duties::<Test>::iter_prefix(&who).count();
+		let bound = Providers::provider(who).map_or(0, |view| view.engagements);
+		assert_eq!(bound as usize, leases + slots, "leases and slots bind a provider");
+	}
 }
 
 /// The hash of a block in tests.
@@ -311,6 +358,7 @@ pub(crate) fn hash_of(number: BlockNumber) -> H256 {
 fn start_block(number: BlockNumber) {
 	System::reset_events();
 	System::initialize(&number, &hash_of(number.saturating_sub(1)), &Default::default());
+	// The system pallet takes what it is given as the parent of block 1 for genesis.
 	if number == 1 {
 		frame_system::BlockHash::<Test>::insert(0, H256([42; 32]));
 	}
@@ -330,50 +378,88 @@ pub(crate) fn roll_by(blocks: BlockNumber) {
 	roll_to(System::block_number() + blocks);
 }
 
+/// Go straight to a block, as if nothing had happened in those between.
+pub(crate) fn jump_to(number: BlockNumber) {
+	let now = System::block_number();
+	AllPalletsWithSystem::on_finalize(now);
+	frame_system::BlockHash::<Test>::insert(now, hash_of(now));
+	start_block(number);
+}
+
 /// Keep the provider alive, as its worker would.
 pub(crate) fn beat() {
+	let _ = beat_by(provider(), &worker());
+}
+
+/// Keep a provider alive by the key that acts for it.
+pub(crate) fn beat_by(
+	owner: AccountId,
+	pair: &WorkerPair,
+) -> Result<DispatchResult, TransactionValidityError> {
 	let period = System::block_number() / TIMING.duty_period;
-	let statement = assay_primitives::heartbeat_statement(&Jobs::genesis(), &provider(), period);
-	let signature = worker().sign(&statement);
-	let call = pallet_providers::Call::heartbeat { owner: provider(), period, signature };
-	let _ = dispatch_authorized(call.into());
+	let statement = assay_primitives::heartbeat_statement(&Jobs::genesis(), &owner, period);
+	let signature = pair.sign(&statement);
+	dispatch_authorized(pallet_providers::Call::heartbeat { owner, period, signature }.into())
 }
 
 fn set_up_market() {
-	let sample = sample();
 	assert_ok!(ProviderStake::bond(signed(provider()), BOND));
-	let statement = worker_statement(&Jobs::genesis(), &provider());
-	assert_ok!(Providers::register(
-		signed(provider()),
-		vec![pallet_providers::types::Device {
-			name: b"cores".to_vec().try_into().unwrap(),
-			memory_mib: 1_024,
-			kind: pallet_providers::types::DeviceKind::Cpu,
-		}]
-		.try_into()
-		.unwrap(),
+	assert_ok!(register_provider(provider(), &worker()));
+	assert_ok!(register_model(owner()));
+	assert_ok!(create_offer(provider(), ModelId(0)));
+	assert_ok!(Leases::open_lease(signed(tenant()), OfferId(0), ESCROW, 100_000, PRICE_PER_UNIT));
+}
+
+/// A second provider with an offer of its own, and a second tenant with a lease at each provider.
+/// The first tenant has one at the second provider too.
+pub(crate) fn enlarge_market() {
+	assert_ok!(ProviderStake::bond(signed(other_provider()), BOND));
+	assert_ok!(register_provider(other_provider(), &other_worker()));
+	assert_ok!(create_offer(other_provider(), ModelId(0)));
+	for (who, offer) in
+		[(other_tenant(), OfferId(0)), (other_tenant(), OfferId(1)), (tenant(), OfferId(1))]
+	{
+		assert_ok!(Leases::open_lease(signed(who), offer, ESCROW, 100_000, PRICE_PER_UNIT));
+	}
+}
+
+pub(crate) fn register_provider(who: AccountId, pair: &WorkerPair) -> DispatchResult {
+	let device = pallet_providers::types::Device {
+		name: b"cores".to_vec().try_into().unwrap(),
+		memory_mib: 1_024,
+		kind: pallet_providers::types::DeviceKind::Cpu,
+	};
+	let proof = pair.sign(&worker_statement(&Jobs::genesis(), &who));
+	Providers::register(
+		signed(who),
+		vec![device].try_into().unwrap(),
 		b"http://127.0.0.1:9950".to_vec().try_into().unwrap(),
-		worker_key(),
-		worker().sign(&statement),
-	));
-	assert_ok!(Models::register(
-		signed(owner()),
-		sample.program.clone().try_into().unwrap(),
+		pair.public(),
+		proof,
+	)
+}
+
+/// Register the sample's program and weights once more.
+pub(crate) fn register_model(who: AccountId) -> DispatchResult {
+	let sample = sample();
+	Models::register(
+		signed(who),
+		sample.program.try_into().unwrap(),
 		WeightsRoot::from(assay_program::merkle::blob(&sample.weights)),
 		ROYALTY_PER_UNIT,
-	));
-	assert_ok!(Leases::create_offer(
-		signed(provider()),
-		ModelId(0),
-		pallet_leases::OfferTerms {
-			price_per_unit: PRICE_PER_UNIT,
-			rate_units_per_block: 1_000,
-			duration_blocks_max: 100_000,
-			min_escrow: UNIT,
-			risk_factor_max: RISK_FACTOR,
-		},
-	));
-	assert_ok!(Leases::open_lease(signed(tenant()), OfferId(0), ESCROW, 100_000, PRICE_PER_UNIT));
+	)
+}
+
+pub(crate) const TERMS: pallet_leases::OfferTerms<Balance> = pallet_leases::OfferTerms {
+	price_per_unit: PRICE_PER_UNIT,
+	rate_units_per_block: 1_000,
+	duration_blocks_max: 100_000,
+	min_escrow: UNIT,
+	risk_factor_max: RISK_FACTOR,
+};
+
+pub(crate) fn create_offer(who: AccountId, model: ModelId) -> DispatchResult {
+	Leases::create_offer(signed(who), model, TERMS)
 }
 
 pub(crate) fn signed(who: AccountId) -> RuntimeOrigin {
@@ -390,12 +476,16 @@ pub(crate) fn parameters() -> Parameters {
 
 /// What the reference says of the sample: the true claim.
 pub(crate) fn true_claim() -> Claim {
-	let sample = sample();
-	let program = Program::decode_validated(&sample.program).unwrap();
-	let outcome =
-		assay_reference::run(&program, &sample.weights, &sample.input, &sample.parameters).unwrap();
-	assert_eq!(outcome, sample.outcome);
-	outcome.claim()
+	static CLAIM: OnceLock<Claim> = OnceLock::new();
+	*CLAIM.get_or_init(|| {
+		let sample = sample();
+		let program = Program::decode_validated(&sample.program).unwrap();
+		let outcome =
+			assay_reference::run(&program, &sample.weights, &sample.input, &sample.parameters)
+				.unwrap();
+		assert_eq!(outcome, sample.outcome);
+		outcome.claim()
+	})
 }
 
 /// Submit the sample job with a nonce; the job and its slot.
@@ -415,7 +505,32 @@ pub(crate) fn submit(nonce: u64) -> (JobDigest, SlotId) {
 pub(crate) const SALT: H256 = H256([9; 32]);
 
 pub(crate) fn commitment_of(job: &JobDigest, slot: SlotId, claim: &Claim) -> Commitment {
-	commitment(&Jobs::genesis(), job, slot, &worker_key(), &SALT, &claim.output().into())
+	commitment_by(&worker(), job, slot, claim)
+}
+
+pub(crate) fn commitment_by(
+	pair: &WorkerPair,
+	job: &JobDigest,
+	slot: SlotId,
+	claim: &Claim,
+) -> Commitment {
+	let key = pair.public();
+	commitment(&Jobs::genesis(), job, slot, &key, &SALT, &claim.output().into())
+}
+
+/// Open a second slot of a job for another party, as draws of replicas will.
+pub(crate) fn add_slot(job: JobDigest, party: AccountId) -> SlotId {
+	let slot = crate::NextSlot::<Test>::get();
+	crate::NextSlot::<Test>::put(slot.next().unwrap());
+	let due = Jobs::now() + TIMING.accept;
+	let state = crate::types::SlotState::Assigned { accepted: false, due };
+	assert_ok!(Jobs::open_slot(slot, crate::Slot { job, party, worker: None, state }));
+	crate::Jobs::<Test>::mutate(job, |job| {
+		let job = job.as_mut().unwrap();
+		assert_eq!(job.phase, crate::Phase::Claiming, "no slot opens after the commit phase");
+		job.slots.try_push(slot).unwrap();
+	});
+	slot
 }
 
 pub(crate) fn accept_call(slot: SlotId, pair: &WorkerPair) -> RuntimeCall {
@@ -449,15 +564,31 @@ pub(crate) fn accept(slot: SlotId) -> Result<DispatchResult, TransactionValidity
 
 /// Commit to the true claim.
 pub(crate) fn commit(slot: SlotId) -> Result<DispatchResult, TransactionValidityError> {
+	commit_by(&worker(), slot, &true_claim())
+}
+
+pub(crate) fn commit_by(
+	pair: &WorkerPair,
+	slot: SlotId,
+	claim: &Claim,
+) -> Result<DispatchResult, TransactionValidityError> {
 	let job = crate::Slots::<Test>::get(slot).map(|slot| slot.job).unwrap_or_default();
-	let commitment = commitment_of(&job, slot, &true_claim());
-	dispatch_authorized(commit_call(slot, commitment, &worker()))
+	let commitment = commitment_by(pair, &job, slot, claim);
+	dispatch_authorized(commit_call(slot, commitment, pair))
 }
 
 /// Reveal the true claim on the block that closed the commit phase.
 pub(crate) fn reveal(slot: SlotId) -> Result<DispatchResult, TransactionValidityError> {
+	reveal_by(&worker(), slot, true_claim())
+}
+
+pub(crate) fn reveal_by(
+	pair: &WorkerPair,
+	slot: SlotId,
+	claim: Claim,
+) -> Result<DispatchResult, TransactionValidityError> {
 	let anchor = anchor_of(slot);
-	dispatch_authorized(reveal_call(slot, true_claim(), SALT, anchor, &worker()))
+	dispatch_authorized(reveal_call(slot, claim, SALT, anchor, pair))
 }
 
 pub(crate) fn anchor_of(slot: SlotId) -> Anchor {
@@ -469,6 +600,15 @@ pub(crate) fn anchor_of(slot: SlotId) -> Anchor {
 		})
 		.unwrap_or_default();
 	Anchor { number, hash: hash_of(number) }
+}
+
+/// What the pool is told of an authorised call that it may take.
+pub(crate) fn validity_of(call: &RuntimeCall) -> ValidTransaction {
+	let (valid, _) = call
+		.authorize(TransactionSource::External)
+		.expect("an authorised call")
+		.expect("the pool takes it");
+	valid
 }
 
 /// What the transaction extension and the dispatch make of an authorised call: refused by the pool,

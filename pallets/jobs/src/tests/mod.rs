@@ -1,12 +1,15 @@
 //! Tests, one file for each call or phase.
 
 mod commit;
+mod genesis;
 mod invariants;
 mod lapse;
 mod pause;
+mod pool;
 mod reveal;
 mod settle;
 mod submit_job;
+mod two_slots;
 mod worker;
 
 use crate::{

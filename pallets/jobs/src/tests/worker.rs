@@ -16,11 +16,12 @@ use frame_system::RawOrigin;
 use sp_core::{
 	offchain::{
 		testing::{PendingRequest, PoolState, TestOffchainExt, TestTransactionPoolExt},
-		OffchainDbExt, OffchainWorkerExt, TransactionPoolExt,
+		Duration, OffchainDbExt, OffchainWorkerExt, Timestamp, TransactionPoolExt,
 	},
 	Pair,
 };
 use sp_keystore::{testing::MemoryKeystore, Keystore, KeystoreExt};
+use sp_runtime::offchain::storage_lock::{StorageLock, Time};
 use std::sync::Arc;
 
 type Offchain = Arc<parking_lot::RwLock<sp_core::offchain::testing::OffchainState>>;
@@ -137,6 +138,69 @@ fn does_nothing_without_key_or_executor() {
 		submit(0);
 		run();
 		assert!(pool.read().transactions.is_empty());
+	});
+}
+
+#[test]
+fn the_missing_executor_is_spoken_of_once_and_then_now_and_again() {
+	use crate::offchain::{is_time_to_remind, REMIND_BLOCKS};
+	with_worker(|_, _| {
+		assert!(is_time_to_remind(10));
+		for block in [10, 11, 10 + REMIND_BLOCKS - 1] {
+			assert!(!is_time_to_remind(block), "block {block}");
+		}
+		assert!(is_time_to_remind(10 + REMIND_BLOCKS));
+		assert!(!is_time_to_remind(11 + REMIND_BLOCKS));
+		// Another chain in the same database.
+		assert!(is_time_to_remind(1));
+	});
+}
+
+/// A settlement is due: to be sent by a run at once, without an executor.
+fn settlement_due() {
+	let (_, slot) = submit(0);
+	assert_ok!(commit(slot).unwrap());
+	roll_by(2);
+	assert_ok!(reveal(slot).unwrap());
+	roll_by(20);
+}
+
+fn lock() -> StorageLock<'static, Time> {
+	StorageLock::with_deadline(crate::offchain::LOCK_KEY, Duration::from_millis(4_000))
+}
+
+#[test]
+fn a_run_does_nothing_while_another_holds_the_lock() {
+	with_worker(|state, pool| {
+		settings();
+		settlement_due();
+		let mut lock = lock();
+		let other_run = lock.try_lock().unwrap();
+		run();
+		assert!(state.read().requests.is_empty(), "the executor is not asked");
+		assert!(pool.read().transactions.is_empty());
+
+		drop(other_run);
+		expect_tenants(&state);
+		run();
+		assert_eq!(drain(&pool), 1);
+	});
+}
+
+#[test]
+fn the_lock_of_a_run_that_died_ends_by_itself() {
+	with_worker(|state, pool| {
+		settings();
+		settlement_due();
+		let mut lock = lock();
+		lock.try_lock().unwrap().forget();
+		state.write().timestamp = Timestamp::from_unix_millis(3_999);
+		run();
+		assert!(pool.read().transactions.is_empty());
+		state.write().timestamp = Timestamp::from_unix_millis(4_001);
+		expect_tenants(&state);
+		run();
+		assert_eq!(drain(&pool), 1);
 	});
 }
 
@@ -335,6 +399,30 @@ fn a_stall_of_finality_costs_no_pledge() {
 		assert_eq!(drain(&pool), 1);
 		let pledge = crate::Jobs::<Test>::get(job).unwrap().pledge;
 		assert_eq!(ProviderStake::pledged(&provider(), slot), pledge, "and it is not late");
+	});
+}
+
+#[test]
+fn where_another_slot_could_copy_only_finality_opens_a_claim() {
+	with_worker(|state, pool| {
+		settings();
+		let (job, slot) = submit(0);
+		assert_ok!(ProviderStake::bond(signed(other_provider()), BOND));
+		assert_ok!(register_provider(other_provider(), &other_worker()));
+		let second = add_slot(job, other_provider());
+		assert_ok!(commit(slot).unwrap());
+		assert_ok!(commit_by(&other_worker(), second, &true_claim()).unwrap());
+		commit_with_own_salt(slot);
+		// The last block on time.
+		roll_to(1 + TIMING.commit_base);
+		expect_tenants(&state);
+		run();
+		assert_eq!(drain(&pool), 0, "better late than copied");
+		set(FINALIZED_KEY, Finalized { number: 1, hash: hash_of(1) });
+		expect_tenants(&state);
+		expect_job(&state, &job, JobState::Done { claim: true_claim() });
+		run();
+		assert_eq!(drain(&pool), 1);
 	});
 }
 
