@@ -1,6 +1,7 @@
 //! Tests, one file for each call or phase.
 
 mod commit;
+mod docs;
 mod genesis;
 mod invariants;
 mod lapse;
