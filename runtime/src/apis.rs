@@ -362,8 +362,15 @@ impl_runtime_apis! {
 			signature_check: bool,
 			select: frame_try_runtime::TryStateSelect,
 		) -> Weight {
-			Executive::try_execute_block(block, state_root_check, signature_check, select)
-				.expect("a try-runtime tool wants a panic when a block fails")
+			let checks_state = !matches!(select, frame_try_runtime::TryStateSelect::None);
+			let weight =
+				Executive::try_execute_block(block, state_root_check, signature_check, select)
+					.expect("a try-runtime tool wants a panic when a block fails");
+			if checks_state {
+				crate::invariants::do_try_state()
+					.expect("a try-runtime tool wants a panic when an invariant is broken");
+			}
+			weight
 		}
 	}
 }

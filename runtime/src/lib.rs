@@ -9,6 +9,7 @@
 //! | [`apis`] | the runtime API that nodes and clients call |
 //! | [`reads`] | APIs of ours that only read |
 //! | [`genesis`] | the presets `development` and `local_testnet` |
+//! | `invariants` | what must hold between the pallets; for tests and try-runtime |
 //! | [`weights`] | what block space costs, and the weights of our own calls |
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -29,6 +30,8 @@ pub mod authorities;
 mod benches;
 pub mod configs;
 pub mod genesis;
+#[cfg(any(feature = "std", feature = "try-runtime"))]
+pub mod invariants;
 pub mod reads;
 pub mod transaction;
 pub mod weights;

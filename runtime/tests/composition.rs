@@ -184,7 +184,8 @@ fn presets_have_the_periods_that_their_networks_are_told_of() {
 fn an_epoch_is_two_hours_of_three_second_slots() {
 	assert_eq!(EPOCH_DURATION_IN_SLOTS, 2_400);
 	chain("development").execute_with(|| {
-		assert_eq!(<Runtime as pallet_babe::Config>::EpochDuration::get(), 2_400);
+		let slots: u64 = <Runtime as pallet_babe::Config>::EpochDuration::get();
+		assert_eq!(slots, 2_400);
 		assert_eq!(Babe::slot_duration(), 3_000);
 	});
 }

@@ -35,15 +35,15 @@ fn longest_job() -> RuntimeCall {
 
 #[test]
 fn a_provider_has_a_bond_that_the_stake_pallet_takes() {
-	let provider = <Runtime as pallet_providers::Config>::MinProviderBond::get();
-	let bond = <Runtime as pallet_stake::Config<Instance1>>::MinBond::get();
+	let provider: u128 = <Runtime as pallet_providers::Config>::MinProviderBond::get();
+	let bond: u128 = <Runtime as pallet_stake::Config<Instance1>>::MinBond::get();
 	assert!(provider >= bond, "{provider} is no bond: the least is {bond}");
 }
 
 #[test]
 fn a_lease_has_no_more_jobs_than_its_provider_has_slots() {
-	let jobs = <Runtime as pallet_leases::Config>::MaxOpenJobsPerLease::get();
-	let slots = <Runtime as pallet_jobs::Config>::MaxOpenSlots::get();
+	let jobs: u32 = <Runtime as pallet_leases::Config>::MaxOpenJobsPerLease::get();
+	let slots: u32 = <Runtime as pallet_jobs::Config>::MaxOpenSlots::get();
 	assert!(jobs <= slots, "{jobs} jobs need {slots} slots");
 }
 

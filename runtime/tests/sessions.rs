@@ -6,11 +6,13 @@
 mod common;
 
 use assay_runtime::{
-	authorities, configs::SessionHistory, AccountId, Authorities, Babe, Grandpa, Historical,
-	Runtime, RuntimeCall, RuntimeEvent, Session, SessionKeys, System, UncheckedExtrinsic,
+	authorities, configs::SessionHistory, AccountId, Babe, Grandpa, Historical, Runtime,
+	RuntimeCall, RuntimeEvent, Session, SessionKeys, System, UncheckedExtrinsic,
 };
 use codec::{Decode, Encode};
-use common::{as_root, begin_block, block, chain, chain_of_four, end_block, epoch_start, signed};
+use common::{
+	as_root, begin_block, block, chain, chain_of_four, end_block, epoch_start, signed, try_state,
+};
 use frame_support::{assert_noop, assert_ok, traits::KeyOwnerProofSystem, BoundedVec};
 use pallet_grandpa::CurrentSetId;
 use pallet_session::historical::{HistoricalSessions, StoredRange};
@@ -25,10 +27,6 @@ use sp_runtime::{traits::Header as _, Digest, DispatchError};
 fn set_authorities(list: &[Sr25519Keyring]) -> authorities::Call<Runtime> {
 	let list: Vec<AccountId> = list.iter().map(|keyring| keyring.to_account_id()).collect();
 	authorities::Call::set_authorities { authorities: BoundedVec::try_from(list).unwrap() }
-}
-
-fn try_state() {
-	Authorities::do_try_state().unwrap();
 }
 
 fn producer(of: Sr25519Keyring) -> sp_consensus_babe::AuthorityId {

@@ -3,9 +3,9 @@
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use assay_runtime::{
-	genesis, AccountId, Executive, Runtime, RuntimeCall, RuntimeGenesisConfig, RuntimeOrigin,
-	SessionKeys, System, Timestamp, UncheckedExtrinsic, EPOCH_DURATION_IN_SLOTS,
-	MILLISECONDS_PER_SLOT,
+	genesis, AccountId, Authorities, Executive, Header, Jobs, Leases, Models, ProviderStake,
+	Providers, Runtime, RuntimeCall, RuntimeGenesisConfig, RuntimeOrigin, SessionKeys, System,
+	Timestamp, UncheckedExtrinsic, EPOCH_DURATION_IN_SLOTS, MILLISECONDS_PER_SLOT,
 };
 use codec::Encode;
 use frame_support::{dispatch::DispatchResult, genesis_builder_helper::build_state};
@@ -88,7 +88,7 @@ pub fn pre_digest(slot: u64) -> DigestItem {
 pub fn begin_block(slot: u64) {
 	let number = System::block_number() + 1;
 	let parent = if number == 1 { H256::zero() } else { last_header_hash() };
-	let header = assay_runtime::Header::new(
+	let header = Header::new(
 		number,
 		H256::zero(),
 		H256::zero(),
@@ -103,9 +103,21 @@ pub fn begin_block(slot: u64) {
 }
 
 /// Finish the block that was begun.
-pub fn end_block() {
+pub fn end_block() -> Header {
 	let header = Executive::finalize_block();
 	sp_io::storage::set(b":test:parent", &header.hash().encode());
+	header
+}
+
+/// All invariants of all pallets of ours, and those between them.
+pub fn try_state() {
+	Authorities::do_try_state().expect("invariants hold");
+	ProviderStake::do_try_state().expect("invariants hold");
+	Providers::do_try_state().expect("invariants hold");
+	Models::do_try_state().expect("invariants hold");
+	Leases::do_try_state().expect("invariants hold");
+	Jobs::do_try_state().expect("invariants hold");
+	assay_runtime::invariants::do_try_state().expect("invariants hold");
 }
 
 fn last_header_hash() -> H256 {
