@@ -21,4 +21,4 @@ pub mod sample;
 
 #[cfg(feature = "std")]
 pub use backend::ReferenceBackend;
-pub use run::{run, stream, trace, HostError};
+pub use run::{run, stream, trace, trace_while, HostError};

@@ -63,7 +63,7 @@ pub fn stream(
 	parameters: &Parameters,
 	emit: impl FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<Outcome, HostError> {
-	execute(program, weights, input, parameters, |_, _, _| (), emit)
+	execute(program, weights, input, parameters, |_, _, _| ControlFlow::Continue(()), emit)
 }
 
 /// [`run`], and shows what every operator of every step made, in order, as little-endian bytes:
@@ -75,6 +75,20 @@ pub fn trace(
 	parameters: &Parameters,
 	mut visit: impl FnMut(u32, usize, &[u8]),
 ) -> Result<Outcome, HostError> {
+	trace_while(program, weights, input, parameters, |step, number, bytes| {
+		visit(step, number, bytes);
+		ControlFlow::Continue(())
+	})
+}
+
+/// [`trace`] that a break ends with [`HostError::Stopped`].
+pub fn trace_while(
+	program: &Program,
+	weights: &[u8],
+	input: &[u8],
+	parameters: &Parameters,
+	mut visit: impl FnMut(u32, usize, &[u8]) -> ControlFlow<()>,
+) -> Result<Outcome, HostError> {
 	let visit = |step, number, data: &Data| visit(step, number, &to_bytes(data));
 	execute(program, weights, input, parameters, visit, |_| ControlFlow::Continue(()))
 }
@@ -84,7 +98,7 @@ fn execute(
 	weights: &[u8],
 	input: &[u8],
 	parameters: &Parameters,
-	mut visit: impl FnMut(u32, usize, &Data),
+	mut visit: impl FnMut(u32, usize, &Data) -> ControlFlow<()>,
 	mut emit: impl FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<Outcome, HostError> {
 	let tensors = program.tensors().map_err(HostError::Program)?;
@@ -150,7 +164,7 @@ impl Run<'_> {
 		&mut self,
 		step: u32,
 		ids: Vec<i32>,
-		mut visit: impl FnMut(usize, &Data),
+		mut visit: impl FnMut(usize, &Data) -> ControlFlow<()>,
 	) -> Result<End, HostError> {
 		let program = self.program;
 		let mut end = End { emitted: Data::Int32(Vec::new()), next: None, stops: true };
@@ -168,7 +182,9 @@ impl Run<'_> {
 				held: &self.held,
 			};
 			let made = input.take().or_else(|| machine.evaluate(operator)).ok_or(inconsistent)?;
-			visit(number, &made);
+			if visit(number, &made).is_break() {
+				return Err(HostError::Stopped);
+			}
 			self.hold(number, &made).ok_or(inconsistent)?;
 			if program.next().is_some_and(|next| usize::from(next.0) == number) {
 				end.next = self.next_ids(&made);
