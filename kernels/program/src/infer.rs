@@ -1,6 +1,7 @@
 //! Kind, dimensions and price of what each operator makes, and whether its operands fit.
 
 mod attention;
+mod convolution;
 mod draw;
 mod rows;
 pub mod shifts;
@@ -241,6 +242,10 @@ pub(crate) fn infer(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
 		| Operator::Draw { .. }
 		| Operator::Pick { .. }
 		| Operator::Choose { .. } => draw::infer(operator, scope),
+		Operator::Samples { .. }
+		| Operator::Convolution { .. }
+		| Operator::Depthwise { .. }
+		| Operator::Lookup { .. } => convolution::infer(operator, scope),
 	}?;
 	inferred.tensor.check()?;
 	if let Kind::Fixed { fraction } = inferred.tensor.kind {
@@ -438,15 +443,17 @@ fn l2_normalise(
 }
 
 fn stop(next: Option<TensorId>, ends: &[u32], scope: &Scope) -> Result<Inferred, E> {
-	let Some(Operator::Tokens { vocabulary }) = scope.program.operators.first() else {
-		return Err(E::Frame);
+	// What is chosen is the next step's input, so a decoder's input is tokens.
+	let vocabulary = match (scope.program.operators.first(), next) {
+		(Some(Operator::Tokens { vocabulary }), _) => *vocabulary,
+		(Some(Operator::Samples { .. }), None) => 0,
+		_ => return Err(E::Frame),
 	};
 	match next {
-		// What is chosen is the next step's input.
-		Some(next) => ensure(scope.token(next)? <= *vocabulary, E::Rows)?,
+		Some(next) => ensure(scope.token(next)? <= vocabulary, E::Rows)?,
 		None => ensure(ends.is_empty(), E::Ends)?,
 	}
-	let known = ends.iter().all(|end| end < vocabulary);
+	let known = ends.iter().all(|end| *end < vocabulary);
 	ensure(known && ends.len() <= limits::MAX_ENDS, E::Ends)?;
 	let opening = if next.is_some() { width_of(Dim::Batch, scope) } else { 0 };
 	pointwise(scope, fixed([Dim::Fixed(1)].into(), 0), opening.div_ceil(1_024).saturating_mul(ONE))
@@ -463,7 +470,7 @@ fn emit(value: TensorId, stop: TensorId, scope: &Scope) -> Result<Inferred, E> {
 		Kind::Fixed { .. } => {},
 		// The input is no result.
 		Kind::Tokens { .. } => scope.token(value).map(|_| ())?,
-		Kind::Quantised { .. } => return Err(E::Kind),
+		Kind::Quantised { .. } | Kind::Affine => return Err(E::Kind),
 	}
 	// An output has a part for each input of a batch; `Stop` itself has none, and is no result.
 	ensure(value != stop && tensor.dims.first() == Some(&Dim::Batch), E::Shape)?;

@@ -9,7 +9,8 @@
 //! # Two rounding rules
 //!
 //! `round_shift(x, s) = (x + 2^(s-1)) >> s`, arithmetic, `s >= 1`; and
-//! `round_div(n, d) = floor((2n + d) / (2d))`, floor division, `d > 0`. There are no others.
+//! `round_div(n, d) = floor((2n + d) / (2d))`, floor division, `d > 0`. There are no others but
+//! in two operators that must equal published int8 kernels, see [`Operator::Convolution`].
 //!
 //! # Values
 //!
@@ -18,6 +19,7 @@
 //! | `Tokens` | int32 | token id, or -1 for padding |
 //! | `Fixed` | int32 | `x / 2^fraction`, saturating |
 //! | `Quantised` | int16 | `x * A / Q`, `A` the row maximum, `Q` 127 or 2047 |
+//! | `Affine` | int8 | distance from a zero point, times a scale that only the importer knows |
 //!
 //! Weights are int8 tensors, whose rows have an int32 multiplier `m` (`scale = m / 2^30`), or
 //! int32 tensors (multipliers, biases, gains, function tables). Negative multipliers count as 0.
@@ -93,7 +95,7 @@ pub use cost::{CostForm, MACS_PER_UNIT};
 pub use error::{OperatorError, ProgramError, ShapeError};
 pub use infer::shifts;
 pub use limits::{MAX_PROGRAM_BYTES, SEGMENT};
-pub use operator::{CutBy, EmbedBy, Mask, Operator, TableBase, TallyBy};
+pub use operator::{CutBy, EmbedBy, Mask, Operator, Rescale, TableBase, TallyBy};
 pub use outcome::{Claim, InvalidCode, Outcome};
 pub use parameters::{Parameters, Sampling};
 pub use program::{program_digest, Limits, Program, WeightKind, WeightShape, SEMANTICS_DRAFT};

@@ -16,11 +16,27 @@
 //! it and `T = P + S` the context. An encoder has one step, in which `P = 0`. Where `Scores`,
 //! `ContextWeight` and `Context` read keys, values and their maxima, these are *held*: position
 //! `j < T` is row `j` of the rows that all steps so far made, one step after the other.
+//!
+//! # The rounding of `Convolution` and `Depthwise`
+//!
+//! These two do not round by `rs` and `rd`. They say what the kernels of TensorFlow Lite's default
+//! delegate (XNNPACK) say, which multiply a sum by its scale as float32 numbers. That is exact
+//! integer arithmetic all the same:
+//!
+//! ```text
+//! even(x, s) = x / 2^s, rounded to the nearest integer, half to the even one
+//! near(x)    = x, rounded to 24 significant bits: even(x, d) * 2^d, d = max(0, bits of |x| - 24)
+//! m          = near(max(0, scale)),  a = near(sat(acc + bias))
+//! y          = clamp(even(near(a * m), shift) + zero, least, 127)
+//! ```
+//!
+//! `near(a * m)` is what an IEEE 754 multiplication of `a` and `m` gives, and `near(x)` what a
+//! conversion of an int32 to float32 gives, so a backend may use either.
 
 mod facts;
 mod modes;
 
-pub use modes::{CutBy, EmbedBy, Mask, TableBase, TallyBy};
+pub use modes::{CutBy, EmbedBy, Mask, Rescale, TableBase, TallyBy};
 
 use crate::tensor::{TensorId, WeightId};
 use alloc::vec::Vec;
@@ -587,5 +603,64 @@ pub enum Operator {
 		greedy: TensorId,
 		/// Tokens `[B]` for a job that samples.
 		sampled: TensorId,
+	},
+	/// The input: int8 `[B, S, width]`, any values. Always the first operator, and never another
+	/// one; not of a decoder.
+	#[codec(index = 37)]
+	Samples {
+		/// Elements of a position.
+		width: u32,
+	},
+	/// Causal convolution over positions, all channels with all. Output: int8 `[B, S, N]`.
+	///
+	/// ```text
+	/// acc = sum over t, k of (x[b, s-(T-1)+t, k] - zero) * w[n,t,k]      (int32; T * K <= 2048)
+	/// ```
+	///
+	/// and `y` by the row's scale and bias, see above. Positions before the first count as `zero`.
+	/// Depends on: the last `T` positions, one row of weights, one scale and bias. One block: zero
+	/// 0, fold `a + (x - zero) * w`, finish the rescaling.
+	#[codec(index = 38)]
+	Convolution {
+		/// int8 `[B, S, K]`.
+		value: TensorId,
+		/// The element of `value` that stands for 0.
+		zero: i8,
+		/// int8 `[N, T, K]`.
+		weights: WeightId,
+		/// From sums to int8.
+		rescale: Rescale,
+	},
+	/// Causal convolution over positions, each channel by itself. Output: int8 `[B, S, K]`.
+	///
+	/// ```text
+	/// acc = sum over t of (x[b, s-(T-1)+t, k] - zero) * w[t,k]           (int32; T <= 2048)
+	/// ```
+	///
+	/// and `y` by the channel's scale and bias, see above. Positions before the first count as
+	/// `zero`.
+	/// Depends on: one channel of the last `T` positions, one column of weights, one scale and
+	/// bias. One block: zero 0, fold `a + (x - zero) * w`, finish the rescaling.
+	#[codec(index = 39)]
+	Depthwise {
+		/// int8 `[B, S, K]`.
+		value: TensorId,
+		/// The element of `value` that stands for 0.
+		zero: i8,
+		/// int8 `[T, K]`.
+		weights: WeightId,
+		/// From sums to int8.
+		rescale: Rescale,
+	},
+	/// A function of a byte: `y = table[x + 128]`. Output: fixed point of the shape of `value`.
+	/// Depends on: one element, one entry.
+	#[codec(index = 40)]
+	Lookup {
+		/// Any int8 tensor.
+		value: TensorId,
+		/// int32 `[256]` with the fraction bits of the output.
+		table: WeightId,
+		/// Fraction bits of the output.
+		fraction: u8,
 	},
 }

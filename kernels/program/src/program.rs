@@ -213,8 +213,10 @@ impl Program {
 		if input.len() as u64 != form.input_length(parameters) {
 			return Err(InvalidCode::Shape);
 		}
-		let Some(Operator::Tokens { vocabulary }) = self.operators.first() else {
-			return Err(InvalidCode::Shape);
+		let vocabulary = match self.operators.first() {
+			Some(Operator::Tokens { vocabulary }) => vocabulary,
+			Some(Operator::Samples { .. }) => return Ok(()),
+			_ => return Err(InvalidCode::Shape),
 		};
 		let row_bytes = (parameters.sequence as usize).saturating_mul(4).max(4);
 		let pads = !self.is_decoder();
@@ -283,7 +285,12 @@ impl Program {
 		}
 		let framed = matches!(
 			self.operators.as_slice(),
-			[Operator::Tokens { .. }, .., Operator::Stop { .. }, Operator::Emit { .. }]
+			[
+				Operator::Tokens { .. } | Operator::Samples { .. },
+				..,
+				Operator::Stop { .. },
+				Operator::Emit { .. }
+			]
 		);
 		if !framed {
 			return Err(ProgramError::Frame);

@@ -82,6 +82,9 @@ pub enum Kind {
 		/// Fraction bits.
 		fraction: u8,
 	},
+	/// int8. What an element stands for is its distance from a zero point, times a scale, and both
+	/// are known to the importer alone.
+	Affine,
 	/// int16, each within `-Q..=Q` with `Q = 2^(bits-1) - 1`.
 	Quantised {
 		/// 8 or 12.
@@ -95,6 +98,7 @@ impl Kind {
 		match self {
 			Self::Tokens { .. } | Self::Fixed { .. } => 4,
 			Self::Quantised { .. } => 2,
+			Self::Affine => 1,
 		}
 	}
 }

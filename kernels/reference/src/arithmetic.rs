@@ -1,9 +1,13 @@
-//! The two rounding rules, saturation, the exact root: all that operators are made of.
+//! The two rounding rules, the one of float32, saturation, the exact root: all that operators are
+//! made of.
 //!
 //! Everything is total. Where a bound is proved by validation, arithmetic saturates all the same,
 //! so that a caller who skips validation gets a number and no panic.
 
 use assay_program::limits::{MAX_SHIFT, SQUARE_LIMIT};
+
+/// Bits of a float32's significand.
+const SIGNIFICANT_BITS: u32 = 24;
 
 /// `(x + 2^(s-1)) >> s`, arithmetic: half rounds up. `s` is 1 to 62.
 #[inline]
@@ -32,6 +36,26 @@ pub fn round_div(numerator: i64, divisor: i64) -> i64 {
 	let rest = numerator.rem_euclid(divisor);
 	let up = rest >= divisor.saturating_sub(rest);
 	quotient.saturating_add(i64::from(up))
+}
+
+/// `x / 2^s`, half to the even neighbour. `s` is 0 to 62. Only for what rounds as float32 does.
+#[inline]
+pub fn round_even(value: i64, shift: u32) -> i64 {
+	let shift = shift.min(MAX_SHIFT);
+	let floor = value.wrapping_shr(shift);
+	let Some(below_half) = shift.checked_sub(1) else { return value };
+	let half = 1i64.wrapping_shl(below_half);
+	let rest = value.wrapping_sub(floor.wrapping_shl(shift));
+	let up = rest > half || (rest == half && floor & 1 == 1);
+	floor.saturating_add(i64::from(up))
+}
+
+/// Rounds to the 24 significant bits of a float32, half to the even neighbour.
+#[inline]
+pub fn round_significant(value: i64) -> i64 {
+	let bits = u64::BITS.saturating_sub(value.unsigned_abs().leading_zeros());
+	let dropped = bits.saturating_sub(SIGNIFICANT_BITS);
+	round_even(value, dropped).wrapping_shl(dropped)
 }
 
 /// Into int32, the nearest value.

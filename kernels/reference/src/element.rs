@@ -2,9 +2,11 @@
 //! formulas are written at [`assay_program::Operator`].
 
 mod choice;
+mod convolution;
 mod decoder;
 
 pub use choice::*;
+pub use convolution::*;
 pub use decoder::*;
 
 use crate::arithmetic::{

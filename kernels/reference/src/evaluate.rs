@@ -4,6 +4,7 @@
 //! size, which cannot happen to a program that passed validation.
 
 mod attention;
+mod convolution;
 mod draw;
 mod held;
 mod rows;
@@ -23,6 +24,8 @@ pub enum Data {
 	Int32(Vec<i32>),
 	/// Quantised rows.
 	Int16(Vec<i16>),
+	/// What is int8 throughout.
+	Int8(Vec<i8>),
 }
 
 /// A program in the middle of a step.
@@ -86,7 +89,9 @@ impl<'a> Machine<'a> {
 	pub(crate) fn evaluate(&self, operator: &Operator) -> Option<Data> {
 		let fixed = match operator {
 			// The input is there before the first operator runs.
-			Operator::Tokens { .. } => return None,
+			Operator::Tokens { .. } | Operator::Samples { .. } => return None,
+			Operator::Convolution { .. } => return self.convolution(operator).map(Data::Int8),
+			Operator::Depthwise { .. } => return self.depthwise(operator).map(Data::Int8),
 			Operator::Quantise { value, max, bits } => {
 				return self.quantise(*value, *max, *bits).map(Data::Int16)
 			},
@@ -131,6 +136,7 @@ impl<'a> Machine<'a> {
 			Operator::Draw { sums } => self.draw(*sums),
 			Operator::Pick { weights, draw, shift } => self.pick(*weights, *draw, *shift),
 			Operator::Choose { ids, greedy, sampled } => self.choose(*ids, *greedy, *sampled),
+			Operator::Lookup { value, table, .. } => self.lookup(*value, *table),
 		};
 		fixed.map(Data::Int32)
 	}
@@ -166,14 +172,14 @@ impl<'a> Machine<'a> {
 	fn fixed(&self, id: TensorId) -> Option<&'a [i32]> {
 		match self.value(id)? {
 			Data::Int32(data) => Some(data),
-			Data::Int16(_) => None,
+			Data::Int16(_) | Data::Int8(_) => None,
 		}
 	}
 
 	fn quantised(&self, id: TensorId) -> Option<&'a [i16]> {
 		match self.value(id)? {
 			Data::Int16(data) => Some(data),
-			Data::Int32(_) => None,
+			Data::Int32(_) | Data::Int8(_) => None,
 		}
 	}
 
@@ -384,11 +390,16 @@ pub(crate) fn to_bytes(data: &Data) -> Vec<u8> {
 	match data {
 		Data::Int32(data) => data.iter().flat_map(|value| value.to_le_bytes()).collect(),
 		Data::Int16(data) => data.iter().flat_map(|value| value.to_le_bytes()).collect(),
+		Data::Int8(data) => data.iter().flat_map(|value| value.to_le_bytes()).collect(),
 	}
 }
 
-/// Token ids of an input that was checked.
-pub(crate) fn from_bytes(bytes: &[u8]) -> Vec<i32> {
+/// An input that was checked: token ids, or samples.
+pub(crate) fn from_bytes(program: &Program, bytes: &[u8]) -> Data {
+	if let Some(Operator::Samples { .. }) = program.operators.first() {
+		return Data::Int8(bytes.iter().map(|byte| i8::from_le_bytes([*byte])).collect());
+	}
 	let words = bytes.chunks_exact(4);
-	words.map(|word| word.try_into().map_or(saturate(-1), i32::from_le_bytes)).collect()
+	let ids = words.map(|word| word.try_into().map_or(saturate(-1), i32::from_le_bytes));
+	Data::Int32(ids.collect())
 }

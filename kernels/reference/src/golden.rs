@@ -48,7 +48,7 @@ impl Vector {
 }
 
 /// The files under `golden/`, by name.
-pub const FILES: [(&str, &[u8]); 17] = [
+pub const FILES: [(&str, &[u8]); 21] = [
 	("layer", include_bytes!("../golden/layer.scale")),
 	("eight_bits", include_bytes!("../golden/eight_bits.scale")),
 	("two_layers", include_bytes!("../golden/two_layers.scale")),
@@ -66,6 +66,10 @@ pub const FILES: [(&str, &[u8]); 17] = [
 	("decoder_random", include_bytes!("../golden/decoder_random.scale")),
 	("decoder_extreme", include_bytes!("../golden/decoder_extreme.scale")),
 	("decoder_padding", include_bytes!("../golden/decoder_padding.scale")),
+	("network", include_bytes!("../golden/network.scale")),
+	("network_random", include_bytes!("../golden/network_random.scale")),
+	("network_extreme", include_bytes!("../golden/network_extreme.scale")),
+	("network_shape", include_bytes!("../golden/network_shape.scale")),
 ];
 
 /// All golden vectors. An entry is `None` where a file is damaged.

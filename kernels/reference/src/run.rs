@@ -118,9 +118,9 @@ fn execute(
 		held: tensors.iter().map(|_| None).collect(),
 		tensors,
 	};
-	let (mut ids, mut data) = (from_bytes(input), Vec::new());
+	let (mut input, mut data) = (from_bytes(program, input), Vec::new());
 	for step in 0..parameters.max_steps {
-		let end = run.step(step, ids, |number, made| visit(step, number, made))?;
+		let end = run.step(step, input, |number, made| visit(step, number, made))?;
 		let bytes = to_bytes(&end.emitted);
 		data.extend_from_slice(&bytes);
 		if emit(&bytes).is_break() {
@@ -128,7 +128,7 @@ fn execute(
 		}
 		let count = step.saturating_add(1);
 		match end.next {
-			Some(next) if !end.stops => ids = next,
+			Some(next) if !end.stops => input = Data::Int32(next),
 			_ => return Ok(Outcome::Output { count, data }),
 		}
 	}
@@ -163,13 +163,13 @@ impl Run<'_> {
 	fn step(
 		&mut self,
 		step: u32,
-		ids: Vec<i32>,
+		input: Data,
 		mut visit: impl FnMut(usize, &Data) -> ControlFlow<()>,
 	) -> Result<End, HostError> {
 		let program = self.program;
 		let mut end = End { emitted: Data::Int32(Vec::new()), next: None, stops: true };
 		let mut values: Vec<Option<Data>> = Vec::with_capacity(self.tensors.len());
-		let mut input = Some(Data::Int32(ids));
+		let mut input = Some(input);
 		for (number, operator) in program.operators.iter().enumerate() {
 			let inconsistent = HostError::Inconsistent { operator: number as u32 };
 			let machine = Machine {
@@ -212,7 +212,11 @@ impl Run<'_> {
 			return Some(());
 		}
 		let batch = self.parameters.batch as usize;
-		self.held.get_mut(number)?.get_or_insert_with(|| Held::new(made, batch)).append(made)
+		let held = self.held.get_mut(number)?;
+		if held.is_none() {
+			*held = Some(Held::new(made, batch)?);
+		}
+		held.as_mut()?.append(made)
 	}
 
 	/// The ids that the next step begins with.
@@ -222,7 +226,7 @@ impl Run<'_> {
 				let ends = self.program.ends();
 				Some(tokens.iter().map(|token| element::next_id(*token, ends)).collect())
 			},
-			Data::Int16(_) => None,
+			Data::Int16(_) | Data::Int8(_) => None,
 		}
 	}
 }

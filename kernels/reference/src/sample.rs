@@ -5,8 +5,10 @@
 //! from a counter-based generator, either plausible or as hostile as bytes can be.
 
 mod decoder;
+mod network;
 
 pub use decoder::{decoder, prompt, sample, weight_shift, DecoderShape};
+pub use network::{network, samples, NetworkShape};
 
 use alloc::{vec, vec::Vec};
 use assay_program::{
@@ -154,7 +156,8 @@ impl Builder {
 		self.weight(WeightKind::Int32, vec![rows, columns])
 	}
 
-	fn weight(&mut self, kind: WeightKind, dims: Vec<u32>) -> WeightId {
+	/// Declares a tensor.
+	pub fn weight(&mut self, kind: WeightKind, dims: Vec<u32>) -> WeightId {
 		let id = u16::try_from(self.program.weights.len()).unwrap_or(u16::MAX);
 		self.program.weights.push(WeightShape { kind, dims });
 		WeightId(id)
@@ -328,6 +331,12 @@ fn roles(program: &Program) -> Vec<Role> {
 		let shape = program.weights.get(usize::from(id.0));
 		shape.and_then(|shape| shape.dims.last().copied()).unwrap_or(1)
 	};
+	// Products that a sum has: the channels of a filter are sums of their own.
+	let terms = |id: WeightId, first: usize| {
+		let dims = program.weights.get(usize::from(id.0)).map_or(&[][..], |shape| &shape.dims);
+		let counted = if first == 0 { dims.get(..1) } else { dims.get(first..) };
+		counted.unwrap_or(&[]).iter().fold(1u32, |terms, dim| terms.saturating_mul(*dim))
+	};
 	for operator in &program.operators {
 		match operator {
 			Operator::Embed { scales, .. } => assign(*scales, Role::Scale(1)),
@@ -346,7 +355,17 @@ fn roles(program: &Program) -> Vec<Role> {
 				assign(*cosine, Role::Turn);
 				assign(*sine, Role::Turn);
 			},
-			Operator::Table { table, .. } => assign(*table, Role::Table),
+			Operator::Table { table, .. } | Operator::Lookup { table, .. } => {
+				assign(*table, Role::Table);
+			},
+			Operator::Convolution { weights, rescale, .. } => {
+				assign(rescale.scales, Role::Scale(terms(*weights, 1)));
+				assign(rescale.bias, Role::Bias);
+			},
+			Operator::Depthwise { weights, rescale, .. } => {
+				assign(rescale.scales, Role::Scale(terms(*weights, 0)));
+				assign(rescale.bias, Role::Bias);
+			},
 			_ => {},
 		}
 	}

@@ -7,7 +7,7 @@ use assay_program::{
 };
 use assay_reference::{
 	golden::{self, SelfTestError, Vector},
-	sample::{self, DecoderShape, Shape, Style},
+	sample::{self, DecoderShape, NetworkShape, Shape, Style},
 	ReferenceBackend,
 };
 use codec::Encode;
@@ -55,6 +55,18 @@ fn decoder(
 	Recipe { name, program, style, parameters, input: Box::new(input) }
 }
 
+fn network(
+	name: &'static str,
+	shape: NetworkShape,
+	style: Style,
+	(batch, sequence): (u32, u32),
+	spoil: Spoil,
+) -> Recipe {
+	let input = move |seed| spoil(sample::samples(&shape, batch, sequence, seed));
+	let (program, parameters) = (sample::network(&shape), Parameters::encoder(batch, sequence));
+	Recipe { name, program, style, parameters, input: Box::new(input) }
+}
+
 fn keep(input: Vec<u8>) -> Vec<u8> {
 	input
 }
@@ -84,6 +96,7 @@ fn padded(mut input: Vec<u8>) -> Vec<u8> {
 fn recipes() -> Vec<Recipe> {
 	let mut recipes = encoders();
 	recipes.extend(decoders());
+	recipes.extend(networks());
 	recipes
 }
 
@@ -142,6 +155,18 @@ fn decoders() -> Vec<Recipe> {
 		decoder("decoder_random", eight, Style::Random, sampled(steps(3, 6, 5), 5, 30_000), keep),
 		decoder("decoder_extreme", small, Style::Extreme, sampled(steps(2, 6, 5), 3, 1), keep),
 		decoder("decoder_padding", small, Style::Plausible, steps(2, 3, 2), padded),
+	]
+}
+
+fn networks() -> Vec<Recipe> {
+	let small = NetworkShape::SMALL;
+	// Half of the random multipliers are negative and count as 0.
+	let coarse = NetworkShape { shift: 48, layers: 1, ..small };
+	vec![
+		network("network", small, Style::Plausible, (2, 13), keep),
+		network("network_random", coarse, Style::Random, (3, 6), keep),
+		network("network_extreme", small, Style::Extreme, (1, 16), keep),
+		network("network_shape", small, Style::Plausible, (2, 3), cut),
 	]
 }
 

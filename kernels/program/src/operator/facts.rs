@@ -5,7 +5,7 @@ use crate::tensor::TensorId;
 
 impl Operator {
 	/// Names of all operators, by index.
-	pub const NAMES: [&'static str; 37] = [
+	pub const NAMES: [&'static str; 41] = [
 		"Tokens",
 		"Embed",
 		"Add",
@@ -43,16 +43,21 @@ impl Operator {
 		"Draw",
 		"Pick",
 		"Choose",
+		"Samples",
+		"Convolution",
+		"Depthwise",
+		"Lookup",
 	];
 
 	/// Prices by index, in multiply-accumulates: per element of the operand for the operators that
 	/// reduce along a row (`RowMax`, `SoftmaxMax`, `SoftmaxSum`, `Mean`, `Deviation`, `MeanPool`,
 	/// `L2Norm`, `RootMeanSquare`, `ArgMax`, `Tally`, `Cut`, `Threshold`, `BlockSum`, `Draw`), per
-	/// element of the output for all others. `Linear`, `Scores` and `Context` cost their products
-	/// besides: one for each byte of an operand's bits, bytes of both multiplied.
-	pub const PRICES: [u64; 37] = [
+	/// element of the output for all others. `Linear`, `Scores`, `Context`, `Convolution` and
+	/// `Depthwise` cost their products besides: one for each byte of an operand's bits, bytes of
+	/// both multiplied.
+	pub const PRICES: [u64; 41] = [
 		0, 4, 1, 1, 8, 8, 8, 1, 8, 1, 8, 4, 8, 1, 2, 12, 8, 1, 2, 8, 1, 1, 2, 12, 4, 4, 1, 1, 8, 2,
-		1, 1, 1, 1, 8, 256, 1,
+		1, 1, 1, 1, 8, 256, 1, 0, 8, 8, 1,
 	];
 
 	/// Its price, see [`Self::PRICES`].
@@ -100,6 +105,10 @@ impl Operator {
 			Self::Draw { .. } => 34,
 			Self::Pick { .. } => 35,
 			Self::Choose { .. } => 36,
+			Self::Samples { .. } => 37,
+			Self::Convolution { .. } => 38,
+			Self::Depthwise { .. } => 39,
+			Self::Lookup { .. } => 40,
 		}
 	}
 
@@ -111,7 +120,7 @@ impl Operator {
 	/// The tensors it reads, in the order of its fields.
 	pub fn reads(&self) -> impl Iterator<Item = TensorId> {
 		let slots: [Option<TensorId>; 4] = match self {
-			Self::Tokens { .. } => [None; 4],
+			Self::Tokens { .. } | Self::Samples { .. } => [None; 4],
 			Self::Stop { next, .. } => [*next, None, None, None],
 			Self::Embed { ids: only, .. }
 			| Self::RowMax { value: only, .. }
@@ -126,7 +135,10 @@ impl Operator {
 			| Self::Temper { value: only }
 			| Self::Cut { tally: only, .. }
 			| Self::BlockSum { weights: only, .. }
-			| Self::Draw { sums: only } => [Some(*only), None, None, None],
+			| Self::Draw { sums: only }
+			| Self::Convolution { value: only, .. }
+			| Self::Depthwise { value: only, .. }
+			| Self::Lookup { value: only, .. } => [Some(*only), None, None, None],
 			Self::Add { left: first, right: second }
 			| Self::Quantise { value: first, max: second, .. }
 			| Self::Linear { input: first, max: second, .. }

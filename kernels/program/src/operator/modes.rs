@@ -1,6 +1,6 @@
 //! What operators are told besides their operands.
 
-use crate::tensor::TensorId;
+use crate::tensor::{TensorId, WeightId};
 use codec::{Decode, Encode};
 
 /// What selects a row of an embedding table.
@@ -75,4 +75,19 @@ pub enum CutBy {
 	/// As much of the mass as `top_p` says.
 	#[codec(index = 1)]
 	TopP,
+}
+
+/// How sums of products become int8 again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Rescale {
+	/// int32, the multiplier of each output channel, `shift` fraction bits.
+	pub scales: WeightId,
+	/// int32, added to each output channel's sum.
+	pub bias: WeightId,
+	/// Bits dropped after the product with the multiplier; 1 to 62.
+	pub shift: u8,
+	/// The element of the output that stands for 0.
+	pub zero: i8,
+	/// Least element of the output: `zero` makes a rectifier of it.
+	pub least: i8,
 }

@@ -41,7 +41,7 @@ impl<'a> Machine<'a> {
 	fn quantised_so_far(&self, id: TensorId, entry: usize) -> Option<&'a [i16]> {
 		let of_step = |data: &'a Data| match data {
 			Data::Int16(data) => Some(data.as_slice()),
-			Data::Int32(_) => None,
+			Data::Int32(_) | Data::Int8(_) => None,
 		};
 		let of_all = |held: &'a Held| match held {
 			Held::Int16(entries) => Some(entries.as_slice()),
@@ -53,7 +53,7 @@ impl<'a> Machine<'a> {
 	fn fixed_so_far(&self, id: TensorId, entry: usize) -> Option<&'a [i32]> {
 		let of_step = |data: &'a Data| match data {
 			Data::Int32(data) => Some(data.as_slice()),
-			Data::Int16(_) => None,
+			Data::Int16(_) | Data::Int8(_) => None,
 		};
 		let of_all = |held: &'a Held| match held {
 			Held::Int32(entries) => Some(entries.as_slice()),

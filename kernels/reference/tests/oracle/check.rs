@@ -12,6 +12,7 @@ fn widen(info: &TensorInfo, bytes: &[u8], shape: StepShape) -> Wide {
 			.chunks_exact(2)
 			.map(|word| i16::from_le_bytes(word.try_into().unwrap()).into())
 			.collect(),
+		Kind::Affine => bytes.iter().map(|byte| i8::from_le_bytes([*byte]).into()).collect(),
 		_ => bytes
 			.chunks_exact(4)
 			.map(|word| i32::from_le_bytes(word.try_into().unwrap()).into())

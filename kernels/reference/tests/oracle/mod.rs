@@ -4,6 +4,7 @@
 
 pub mod check;
 mod decoder;
+pub mod network;
 
 use assay_program::{
 	EmbedBy, Kind, Mask, Operator, Parameters, Program, TableBase, TensorId, WeightId, WeightKind,
@@ -216,6 +217,7 @@ impl Scene<'_> {
 			Operator::Context { .. } => self.context(operator, made, at),
 			Operator::Stop { next, ends } => self.stop(next, ends),
 			Operator::Emit { value, .. } => self.tensor(value).at(at),
+			_ if operator.index() > 36 => self.network(operator, at),
 			_ if operator.index() > 21 => self.decoder(operator, made, at),
 			_ => self.norms(operator, made, at),
 		}
