@@ -47,11 +47,20 @@ impl Builder {
 		self.weight(WeightKind::Int32, vec![rows as u32, columns as u32], bytes)
 	}
 
+	/// Appends int8 of these dimensions to the weights.
+	pub(crate) fn int8(&mut self, dims: Vec<u32>, values: &[i8]) -> WeightId {
+		self.weight(WeightKind::Int8, dims, values.iter().map(|value| *value as u8))
+	}
+
+	/// Bytes of the weights so far.
+	pub(crate) fn weights_length(&self) -> usize {
+		self.blob.len()
+	}
+
 	/// Appends a matrix of int8 and its multipliers to the weights.
 	pub(crate) fn rows(&mut self, rows: &Rows) -> (WeightId, WeightId) {
 		let dims = vec![rows.rows as u32, rows.columns as u32];
-		let bytes = rows.values.iter().map(|value| *value as u8);
-		let table = self.weight(WeightKind::Int8, dims, bytes);
+		let table = self.int8(dims, &rows.values);
 		(table, self.int32(&rows.multipliers))
 	}
 

@@ -124,9 +124,81 @@ pub enum ImportError {
 		/// Name of the tensor.
 		name: String,
 	},
+	/// No model of this name is published.
+	#[error("there is no published model `{name}`")]
+	Unknown {
+		/// The name.
+		name: String,
+	},
+	/// The file is not a TensorFlow Lite file, or contradicts itself.
+	#[error("not a TensorFlow Lite file: {0}")]
+	Tflite(#[from] TfliteError),
+	/// The file holds another network than the architecture says.
+	#[error("operator {operator} of the network {message}")]
+	Architecture {
+		/// Its number in the main graph; the number of operators where the end is wrong.
+		operator: usize,
+		/// What is wrong with it.
+		message: &'static str,
+	},
 	/// The program that came out does not validate: a mistake in the importer.
 	#[error("the imported program does not validate: {0}")]
 	Program(#[from] ProgramError),
+}
+
+/// Why a TensorFlow Lite file cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TfliteError {
+	/// The file does not begin as such a file.
+	#[error("it lacks the identifier `TFL3`")]
+	Identifier,
+	/// The file was written for another schema.
+	#[error("its schema has version {version}, expected 3")]
+	Version {
+		/// Version found.
+		version: i32,
+	},
+	/// Something lies outside the file: it is truncated, or an offset is wrong.
+	#[error("something that byte {offset} leads to lies outside the file")]
+	Outside {
+		/// Where it was met.
+		offset: usize,
+	},
+	/// There is more of something than is read.
+	#[error("it has {count} {what}, at most {limit} are read")]
+	TooMany {
+		/// Of what.
+		what: &'static str,
+		/// How many there are.
+		count: usize,
+		/// How many are read.
+		limit: usize,
+	},
+	/// A tensor has a dimension that is negative or too large.
+	#[error("tensor {tensor} has impossible dimensions")]
+	Dimensions {
+		/// Number of the tensor in its graph.
+		tensor: usize,
+	},
+	/// A tensor refers to a buffer that is not there.
+	#[error("tensor {tensor} has no buffer")]
+	Buffer {
+		/// Number of the tensor in its graph.
+		tensor: usize,
+	},
+	/// An operator refers to a code that is not there.
+	#[error("there is no operator code {index}")]
+	Code {
+		/// Number of the code.
+		index: i32,
+	},
+	/// An operator lacks its options, or has those of another one.
+	#[error("an operator with code {code} lacks its options")]
+	Options {
+		/// Code of the operator.
+		code: i32,
+	},
 }
 
 /// Why a text cannot be an input.

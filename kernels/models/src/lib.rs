@@ -25,15 +25,18 @@ mod builder;
 pub mod chat;
 mod checkpoint;
 mod error;
+mod flatbuffer;
 pub mod gguf;
 pub mod minilm;
 mod quantise;
 pub mod smollm2;
 mod table;
+mod tflite;
 pub mod tokenizer;
+pub mod wakeword;
 
 pub use chat::{ChatTokenizer, Message, Role};
-pub use error::{ImportError, OutputError, TokenizeError};
+pub use error::{ImportError, OutputError, TfliteError, TokenizeError};
 pub use gguf::GgufError;
 pub use tokenizer::Tokenizer;
 
