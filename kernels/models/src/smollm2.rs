@@ -365,8 +365,10 @@ impl Import<'_> {
 	/// The next token of each row, likeliest or drawn, and the end of the program.
 	fn generate(&mut self, ids: TensorId, logits: TensorId) -> Limits {
 		let greedy = self.builder.push(Operator::ArgMax { value: logits });
-		let tempered = self.builder.push(Operator::Temper { value: logits });
-		let weights = self.exponentials(tempered, Mask::None);
+		let mask = Mask::None;
+		let max = self.builder.push(Operator::SoftmaxMax { scores: logits, mask });
+		let tempered = self.builder.push(Operator::Temper { value: logits, max });
+		let weights = self.exponentials(tempered, mask);
 		let weights = self.cut_off(weights, TallyBy::Count, CutBy::TopK);
 		let shift = weight_shift();
 		let weights = self.cut_off(weights, TallyBy::Mass { shift }, CutBy::TopP);

@@ -10,6 +10,11 @@ use scale_info::TypeInfo;
 
 /// Multiply-accumulates in one compute unit.
 pub const MACS_PER_UNIT: u64 = 1 << 20;
+/// What an operator costs in each step beside its elements, in multiply-accumulates: a backend
+/// has to get to it, however small its tensors are.
+pub const OPERATOR_MACS: u64 = 4_096;
+/// What the hash of [`Operator::Draw`](crate::Operator::Draw) costs for each row.
+pub const DRAW_MACS: u64 = 1_024;
 
 /// All that the chain needs to know of a program when a job comes in. Kept beside the program.
 #[derive(

@@ -73,6 +73,10 @@ pub enum OperatorError {
 	/// A decoder has an operator for padding, which its input cannot have, or attention to later
 	/// positions.
 	Decoder,
+	/// The token that a decoder goes on with is not made by `Choose`, which keeps ended rows ended.
+	Next,
+	/// Tokens are drawn twice. The numbers that they are drawn by would be the same.
+	Draws,
 	/// There are too many end tokens, one is outside the vocabulary, or nothing they could end.
 	Ends,
 	/// The referee would have to open too many bytes for one element or block.
@@ -132,6 +136,8 @@ impl fmt::Display for OperatorError {
 			Self::Table => "a function table has a wrong number of entries",
 			Self::Frame => "it stands in the wrong place",
 			Self::Decoder => "a decoder has causal attention and no padding",
+			Self::Next => "a decoder goes on with a token of `Choose`",
+			Self::Draws => "a program draws once",
 			Self::Ends => "end tokens are too many, outside the vocabulary or of no use",
 			Self::Opening => "one element would open too many bytes",
 		})

@@ -443,14 +443,19 @@ fn l2_normalise(
 }
 
 fn stop(next: Option<TensorId>, ends: &[u32], scope: &Scope) -> Result<Inferred, E> {
-	// What is chosen is the next step's input, so a decoder's input is tokens.
+	// A decoder goes on with tokens, so its input is tokens.
 	let vocabulary = match (scope.program.operators.first(), next) {
 		(Some(Operator::Tokens { vocabulary }), _) => *vocabulary,
 		(Some(Operator::Samples { .. }), None) => 0,
 		_ => return Err(E::Frame),
 	};
 	match next {
-		Some(next) => ensure(scope.token(next)? <= vocabulary, E::Rows)?,
+		// What is chosen is the next step's input. Only `Choose` keeps a row ended.
+		Some(next) => {
+			let vocabulary_of_next = scope.token(next)?;
+			ensure(matches!(scope.maker(next)?, Operator::Choose { .. }), E::Next)?;
+			ensure(vocabulary_of_next <= vocabulary, E::Rows)?;
+		},
 		None => ensure(ends.is_empty(), E::Ends)?,
 	}
 	let known = ends.iter().all(|end| *end < vocabulary);

@@ -57,7 +57,7 @@
 //!
 //! Last -> RootMeanSquare, RmsNormalise -> RowMax(1) -> Quantise(12) -> Linear: logits [B,V]
 //! logits -> ArgMax (greedy)
-//! logits -> Temper -> SoftmaxMax, SoftmaxExp without a mask: weights
+//! logits -> SoftmaxMax, Temper -> SoftmaxMax, SoftmaxExp without a mask: weights
 //! weights -> Tally, Cut(TopK), Tally(cut), Threshold -> Keep
 //!         -> Tally, Cut(TopP), Tally(cut), Threshold -> Keep -> BlockSum -> Draw -> Pick (sampled)
 //! Choose(greedy, sampled) -> Stop, Emit
@@ -91,7 +91,7 @@ pub mod wire;
 pub use backend::{Backend, BackendError, Model};
 #[cfg(feature = "std")]
 pub use bytes::Bytes;
-pub use cost::{CostForm, MACS_PER_UNIT};
+pub use cost::{CostForm, DRAW_MACS, MACS_PER_UNIT, OPERATOR_MACS};
 pub use error::{OperatorError, ProgramError, ShapeError};
 pub use infer::shifts;
 pub use limits::{MAX_PROGRAM_BYTES, SEGMENT};

@@ -384,7 +384,8 @@ pub enum Operator {
 	/// Always the last operator but one. Depends on: `next`.
 	#[codec(index = 20)]
 	Stop {
-		/// Tokens `[B]` that the next step begins with. A program that names them is a decoder.
+		/// Tokens `[B]` that the next step begins with, from [`Operator::Choose`], which keeps ended
+		/// rows ended. A program that names them is a decoder.
 		next: Option<TensorId>,
 		/// Tokens that end a row, at most 8 of the vocabulary.
 		ends: Vec<u32>,
@@ -487,13 +488,19 @@ pub enum Operator {
 		/// `[B, V]`.
 		value: TensorId,
 	},
-	/// Scores over the temperature of the job's sampling: `y = sat(rd(x * 2^16, temperature))`.
-	/// The temperature, 16 fraction bits, is 65536 where the job samples nothing.
-	/// Depends on: one element.
+	/// Distance of scores from the largest of their row, over the temperature of the job's
+	/// sampling. Output of the shape of `value`, 16 fraction bits.
+	///
+	/// `y = sat(rd((x - max) * 2^16, temperature))`. The temperature, 16 fraction bits, is 65536
+	/// where the job samples nothing. The maximum goes first, so that what a low temperature
+	/// saturates are the scores far below it, and never the likeliest ones.
+	/// Depends on: one element, one maximum.
 	#[codec(index = 28)]
 	Temper {
 		/// `[B, V]`, 16 fraction bits.
 		value: TensorId,
+		/// `[B]`, from [`Operator::SoftmaxMax`] of `value`.
+		max: TensorId,
 	},
 	/// Histogram of the weights `e` of a vocabulary, in two levels of digits: the high digit of a
 	/// weight is `e >> 8`, within `0..=256`, the low one `e & 255`.
@@ -570,7 +577,7 @@ pub enum Operator {
 	///
 	/// The first block whose running sum exceeds `u` gives `(block, u - sum of the blocks before)`;
 	/// `(0, 0)` where there is none, as `total` is 0. A job that samples nothing has a seed of 32
-	/// zero bytes.
+	/// zero bytes. A program has one such operator at most: two would draw the same numbers.
 	/// Depends on: one row.
 	#[codec(index = 34)]
 	Draw {

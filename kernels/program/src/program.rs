@@ -6,6 +6,7 @@ use crate::{
 	merkle::blake2_256,
 	tensor::{Kind, Polynomial, StepShape, TensorId, TensorInfo, WeightId},
 	CostForm, Hash, InvalidCode, Operator, OperatorError, Parameters, ProgramError, MACS_PER_UNIT,
+	OPERATOR_MACS,
 };
 use alloc::vec::Vec;
 use codec::{Decode, DecodeAll, Encode};
@@ -306,7 +307,7 @@ impl Program {
 			}
 			let scope = Scope { program: self, tensors: &tensors, price: operator.price() };
 			let inferred = infer(operator, &scope).map_err(refused)?;
-			macs = macs.plus(inferred.macs);
+			macs = macs.plus(inferred.macs).plus(Polynomial([OPERATOR_MACS, 0, 0, 0]));
 			tensors.push(inferred.tensor);
 		}
 		Ok(Analysis { tensors, macs })

@@ -4,7 +4,7 @@
 use assay_program::{
 	limits, CutBy, Dim, EmbedBy, InvalidCode, Kind, Limits, Mask, Operator, OperatorError,
 	Parameters, Program, ProgramError, Sampling, ShapeError, StepShape, TallyBy, TensorId,
-	MACS_PER_UNIT,
+	MACS_PER_UNIT, OPERATOR_MACS,
 };
 use assay_reference::sample::{self, Builder, DecoderShape, Shape};
 use codec::Encode;
@@ -168,6 +168,11 @@ fn stops_and_ends_are_checked() {
 	let number = find(&encoder, "Stop", 0);
 	encoder.operators[number] = Operator::Stop { next: None, ends: vec![1] };
 	refused(&encoder, number, OperatorError::Ends);
+	// Nothing but `Choose` keeps a row ended that has ended.
+	for name in ["ArgMax", "Pick"] {
+		let (program, number) = stop(Some(id(find(&small(), name, 0))), vec![]);
+		refused(&program, number, OperatorError::Next);
+	}
 	// A decoder emits what it goes on with, and nothing else.
 	let greedy = id(find(&small(), "ArgMax", 0));
 	for value in [greedy, TensorId(1), TensorId(0)] {
@@ -377,6 +382,10 @@ fn choices_read_only_what_is_made_for_them() {
 	cases.push(("BlockSum", 0, Operator::BlockSum { weights: logits, shift: 0 }));
 	cases.push(("Draw", 0, Operator::Draw { sums: weights }));
 	let draw = id(find(&program, "Draw", 0));
+	let max = |nth| id(find(&program, "SoftmaxMax", nth));
+	// The second maximum is one of what the first one tempers; a decoder's first is of scores.
+	cases.push(("Temper", 0, Operator::Temper { value: logits, max: logits }));
+	cases.push(("Temper", 0, Operator::Temper { value: logits, max: max(0) }));
 	let kept = id(find(&program, "Keep", 1));
 	cases.push(("Pick", 0, Operator::Pick { weights, draw, shift: 0 }));
 	cases.push(("Pick", 0, Operator::Pick { weights: kept, draw, shift: 1 }));
@@ -423,6 +432,37 @@ fn sums_of_weights_fit_once_they_are_shifted() {
 	}
 	let program = drawn(8, 17);
 	refused(&program, find(&program, "Tally", 2), OperatorError::Shift);
+}
+
+/// The number of a draw is one of its step and row: a second draw would not be another one.
+#[test]
+fn tokens_are_drawn_once() {
+	let program = after_last(8, |builder, _, value| {
+		let first = sample::sample(builder, value, 0);
+		sample::sample(builder, value, 0);
+		first
+	});
+	refused(&program, find(&program, "Draw", 1), OperatorError::Draws);
+}
+
+/// What the price of a vocabulary of 600 is made of: three blocks of weights.
+#[test]
+fn choices_cost_what_they_read_and_make() {
+	let (width, sampled) = (600, |builder: &mut Builder, value| sample::sample(builder, value, 0));
+	let program = after_last(width, |builder, _, value| sampled(builder, value));
+	let before = after_last(width, |_, _, value| value);
+	let (form, before) = (program.cost_form(), before.cost_form());
+	let v = u64::from(width);
+	let softmaxes = v + 8 * v + v + 8 * v;
+	let tallies = 4 * 2 * v + 2 * (257 + 256);
+	let cuts = 2 * (257 + 256) + 2 * v;
+	let draw = v + (1_024 + 8 * 3) + 256;
+	// A token is emitted in place of a row.
+	let added = softmaxes + tallies + cuts + draw + 1 - v;
+	assert_eq!(form.macs[1] - before.macs[1], added);
+	assert_eq!(form.macs[0] - before.macs[0], 17 * 4_096);
+	let operators = program.operators.len() as u64;
+	assert_eq!(form.macs, [1 + operators * OPERATOR_MACS, form.macs[1], 4 * v, 0]);
 }
 
 /// A softmax over the vocabulary leaves a number for each input, over which nothing is reduced.

@@ -127,7 +127,7 @@ impl<'a> Machine<'a> {
 			Operator::Multiply { left, right, fraction } => self.multiply(*left, *right, *fraction),
 			Operator::Last { value } => self.last(*value),
 			Operator::ArgMax { value } => self.arg_max(*value),
-			Operator::Temper { value } => self.temper(*value),
+			Operator::Temper { value, max } => self.temper(*value, *max),
 			Operator::Tally { weights, cut, by } => self.tally(*weights, *cut, *by),
 			Operator::Cut { tally, by } => self.cut(*tally, *by),
 			Operator::Threshold { cut, tally } => self.threshold(*cut, *tally),

@@ -233,6 +233,64 @@ fn one_token_is_left_by_the_narrowest_cuts() {
 	}
 }
 
+/// A program's tensor by the name of its operator, for the first row of the batch.
+fn tensor(drawer: &Drawer, sampling: &Sampling, name: &str, nth: usize) -> Vec<i32> {
+	let mut found = Vec::new();
+	let mut numbers = drawer.program.operators.iter().enumerate();
+	let number = numbers.by_ref().filter(|(_, o)| o.name() == name).nth(nth).unwrap().0;
+	let visit = |_, made, bytes: &[u8]| {
+		if made == number {
+			let row = bytes[..bytes.len() / BATCH as usize].chunks_exact(4);
+			found = row.map(|word| i32::from_le_bytes(word.try_into().unwrap())).collect();
+		}
+	};
+	let parameters = Drawer::parameters(sampling);
+	trace(&drawer.program, &drawer.weights, &[0; 16], &parameters, visit).unwrap();
+	found
+}
+
+/// The lowest temperature draws the likeliest token, however large and close the logits are: what
+/// saturates are the distances of the others.
+#[test]
+fn the_lowest_temperature_is_greedy() {
+	let lowest = Sampling { temperature_q16: 1, ..sampling(1.0, 0, 1.0) };
+	// All of them large: 7.9375 and below, which the quotient alone would saturate together.
+	let high: Vec<i8> = (0..40).map(|index| 88 + (index * 7 % 40) as i8).collect();
+	// All of them below zero.
+	let low: Vec<i8> = high.iter().map(|logit| logit.wrapping_add(-128)).collect();
+	for logits in [high, low, logits(90)] {
+		let drawer = Drawer::new(&logits);
+		let largest = logits.iter().max().unwrap();
+		let best = logits.iter().position(|logit| logit == largest).unwrap();
+		assert_eq!(logits.iter().filter(|logit| *logit == largest).count(), 1);
+		let weights = tensor(&drawer, &lowest, "SoftmaxExp", 0);
+		let expected: Vec<bool> = (0..logits.len()).map(|index| index == best).collect();
+		assert_eq!(weights.iter().map(|weight| *weight > 0).collect::<Vec<_>>(), expected);
+		for seed in 0..8 {
+			let tokens = drawer.draw(&Sampling { seed: [seed; 32], ..lowest.clone() });
+			assert_eq!(tokens, [best; BATCH as usize]);
+		}
+	}
+}
+
+/// Logits that differ by the least: a low temperature tells them apart, and equal ones stay equal.
+#[test]
+fn a_low_temperature_keeps_the_order_of_the_largest() {
+	let drawer = Drawer::new(&[127, 126, 127, 125, 100, -128]);
+	let sampling = sampling(0.05, 0, 1.0);
+	let tempered = tensor(&drawer, &sampling, "Temper", 0);
+	// A sixteenth over a twentieth: 1.25, for a temperature of 3277 / 65536.
+	let step = (2 * (4_096i64 << 16) + 3_277) / (2 * 3_277);
+	let expected = [0, -step, 0, (-2 * (8_192i64 << 16) + 3_277).div_euclid(2 * 3_277)];
+	let (own, expected): (Vec<i64>, Vec<i64>) =
+		(tempered[..4].iter().map(|x| i64::from(*x)).collect(), expected.to_vec());
+	assert_eq!(own, expected);
+	let weights = tensor(&drawer, &sampling, "SoftmaxExp", 0);
+	assert_eq!(weights[0], weights[2]);
+	assert!(weights[0] > weights[1] && weights[1] > weights[3] && weights[3] > 0, "{weights:?}");
+	assert_eq!(weights[4..], [0, 0]);
+}
+
 #[test]
 fn rows_and_seeds_draw_numbers_of_their_own() {
 	let drawer = Drawer::new(&[0; 64]);
@@ -258,20 +316,7 @@ proptest! {
 	) {
 		let drawer = Drawer::new(&logits);
 		let sampling = Sampling { temperature_q16, top_k, top_p_q16, seed: [9; 32] };
-		let tensor = |name: &str, nth: usize| {
-			let mut found = Vec::new();
-			let mut numbers = drawer.program.operators.iter().enumerate();
-			let number = numbers.by_ref().filter(|(_, o)| o.name() == name).nth(nth).unwrap().0;
-			let parameters = Drawer::parameters(&sampling);
-			let visit = |_, made, bytes: &[u8]| {
-				if made == number {
-					let row = bytes[..bytes.len() / BATCH as usize].chunks_exact(4);
-					found = row.map(|word| i32::from_le_bytes(word.try_into().unwrap())).collect();
-				}
-			};
-			trace(&drawer.program, &drawer.weights, &[0; 16], &parameters, visit).unwrap();
-			found
-		};
+		let tensor = |name, nth| tensor(&drawer, &sampling, name, nth);
 		let (all, by_k, by_p): (Vec<i32>, Vec<i32>, Vec<i32>) =
 			(tensor("SoftmaxExp", 0), tensor("Keep", 0), tensor("Keep", 1));
 		let mut sorted = all.clone();

@@ -6,14 +6,14 @@ use super::{
 use crate::{
 	limits,
 	tensor::{Dim, Kind, TensorId, TensorInfo},
-	CutBy, Operator, TallyBy,
+	CutBy, Mask, Operator, TallyBy, DRAW_MACS,
 };
 use alloc::vec::Vec;
 
 pub(super) fn infer(operator: &Operator, scope: &Scope) -> Result<Inferred, E> {
 	match operator {
 		Operator::ArgMax { value } => arg_max(*value, scope),
-		Operator::Temper { value } => temper(*value, scope),
+		Operator::Temper { value, max } => temper(*value, *max, scope),
 		Operator::Tally { weights, cut, by } => tally(*weights, *cut, *by, scope),
 		Operator::Cut { tally, by } => cut(*tally, *by, scope),
 		Operator::Threshold { cut, tally } => threshold(*cut, *tally, scope),
@@ -55,11 +55,14 @@ fn arg_max(value: TensorId, scope: &Scope) -> Result<Inferred, E> {
 	reduction(scope, dims, tokens(vocabulary))
 }
 
-fn temper(value: TensorId, scope: &Scope) -> Result<Inferred, E> {
+fn temper(value: TensorId, max: TensorId, scope: &Scope) -> Result<Inferred, E> {
 	let (dims, fraction) = scope.fixed(value)?;
 	single(dims)?;
 	ensure(fraction == limits::EXP_FRACTION, E::Fraction)?;
-	pointwise(scope, fixed(dims.to_vec(), fraction), ONE)
+	// Rows `[B, V]` have no other mask.
+	let own = Operator::SoftmaxMax { scores: value, mask: Mask::None };
+	ensure(*scope.maker(max)? == own, E::Kind)?;
+	pointwise(scope, fixed(dims.to_vec(), fraction), ONE.saturating_mul(2))
 }
 
 fn tally(
@@ -80,7 +83,9 @@ fn tally(
 			limits::LOW_BINS
 		},
 	};
-	reduction(scope, &row_of(width), fixed(row_of(bins), fraction))
+	let mut inferred = reduction(scope, &row_of(width), fixed(row_of(bins), fraction))?;
+	inferred.macs = inferred.macs.plus(Polynomial::of(&row_of(bins))?);
+	Ok(inferred)
 }
 
 fn cut(tally: TensorId, by: CutBy, scope: &Scope) -> Result<Inferred, E> {
@@ -118,7 +123,13 @@ fn block_sum(weights: TensorId, shift: u8, scope: &Scope) -> Result<Inferred, E>
 fn draw(sums: TensorId, scope: &Scope) -> Result<Inferred, E> {
 	ensure(matches!(scope.maker(sums)?, Operator::BlockSum { .. }), E::Kind)?;
 	let (dims, _) = scope.fixed(sums)?;
-	reduction(scope, dims, fixed(row_of(2), 0))
+	// The number drawn is one of its step and row, not of the operator.
+	let earlier = scope.program.operators.iter().take(scope.tensors.len());
+	let drawn = earlier.filter(|operator| matches!(operator, Operator::Draw { .. })).count();
+	ensure(drawn == 0, E::Draws)?;
+	let mut inferred = reduction(scope, dims, fixed(row_of(2), 0))?;
+	inferred.macs = inferred.macs.plus(Polynomial::of(&[Dim::Batch])?.times(DRAW_MACS));
+	Ok(inferred)
 }
 
 fn pick(weights: TensorId, draw: TensorId, shift: u8, scope: &Scope) -> Result<Inferred, E> {

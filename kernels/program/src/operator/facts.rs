@@ -54,7 +54,9 @@ impl Operator {
 	/// `L2Norm`, `RootMeanSquare`, `ArgMax`, `Tally`, `Cut`, `Threshold`, `BlockSum`, `Draw`), per
 	/// element of the output for all others. `Linear`, `Scores`, `Context`, `Convolution` and
 	/// `Depthwise` cost their products besides: one for each byte of an operand's bits, bytes of
-	/// both multiplied.
+	/// both multiplied. `Tally` costs 1 for each bin besides, `Draw`
+	/// [`DRAW_MACS`](crate::DRAW_MACS) for each row, and every operator
+	/// [`OPERATOR_MACS`](crate::OPERATOR_MACS) in each step.
 	pub const PRICES: [u64; 41] = [
 		0, 4, 1, 1, 8, 8, 8, 1, 8, 1, 8, 4, 8, 1, 2, 12, 8, 1, 2, 8, 1, 1, 2, 12, 4, 4, 1, 1, 8, 2,
 		1, 1, 1, 1, 8, 256, 1, 0, 8, 8, 1,
@@ -132,7 +134,6 @@ impl Operator {
 			| Self::Rotate { value: only, .. }
 			| Self::Last { value: only }
 			| Self::ArgMax { value: only }
-			| Self::Temper { value: only }
 			| Self::Cut { tally: only, .. }
 			| Self::BlockSum { weights: only, .. }
 			| Self::Draw { sums: only }
@@ -151,6 +152,7 @@ impl Operator {
 			| Self::Multiply { left: first, right: second, .. }
 			| Self::Threshold { cut: first, tally: second }
 			| Self::Keep { weights: first, threshold: second }
+			| Self::Temper { value: first, max: second }
 			| Self::Pick { weights: first, draw: second, .. }
 			| Self::Emit { value: first, stop: second } => [Some(*first), Some(*second), None, None],
 			Self::SoftmaxMax { scores, mask } => [Some(*scores), mask.ids(), None, None],

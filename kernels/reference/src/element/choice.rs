@@ -25,8 +25,9 @@ pub fn arg_max_fold(best: (i32, i32), value: i32, index: i32) -> (i32, i32) {
 
 /// `Temper`.
 #[inline]
-pub fn temper(value: i32, temperature: u32) -> i32 {
-	saturate(round_div(scale_up(value.into(), SAMPLING_FRACTION.into()), temperature.into()))
+pub fn temper(value: i32, max: i32, temperature: u32) -> i32 {
+	let distance = i64::from(value).saturating_sub(max.into());
+	saturate(round_div(scale_up(distance, SAMPLING_FRACTION.into()), temperature.into()))
 }
 
 /// `Tally`: the bin that a weight is in, if any. `high` is the high digit that is looked at, where

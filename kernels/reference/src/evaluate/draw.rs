@@ -22,12 +22,16 @@ impl<'a> Machine<'a> {
 		Some(self.rows(value)?.map(largest).collect())
 	}
 
-	pub(super) fn temper(&self, value: TensorId) -> Option<Vec<i32>> {
+	pub(super) fn temper(&self, value: TensorId, max: TensorId) -> Option<Vec<i32>> {
 		let temperature = match &self.parameters.sampling {
 			Some(sampling) => sampling.temperature_q16,
 			None => element::NEUTRAL_TEMPERATURE,
 		};
-		Some(self.fixed(value)?.iter().map(|x| element::temper(*x, temperature)).collect())
+		let mut out = Vec::with_capacity(self.fixed(value)?.len());
+		for (row, max) in self.rows(value)?.zip(self.fixed(max)?) {
+			out.extend(row.iter().map(|x| element::temper(*x, *max, temperature)));
+		}
+		Some(out)
 	}
 
 	pub(super) fn tally(

@@ -171,7 +171,9 @@ fn attend(
 
 /// A token drawn by logits, with temperature, top-k and top-p.
 pub fn sample(builder: &mut Builder, logits: TensorId, shift: u8) -> TensorId {
-	let (scores, mask) = (builder.push(Operator::Temper { value: logits }), Mask::None);
+	let mask = Mask::None;
+	let max = builder.push(Operator::SoftmaxMax { scores: logits, mask });
+	let scores = builder.push(Operator::Temper { value: logits, max });
 	let max = builder.push(Operator::SoftmaxMax { scores, mask });
 	let weights = builder.push(Operator::SoftmaxExp { scores, max, mask });
 	let weights = cut(builder, weights, TallyBy::Count, CutBy::TopK);

@@ -86,9 +86,10 @@ impl Scene<'_> {
 				let row = self.row(value, b);
 				row.iter().position(|x| x == row.iter().max().unwrap()).unwrap() as i128
 			},
-			Operator::Temper { value } => {
+			Operator::Temper { value, max } => {
 				let temperature = sampling.map_or(65_536, |sampling| sampling.temperature_q16);
-				sat(round_div(self.tensor(value).at(at) * power(16), temperature.into()))
+				let distance = self.tensor(value).at(at) - self.tensor(max).at(&[b]);
+				sat(round_div(distance * power(16), temperature.into()))
 			},
 			Operator::Tally { weights, cut, by } => {
 				let in_bin = |e: &i128| match cut {
