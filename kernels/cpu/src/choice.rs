@@ -45,7 +45,7 @@ impl<'a> Rows<'a> {
 			Choice::Temper => {
 				let neutral = element::NEUTRAL_TEMPERATURE;
 				let temperature = sampling.map_or(neutral, |sampling| sampling.temperature_q16);
-				vector::temper_row(processor, row, temperature, out);
+				vector::temper_row(processor, row, other[0], temperature, out);
 			},
 			Choice::SoftmaxMax => out[0] = vector::largest(processor, row),
 			Choice::SoftmaxExp => vector::exponentials_below(processor, row, other[0], out),

@@ -349,11 +349,11 @@ vectorised! {
 	}
 
 	/// `Temper` for one row.
-	fn temper_row(values: &[i32], temperature: u32, out: &mut [i32]) {
-		let divisor = Divisor::new(temperature as i32);
+	fn temper_row(values: &[i32], max: i32, temperature: u32, out: &mut [i32]) {
+		let (divisor, max) = (Divisor::new(temperature as i32), f64::from(max));
 		for (out, value) in out.iter_mut().zip(values) {
-			// 2^31 * 2^16.
-			*out = divisor.divide(f64::from(*value) * (1_u32 << 16) as f64);
+			// 2^32 * 2^16.
+			*out = divisor.divide((f64::from(*value) - max) * (1_u32 << 16) as f64);
 		}
 	}
 

@@ -3,6 +3,11 @@
 use super::{few::DotLoop, TileLoop, TileSums, PANEL, TILE_COLUMNS};
 use core::arch::{asm, x86_64::*};
 
+/// Bytes of a cache line.
+const LINE: usize = 64;
+/// How far ahead weights are fetched.
+const AHEAD: usize = 8192;
+
 /// Declares the loops of dot products along weights for one width of register: `$step` weights
 /// are loaded and widened at a time, and as many values.
 macro_rules! dots {
@@ -37,24 +42,43 @@ macro_rules! dots {
 			sums: &mut [i32],
 		) {
 			let mut totals = [[$zero; C]; R];
-			let whole = depth - depth % $step;
-			// SAFETY: by the caller's promise every load lies within `left` and `right`. What comes
-			// after these columns is fetched for the next tile; an address beyond the weights does no
-			// harm.
-			unsafe {
-				for at in (0..whole).step_by($step) {
+			macro_rules! step {
+				($at:expr) => {
 					let mut columns = [$zero; C];
 					for (c, column) in columns.iter_mut().enumerate() {
-						let from = right.add(c.wrapping_mul(depth)).add(at);
-						*column = $weights(from);
-						_mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(4 * C * depth).cast());
+						*column = $weights(right.add(c.wrapping_mul(depth)).add($at));
 					}
 					for (r, totals) in totals.iter_mut().enumerate() {
-						let values = $values(left.add(r.wrapping_mul(stride)).add(at));
+						let values = $values(left.add(r.wrapping_mul(stride)).add($at));
 						for (total, column) in totals.iter_mut().zip(columns) {
 							*total = $accumulate(*total, values, column);
 						}
 					}
+				};
+			}
+			let (lines, whole) = (depth - depth % LINE, depth - depth % $step);
+			// SAFETY: by the caller's promise every load lies within `left` and `right`. What comes
+			// some way after is fetched for later tiles; an address beyond the weights does no harm.
+			unsafe {
+				let mut at = 0;
+				let mut ahead = right.wrapping_add(AHEAD);
+				while at < lines {
+					// Each line once, in the order of memory: more would cost more than it gains.
+					for c in 0..C {
+						_mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(c * LINE).cast());
+					}
+					ahead = ahead.wrapping_add(C * LINE);
+					step!(at);
+					step!(at.wrapping_add($step));
+					if LINE > 2 * $step {
+						step!(at.wrapping_add(2 * $step));
+						step!(at.wrapping_add(3 * $step));
+					}
+					at = at.wrapping_add(LINE);
+				}
+				while at < whole {
+					step!(at);
+					at = at.wrapping_add($step);
 				}
 				for (r, totals) in totals.iter().enumerate() {
 					for (c, total) in totals.iter().enumerate() {

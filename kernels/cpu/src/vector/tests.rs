@@ -249,7 +249,7 @@ proptest! {
 		let map = |f: &dyn Fn(usize) -> i32| -> Vec<i32> { (0..length).map(f).collect() };
 		let normal = map(&|i| element::rms_normalise(values[i], divisor, gain[i], long));
 		let product = map(&|i| element::multiply(values[i], others[i], long));
-		let tempered = map(&|i| element::temper(values[i], temperature));
+		let tempered = map(&|i| element::temper(values[i], divisor, temperature));
 		let exps = map(&|i| element::softmax_exp(values[i], divisor, true));
 		let kept = map(&|i| element::keep(values[i], divisor));
 		let squares = values
@@ -262,7 +262,7 @@ proptest! {
 			prop_assert_eq!(&out, &normal);
 			multiply(processor, &values, &others, long, &mut out);
 			prop_assert_eq!(&out, &product);
-			temper_row(processor, &values, temperature, &mut out);
+			temper_row(processor, &values, divisor, temperature, &mut out);
 			prop_assert_eq!(&out, &tempered);
 			exponentials_below(processor, &values, divisor, &mut out);
 			prop_assert_eq!(&out, &exps);
