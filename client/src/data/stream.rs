@@ -109,7 +109,8 @@ impl Received {
 		let data = self.bytes();
 		let outcome = match claim {
 			Claim::Output { count, .. } => Some(Outcome::Output { count, data }),
-			Claim::Invalid { code } => invalid(code).filter(|_| data.is_empty()),
+			Claim::Invalid { code } if data.is_empty() => invalid(code).map(Outcome::Invalid),
+			Claim::Invalid { .. } => None,
 		};
 		let is_whole = claim.count() == self.steps;
 		outcome.filter(|outcome| is_whole && outcome.claim() == claim).ok_or_else(|| {
