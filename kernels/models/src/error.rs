@@ -135,7 +135,7 @@ pub enum ImportError {
 	Tflite(#[from] TfliteError),
 	/// The file holds another network than the architecture says.
 	#[error("operator {operator} of the network {message}")]
-	Architecture {
+	Network {
 		/// Its number in the main graph; the number of operators where the end is wrong.
 		operator: usize,
 		/// What is wrong with it.

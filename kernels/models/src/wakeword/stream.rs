@@ -78,7 +78,7 @@ pub(super) struct Import<'a> {
 pub(super) fn convert(graphs: &[Graph<'_>]) -> Result<Imported, ImportError> {
 	let [graph, initial] = graphs else {
 		let message = "is not in a file of two graphs, the network and what sets up its variables";
-		return Err(ImportError::Architecture { operator: 0, message });
+		return Err(ImportError::Network { operator: 0, message });
 	};
 	let mut builder = Builder::default();
 	let samples = builder.push(Operator::Samples { width: (FRAMES * FEATURES) as u32 });
@@ -117,7 +117,7 @@ impl<'a> Import<'a> {
 	}
 
 	pub(super) fn wrong<T>(&self, message: &'static str) -> Result<T, ImportError> {
-		Err(ImportError::Architecture { operator: self.at, message })
+		Err(ImportError::Network { operator: self.at, message })
 	}
 
 	pub(super) fn check(&self, holds: bool, message: &'static str) -> Result<(), ImportError> {

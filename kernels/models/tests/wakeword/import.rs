@@ -160,7 +160,7 @@ fn fails_when_the_network_is_another() {
 	for (from, to) in [(14, 28), (3, 67), (114, 22), (14, 114), (2, 0)] {
 		let file = with_code(common::file("alexa"), from, to);
 		match wakeword::convert(&file).unwrap_err() {
-			ImportError::Architecture { .. } | ImportError::Tflite(TfliteError::Options { .. }) => {
+			ImportError::Network { .. } | ImportError::Tflite(TfliteError::Options { .. }) => {
 			},
 			other => panic!("{from} as {to}: {other}"),
 		}
@@ -184,7 +184,7 @@ fn fails_when_scales_are_absurd() {
 	for other in [f32::NAN, f32::INFINITY, 0.0, -0.1, 1e-40, 1e30, 1e-30] {
 		let file = with_bytes(common::file("alexa"), scale, other.to_le_bytes());
 		let error = wakeword::convert(&file).unwrap_err();
-		assert!(matches!(error, ImportError::Architecture { .. }), "{other}: {error}");
+		assert!(matches!(error, ImportError::Network { .. }), "{other}: {error}");
 	}
 }
 
