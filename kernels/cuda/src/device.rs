@@ -43,6 +43,9 @@ pub trait Queue: Send {
 	/// Waits for all work, and copies bytes from the start of a buffer.
 	fn download(&mut self, buffer: &Self::Buffer, bytes: &mut [u8]) -> Result<(), DeviceError>;
 
+	/// Waits for all work.
+	fn finish(&mut self) -> Result<(), DeviceError>;
+
 	/// Notes launches without making them. They name the same buffers whenever they are replayed,
 	/// so those must live as long.
 	fn record(

@@ -1,22 +1,7 @@
-//! # assay-cuda: the CUDA seam
+//! Whether there is a GPU, asked safely on any machine.
 //!
-//! Answers one question, safely on any machine: is there a GPU that kernels can be compiled for
-//! and run on? Kernels are compiled when the executor starts, so that takes two libraries: the
-//! driver (`libcuda`) and the run-time compiler (`libnvrtc`). The backend that runs programs on
-//! what [`probe`] finds is a later crate feature; until then the executor reports the devices and
-//! serves from the CPU.
-//!
-//! ## Why a probe of its own
-//!
-//! `cudarc` binds both libraries when they are first called and panics when one is absent. So
-//! nothing in this workspace may call into it before [`probe`] has returned `Ok`.
-//!
-//! ```
-//! match assay_cuda::probe() {
-//!     Ok(gpu) => assert!(!gpu.devices.is_empty()),
-//!     Err(reason) => assert!(!reason.to_string().is_empty()),
-//! }
-//! ```
+//! `cudarc` binds driver and run-time compiler when they are first called and panics when one is
+//! absent. So nothing in this workspace may call into it before [`probe`] has returned `Ok`.
 
 use cudarc::{
 	driver::{
