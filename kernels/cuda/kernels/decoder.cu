@@ -31,13 +31,13 @@ KERNEL rotate_heads(GLOBAL int32_t *out, GLOBAL const int32_t *value, GLOBAL con
 	int32_t sequence, int32_t depth)
 {
 	ELEMENT(count, width, width)
-	const int32_t half = depth / 2;
+	const int32_t angles = depth / 2;
 	const int32_t d = column % depth;
-	const int32_t angle = d < half ? d : d - half;
-	const int64_t at = (int64_t)(state[STATE_PAST] + row % sequence) * half + angle;
+	const int32_t angle = d < angles ? d : d - angles;
+	const int64_t at = (int64_t)(state[STATE_PAST] + row % sequence) * angles + angle;
 	const int64_t c = clamp64(cosine[at], -16384, 16384);
 	const int64_t s = clamp64(sine[at], -16384, 16384);
-	const int64_t other = d < half ? -(int64_t)value[i + half] : value[i - half];
+	const int64_t other = d < angles ? -(int64_t)value[i + angles] : value[i - angles];
 	out[i] = saturate(round_shift(value[i] * c + other * s, 14));
 }
 
@@ -364,20 +364,29 @@ KERNEL choose(GLOBAL int32_t *out, GLOBAL const int32_t *ids, GLOBAL const int32
 	}
 }
 
-// Whether every row has ended, or the step is the last. One block; `ends` are token ids.
+// Tokens that end a row, eight at most.
+#define ENDS_OPERANDS \
+	int32_t ends, int32_t e0, int32_t e1, int32_t e2, int32_t e3, int32_t e4, int32_t e5, \
+	int32_t e6, int32_t e7
+
+DEVICE int32_t has_ended(int32_t token, ENDS_OPERANDS)
+{
+	const int32_t all[8] = {e0, e1, e2, e3, e4, e5, e6, e7};
+	int32_t ended = token < 0;
+	for (int32_t end = 0; end < ends; end++) {
+		ended |= token == all[end];
+	}
+	return ended;
+}
+
+// Whether every row has ended, or the step is the last. One block.
 KERNEL stop(GLOBAL int32_t *out, GLOBAL const int32_t *next, GLOBAL const int32_t *state,
-	int32_t count, int32_t ends, int32_t e0, int32_t e1, int32_t e2, int32_t e3, int32_t e4,
-	int32_t e5, int32_t e6, int32_t e7)
+	int32_t count, ENDS_OPERANDS)
 {
 	SHARED int64_t partials[ROW_THREADS];
-	const int32_t all[8] = {e0, e1, e2, e3, e4, e5, e6, e7};
 	int64_t going = 0;
 	for (int32_t k = THREAD_X; k < count; k += THREADS_X) {
-		int32_t ended = next[k] == -1;
-		for (int32_t end = 0; end < ends; end++) {
-			ended |= next[k] == all[end];
-		}
-		going += !ended;
+		going += !has_ended(next[k], ends, e0, e1, e2, e3, e4, e5, e6, e7);
 	}
 	going = row_sum(partials, going);
 	if (THREAD_X == 0) {
@@ -385,12 +394,13 @@ KERNEL stop(GLOBAL int32_t *out, GLOBAL const int32_t *next, GLOBAL const int32_
 	}
 }
 
-// Makes the next step's input of what this step chose, and moves the state on. One block.
-KERNEL advance(GLOBAL int32_t *ids, GLOBAL int32_t *state, GLOBAL const int32_t *next,
-	int32_t count, int32_t sequence)
+// Makes the next step's input of what this step chose, padding where a row has ended, and moves the
+// state on. One block.
+KERNEL advance(GLOBAL int32_t *ids, GLOBAL const int32_t *next, GLOBAL int32_t *state,
+	int32_t count, ENDS_OPERANDS, int32_t sequence)
 {
 	for (int32_t k = THREAD_X; k < count; k += THREADS_X) {
-		ids[k] = next[k];
+		ids[k] = has_ended(next[k], ends, e0, e1, e2, e3, e4, e5, e6, e7) ? -1 : next[k];
 	}
 	if (THREAD_X == 0) {
 		const int32_t past = state[STATE_PAST] + sequence;

@@ -255,7 +255,7 @@ DEVICE int32_t lower_bytes(int32_t first, int32_t second)
 	return (int32_t)((a & 0xffu) | (a >> 8 & 0xff00u) | (b & 0xffu) << 16 | (b << 8 & 0xff000000u));
 }
 
-DEVICE int32_t upper_byte(uint32_t half) { return (int32_t)((half + 128u) >> 8 & 0xffu); }
+DEVICE int32_t upper_byte(uint32_t word) { return (int32_t)((word + 128u) >> 8 & 0xffu); }
 
 DEVICE int32_t upper_bytes(int32_t first, int32_t second)
 {

@@ -9,9 +9,9 @@ DEVICE int64_t row_sum(LOCAL int64_t *partials, int64_t partial)
 	const int32_t place = THREAD_Y * THREADS_X + THREAD_X;
 	partials[place] = partial;
 	BARRIER();
-	for (int32_t half = THREADS_X / 2; half > 0; half /= 2) {
-		if (THREAD_X < half) {
-			partials[place] += partials[place + half];
+	for (int32_t reach = THREADS_X / 2; reach > 0; reach /= 2) {
+		if (THREAD_X < reach) {
+			partials[place] += partials[place + reach];
 		}
 		BARRIER();
 	}
@@ -24,9 +24,9 @@ DEVICE int64_t row_largest(LOCAL int64_t *partials, int64_t partial)
 	const int32_t place = THREAD_Y * THREADS_X + THREAD_X;
 	partials[place] = partial;
 	BARRIER();
-	for (int32_t half = THREADS_X / 2; half > 0; half /= 2) {
-		if (THREAD_X < half) {
-			partials[place] = max64(partials[place], partials[place + half]);
+	for (int32_t reach = THREADS_X / 2; reach > 0; reach /= 2) {
+		if (THREAD_X < reach) {
+			partials[place] = max64(partials[place], partials[place + reach]);
 		}
 		BARRIER();
 	}

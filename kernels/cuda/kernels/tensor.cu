@@ -42,11 +42,11 @@ DEVICE void mma_tile(LOCAL const int32_t *left, LOCAL const int32_t *right, int3
 	const int32_t line = lane / 4;
 	const int32_t word = lane % 4;
 	UNROLL
-	for (int32_t half = 0; half < MMA_WORDS; half += 8) {
+	for (int32_t depth = 0; depth < MMA_WORDS; depth += 8) {
 		int32_t a[2][4];
 		UNROLL
 		for (int32_t m = 0; m < 2; m++) {
-			LOCAL const int32_t *from = left + (row + 16 * m + line) * MMA_PITCH + half + word;
+			LOCAL const int32_t *from = left + (row + 16 * m + line) * MMA_PITCH + depth + word;
 			a[m][0] = from[0];
 			a[m][1] = from[8 * MMA_PITCH];
 			a[m][2] = from[4];
@@ -54,7 +54,7 @@ DEVICE void mma_tile(LOCAL const int32_t *left, LOCAL const int32_t *right, int3
 		}
 		UNROLL
 		for (int32_t n = 0; n < tiles; n++) {
-			LOCAL const int32_t *from = right + (column + 8 * n + line) * MMA_PITCH + half + word;
+			LOCAL const int32_t *from = right + (column + 8 * n + line) * MMA_PITCH + depth + word;
 			const int32_t b[2] = {from[0], from[4]};
 			UNROLL
 			for (int32_t m = 0; m < 2; m++) {

@@ -25,6 +25,11 @@ impl<D: Device> DeviceBackend<D> {
 		Self { places: devices.into_iter().map(|d| Arc::new(Place::new(d))).collect() }
 	}
 
+	/// The devices.
+	pub fn devices(&self) -> impl Iterator<Item = &D> {
+		self.places.iter().map(|place| &place.device)
+	}
+
 	/// [`Backend::load`] with the model's own type, which can also trace.
 	pub fn load_model(
 		&self,

@@ -34,7 +34,9 @@
 
 mod backend;
 mod batch;
+mod compiler;
 mod device;
+mod gpu;
 mod lower;
 mod model;
 mod plan;
@@ -44,7 +46,13 @@ mod state;
 mod workspace;
 
 pub use backend::DeviceBackend;
+pub use compiler::{
+	compile, compile_source, load_compiler, supported, target_for, CompileError, Compiled, Target,
+};
 pub use device::{Argument, Device, DeviceError, Launch, Queue};
+pub use gpu::{
+	start, start_devices, CudaBackend, GpuBuffer, GpuDevice, GpuQueue, GpuRecording, StartError,
+};
 pub use model::DeviceModel;
 pub use probe::{probe, Device as ProbedDevice, Gpu, NoGpu, Version, MAX_DEVICES};
 pub use source::{source, Kernel, Products, FILES};

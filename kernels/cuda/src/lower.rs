@@ -5,6 +5,7 @@ use crate::{
 	source::{Kernel, Products},
 };
 use assay_program::{
+	limits::{DRAW_BLOCK, MAX_ENDS},
 	shifts, BackendError, CutBy, EmbedBy, Kind, Mask, Operator, TableBase, TallyBy, TensorId,
 	WeightId,
 };
@@ -15,8 +16,6 @@ const ELEMENT_THREADS: u32 = 256;
 const LONG_ROW: i32 = 512;
 /// Most rows that are multiplied without tiles.
 const FEW_ROWS: i32 = 8;
-/// Elements of a block of `BlockSum`.
-const DRAW_BLOCK: u32 = 256;
 
 /// A launch before its buffers are known.
 #[derive(Clone, Debug)]
@@ -170,7 +169,7 @@ impl Lowering<'_> {
 		match operator {
 			Operator::Tokens { .. } | Operator::Emit { .. } => Ok(None),
 			Operator::Stop { next: None, .. } => Ok(None),
-			Operator::Stop { next: Some(next), ends } => self.stop(number, *next, ends),
+			Operator::Stop { next: Some(next), .. } => self.stop(number, *next),
 			Operator::Embed { .. } => self.embed(number, operator),
 			Operator::Linear { .. } => self.linear(number, operator),
 			Operator::Scores { .. }
@@ -397,12 +396,8 @@ impl Lowering<'_> {
 		let shifts = shifts::context(bits, self.fraction(*weight_max)?, *first, *fraction);
 		let kernels = [Kernel::ContextPlain, Kernel::ContextDot, Kernel::ContextMma];
 		let (kernel, grid) = self.head_kernel(kernels, heads, depth);
-		let mut operands = vec![
-			Operand::Tensor(number),
-			tensor(*weight),
-			tensor(*weight_max),
-			self.held(*value),
-		];
+		let mut operands =
+			vec![Operand::Tensor(number), tensor(*weight), tensor(*weight_max), self.held(*value)];
 		operands.extend(self.head_operands(Heads { heads, groups, depth }, bits, shifts)?);
 		Ok(Some(self.call(number, kernel, grid, operands)))
 	}
@@ -434,7 +429,8 @@ impl Lowering<'_> {
 			Operator::RowMax { value, groups } => {
 				let from = self.layout(*value)?;
 				let groups = int((*groups).into())?.max(1);
-				let rows = int(u64::from(from.rows.unsigned_abs()) * u64::from(groups.unsigned_abs()))?;
+				let rows =
+					int(u64::from(from.rows.unsigned_abs()) * u64::from(groups.unsigned_abs()))?;
 				let (pitch, width) = (from.pitch / groups, from.width / groups);
 				let operands = vec![out, tensor(*value), State, Int(rows), Int(pitch), Int(width)];
 				self.rows(number, Kernel::RowMax, (rows, pitch), operands)
@@ -551,7 +547,8 @@ impl Lowering<'_> {
 				self.shaped(number, Kernel::L2Normalise, *value, &operands, &rest)
 			},
 			Operator::Normalise { value, mean, deviation, gain, bias, fraction } => {
-				let guard = i32::from(self.fraction(*deviation)?) - i32::from(self.fraction(*value)?);
+				let guard =
+					i32::from(self.fraction(*deviation)?) - i32::from(self.fraction(*value)?);
 				let operands = [
 					tensor(*value),
 					tensor(*mean),
@@ -647,19 +644,20 @@ impl Lowering<'_> {
 		}
 	}
 
-	fn stop(
-		&self,
-		number: usize,
-		next: TensorId,
-		ends: &[u32],
-	) -> Result<Option<Call>, BackendError> {
-		let mut operands = vec![Operand::Tensor(number), tensor(next), State];
-		operands.extend([Int(int(self.geometry.batch.into())?), Int(int(ends.len() as u64)?)]);
-		for place in 0..8 {
+	fn stop(&self, number: usize, next: TensorId) -> Result<Option<Call>, BackendError> {
+		let operands = self.ended(Operand::Tensor(number), tensor(next))?;
+		Ok(Some(self.call(number, Kernel::Stop, SINGLE, operands)))
+	}
+
+	/// What `stop` and `advance` take alike: output, tokens, state, rows, ends.
+	fn ended(&self, out: Operand, next: Operand) -> Result<Vec<Operand>, BackendError> {
+		let ends = self.plan.program.ends();
+		let mut operands = vec![out, next, State, Int(int(self.geometry.batch.into())?)];
+		operands.push(Int(int(ends.len() as u64)?));
+		for place in 0..MAX_ENDS {
 			operands.push(Int(int(ends.get(place).copied().unwrap_or(0).into())?));
 		}
-		let grid = Grid { blocks: [1, 1], threads: [ELEMENT_THREADS, 1] };
-		Ok(Some(self.call(number, Kernel::Stop, grid, operands)))
+		Ok(operands)
 	}
 
 	/// Puts the rows of a held tensor behind those of earlier steps.
@@ -682,15 +680,9 @@ impl Lowering<'_> {
 	/// Makes the next step's input, in a decoder.
 	pub(crate) fn advance(&self) -> Result<Option<Call>, BackendError> {
 		let Some(next) = self.plan.next else { return Ok(None) };
-		let operands = vec![
-			Operand::Tensor(0),
-			State,
-			Operand::Tensor(next),
-			Int(int(self.geometry.batch.into())?),
-			self.sequence()?,
-		];
-		let grid = Grid { blocks: [1, 1], threads: [ELEMENT_THREADS, 1] };
-		Ok(Some(self.call(next, Kernel::Advance, grid, operands)))
+		let mut operands = self.ended(Operand::Tensor(0), Operand::Tensor(next))?;
+		operands.push(self.sequence()?);
+		Ok(Some(self.call(next, Kernel::Advance, SINGLE, operands)))
 	}
 }
 
@@ -703,7 +695,11 @@ fn masked(mask: Mask) -> Operand {
 }
 
 /// Blocks and threads of a launch.
+#[derive(Clone, Copy)]
 struct Grid {
 	blocks: [u32; 2],
 	threads: [u32; 2],
 }
+
+/// One block.
+const SINGLE: Grid = Grid { blocks: [1, 1], threads: [ELEMENT_THREADS, 1] };

@@ -204,8 +204,9 @@ impl<D: Device> Job<'_, D> {
 					// Later steps differ only in the state, so their launches are made as one.
 					let recording = match recording.as_ref() {
 						Some(recording) => recording,
-						None => recording
-							.insert(self.workspace.record(schedule, &self.loaded.weights)?),
+						None => {
+							recording.insert(self.workspace.record(schedule, &self.loaded.weights)?)
+						},
 					};
 					self.workspace.queue.replay(recording)?;
 				},
@@ -263,16 +264,19 @@ impl<D: Device> Job<'_, D> {
 		let geometry = Geometry { sequence: shape.sequence, ..self.geometry };
 		let mut calls = schedule.calls.iter().peekable();
 		for (number, operator) in self.plan.program.operators.iter().enumerate() {
-			while calls.peek().is_some_and(|call| {
-				call.number == number && call.kernel != crate::Kernel::Advance
-			}) {
+			while calls
+				.peek()
+				.is_some_and(|call| call.number == number && call.kernel != crate::Kernel::Advance)
+			{
 				if let Some(call) = calls.next() {
 					self.workspace.launch(schedule, &self.loaded.weights, call)?;
 				}
 			}
 			let bytes = match operator {
 				Operator::Stop { next: None, .. } => 1i32.to_le_bytes().to_vec(),
-				Operator::Emit { .. } => self.packed(schedule, self.plan.emitted, &geometry, shape)?,
+				Operator::Emit { .. } => {
+					self.packed(schedule, self.plan.emitted, &geometry, shape)?
+				},
 				_ => self.packed(schedule, number, &geometry, shape)?,
 			};
 			visit(step, number, &bytes);

@@ -116,8 +116,7 @@ impl Plan {
 	pub(crate) fn bytes(&self, tensor: usize, g: &Geometry) -> Result<usize, BackendError> {
 		let element = self.tensors.get(tensor).map_or(4, |info| info.kind.element_bytes());
 		let count = u64::from(self.layout(tensor, g)?.count.unsigned_abs());
-		usize::try_from(count.saturating_mul(element.into()))
-			.map_err(|_| BackendError::OutOfMemory)
+		usize::try_from(count.saturating_mul(element.into())).map_err(|_| BackendError::OutOfMemory)
 	}
 
 	/// Whether a tensor is quantised.
@@ -240,7 +239,8 @@ fn take(free: &mut Vec<usize>, bytes: &mut Vec<usize>, needed: usize) -> usize {
 	let size = |slot: &usize| bytes.get(*slot).copied().unwrap_or(0);
 	let fitting = free.iter().enumerate().filter(|(_, slot)| size(slot) >= needed);
 	let smallest = fitting.min_by_key(|(_, slot)| size(slot)).map(|(place, _)| place);
-	let largest = free.iter().enumerate().max_by_key(|(_, slot)| size(slot)).map(|(place, _)| place);
+	let largest =
+		free.iter().enumerate().max_by_key(|(_, slot)| size(slot)).map(|(place, _)| place);
 	match smallest.or(largest) {
 		Some(place) => {
 			let slot = free.swap_remove(place);

@@ -87,6 +87,8 @@ pub enum NoGpu {
 /// Looks for a usable GPU. Touches neither library before it is known to be there, and leaves no
 /// context behind.
 pub fn probe() -> Result<Gpu, NoGpu> {
+	// Where the library that is named cannot be loaded, the answer below is that it is missing.
+	let _ = crate::compiler::load_named_compiler();
 	// SAFETY: both only try to open a shared library by name. Opening runs the initialisers of
 	// NVIDIA's libraries, which have no precondition.
 	let (driver, compiler) = unsafe { (sys::is_culib_present(), nvrtc::sys::is_culib_present()) };

@@ -152,6 +152,9 @@ mod tests {
 		let of = |major, minor| Products::of(Version { major, minor });
 		assert_eq!(of(6, 0), Products::Plain);
 		assert_eq!((of(6, 1), of(7, 5)), (Products::Dot, Products::Dot));
-		assert_eq!((of(8, 0), of(9, 0), of(12, 0)), (Products::Tensor, Products::Tensor, Products::Tensor));
+		assert_eq!(
+			(of(8, 0), of(9, 0), of(12, 0)),
+			(Products::Tensor, Products::Tensor, Products::Tensor)
+		);
 	}
 }

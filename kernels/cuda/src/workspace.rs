@@ -62,10 +62,11 @@ impl<D: Device> Place<D> {
 		geometry: &Geometry,
 	) -> Result<Workspace<D>, BackendError> {
 		let first = self.idle().pop();
-		let made = first.map_or_else(|| Workspace::new(&self.device), Ok).and_then(|mut workspace| {
-			workspace.reserve(&self.device, plan, schedule, geometry)?;
-			Ok(workspace)
-		});
+		let made =
+			first.map_or_else(|| Workspace::new(&self.device), Ok).and_then(|mut workspace| {
+				workspace.reserve(&self.device, plan, schedule, geometry)?;
+				Ok(workspace)
+			});
 		match made {
 			Err(BackendError::OutOfMemory) => {
 				self.idle().clear();

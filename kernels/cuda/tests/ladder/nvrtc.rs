@@ -1,0 +1,79 @@
+//! Every kernel by the real compiler, for every architecture and to PTX. No GPU is needed.
+
+use assay_cuda::{compile, load_compiler, supported, Kernel, Target, Version};
+use std::{path::Path, sync::Once};
+
+/// Architectures of Turing, Ampere (both), Ada, Hopper and Blackwell.
+const ARCHITECTURES: [(u32, u32); 6] = [(7, 5), (8, 0), (8, 6), (8, 9), (9, 0), (12, 0)];
+
+/// The wheel that `scripts/setup` installs, where no other is named.
+pub(crate) fn load() {
+	static LOADED: Once = Once::new();
+	LOADED.call_once(|| {
+		if std::env::var_os("ASSAY_NVRTC").is_none() {
+			let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+			let library = root.join(".assay/cuda/nvidia/cuda_nvrtc/lib/libnvrtc.so.12");
+			load_compiler(&library).expect("NVRTC is missing; run scripts/setup");
+		}
+	});
+}
+
+fn version((major, minor): (u32, u32)) -> Version {
+	Version { major, minor }
+}
+
+/// Names of the kernels that a compilation made.
+fn kernels(log: &str) -> Vec<&str> {
+	let lines = log.lines().filter_map(|line| line.split_once("Compiling entry function '"));
+	lines.filter_map(|(_, rest)| rest.split_once('\'').map(|(name, _)| name)).collect()
+}
+
+#[test]
+fn every_kernel_compiles_for_every_architecture_without_spills() {
+	load();
+	for architecture in ARCHITECTURES {
+		let compiled = compile(Target::Cubin(version(architecture))).unwrap();
+		assert_eq!(compiled.image.get(..4), Some(b"\x7fELF".as_slice()), "{architecture:?}");
+		let mut made = kernels(&compiled.log);
+		made.sort_unstable();
+		let has = |kernel: &&Kernel| architecture.0 >= 8 || !kernel.is_tensor();
+		let mut wanted: Vec<&str> =
+			Kernel::ALL.iter().filter(has).map(|kernel| kernel.name()).collect();
+		wanted.sort_unstable();
+		assert_eq!(made, wanted, "{architecture:?}");
+		// A spill is no error, but it is a surprise worth a look.
+		let spills = compiled.log.lines().filter(|line| line.contains("spill stores"));
+		for line in spills {
+			assert!(line.contains(" 0 bytes spill stores"), "{architecture:?}: {line}");
+		}
+		assert!(!compiled.log.contains("warning"), "{}", compiled.log);
+	}
+}
+
+#[test]
+fn ptx_has_the_instructions_that_the_fast_products_are_for() {
+	load();
+	let ptx = |architecture| {
+		let compiled = compile(Target::Ptx(version(architecture))).unwrap();
+		String::from_utf8(compiled.image).unwrap()
+	};
+	let (turing, ampere) = (ptx((7, 5)), ptx((8, 0)));
+	for text in [&turing, &ampere] {
+		assert!(text.contains("dp4a.s32.s32"), "no dp4a");
+		assert!(text.contains("dp2a.lo.s32.s32") && text.contains("dp2a.hi.s32.s32"), "no dp2a");
+		assert!(!text.contains(".f32") && !text.contains(".f64"), "floating point");
+		assert!(!text.contains("satfinite"));
+	}
+	let mma = "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32";
+	assert!(ampere.contains(mma) && !turing.contains("mma.sync"));
+}
+
+#[test]
+fn the_compiler_knows_the_architectures_and_says_what_is_wrong() {
+	load();
+	let known = supported().unwrap();
+	assert!(ARCHITECTURES.iter().all(|architecture| known.contains(&version(*architecture))));
+	let target = Target::Cubin(version((8, 0)));
+	let error = assay_cuda::compile_source("KERNEL nothing() {}", target).unwrap_err();
+	assert!(error.to_string().contains("KERNEL"), "{error}");
+}

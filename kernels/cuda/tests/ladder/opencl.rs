@@ -1,0 +1,276 @@
+//! The kernels as OpenCL: PoCL in this process, Oclgrind in a process of its own.
+
+use crate::{checks, shim::PRODUCTS};
+use assay_cuda::{Argument, Device, DeviceBackend, DeviceError, Kernel, Launch, Products, Queue};
+use assay_program::{Parameters, Sampling};
+use assay_reference::sample::{DecoderShape, Shape, Style};
+use opencl3::{
+	command_queue::CommandQueue,
+	context::Context,
+	device::{Device as ClDevice, CL_DEVICE_TYPE_ALL},
+	kernel::Kernel as ClKernel,
+	memory::{Buffer, ClMem, CL_MEM_READ_WRITE},
+	platform::get_platforms,
+	program::Program,
+	types::{CL_FALSE, CL_TRUE},
+};
+use std::{fs, path::Path, process::Command, ptr, sync::Arc};
+
+/// An OpenCL platform as a device.
+pub(crate) struct OpenCl {
+	context: Arc<Context>,
+	program: Arc<Program>,
+	products: Products,
+}
+
+// SAFETY: OpenCL's objects may be used by any thread, but for kernels, which each queue has its own.
+unsafe impl Send for OpenCl {}
+// SAFETY: as above.
+unsafe impl Sync for OpenCl {}
+
+impl OpenCl {
+	/// Builds a source on the platform whose name begins so.
+	pub(crate) fn new(platform: &str, source: &str, products: Products) -> Self {
+		let platforms = get_platforms().expect("no OpenCL; run scripts/setup");
+		let named = |name: &str| name.starts_with(platform);
+		let found = platforms.iter().find(|p| p.name().is_ok_and(|name| named(&name)));
+		let found =
+			found.unwrap_or_else(|| panic!("no OpenCL platform {platform}; run scripts/setup"));
+		let device = *found.get_devices(CL_DEVICE_TYPE_ALL).unwrap().first().unwrap();
+		let context = Context::from_device(&ClDevice::new(device)).unwrap();
+		let program = Program::create_and_build_from_source(&context, source, "-cl-std=CL1.2");
+		let program = program.unwrap_or_else(|log| panic!("{platform} refuses the kernels: {log}"));
+		Self { context: Arc::new(context), program: Arc::new(program), products }
+	}
+}
+
+pub(crate) struct ClBuffer(Buffer<u8>, usize);
+
+// SAFETY: memory objects may be used by any thread.
+unsafe impl Send for ClBuffer {}
+// SAFETY: as above.
+unsafe impl Sync for ClBuffer {}
+
+pub(crate) struct ClQueue {
+	queue: CommandQueue,
+	kernels: Vec<Option<ClKernel>>,
+}
+
+// SAFETY: used by one thread at a time.
+unsafe impl Send for ClQueue {}
+
+/// A launch with its arguments: memory objects and numbers.
+pub(crate) struct Bound {
+	kernel: Kernel,
+	blocks: [u32; 2],
+	threads: [u32; 2],
+	arguments: Vec<Result<usize, i32>>,
+}
+
+impl Device for OpenCl {
+	type Buffer = ClBuffer;
+	type Queue = ClQueue;
+
+	fn name(&self) -> String {
+		"OpenCL".into()
+	}
+
+	fn products(&self) -> Products {
+		self.products
+	}
+
+	fn allocate(&self, bytes: usize) -> Result<ClBuffer, DeviceError> {
+		// SAFETY: no host memory is given.
+		let buffer =
+			unsafe { Buffer::create(&self.context, CL_MEM_READ_WRITE, bytes, ptr::null_mut()) };
+		Ok(ClBuffer(buffer.unwrap(), bytes))
+	}
+
+	fn queue(&self) -> Result<ClQueue, DeviceError> {
+		let device = self.context.default_device();
+		// SAFETY: the device is of the context. Oclgrind has no later call than this one.
+		#[allow(deprecated, reason = "see above")]
+		let queue = unsafe { CommandQueue::create(&self.context, device, 0) }.unwrap();
+		let kernel = |kernel: &Kernel| {
+			(!kernel.is_tensor()).then(|| ClKernel::create(&self.program, kernel.name()).unwrap())
+		};
+		Ok(ClQueue { queue, kernels: Kernel::ALL.iter().map(kernel).collect() })
+	}
+}
+
+impl ClQueue {
+	fn bind(launch: &Launch<'_, ClBuffer>) -> Bound {
+		let argument = |argument: &Argument<'_, ClBuffer>| match argument {
+			Argument::Buffer(buffer) => Ok(buffer.0.get() as usize),
+			Argument::Int(value) => Err(*value),
+		};
+		let Launch { kernel, blocks, threads, .. } = *launch;
+		let arguments = launch.arguments.iter().map(argument).collect();
+		Bound { kernel, blocks, threads, arguments }
+	}
+
+	fn call(&self, bound: &Bound) {
+		let name = bound.kernel.name();
+		let kernel = self.kernels[bound.kernel as usize].as_ref().expect(name);
+		// Number and kinds of arguments: OpenCL knows those of the source, and refuses others.
+		assert_eq!(kernel.num_args().unwrap() as usize, bound.arguments.len(), "{name}");
+		for (place, argument) in (0..).zip(&bound.arguments) {
+			// SAFETY: the runtime checks size and kind; memory objects are alive.
+			let set = unsafe {
+				match argument {
+					Ok(buffer) => kernel.set_arg(place, buffer),
+					Err(value) => kernel.set_arg(place, value),
+				}
+			};
+			set.unwrap_or_else(|error| panic!("argument {place} of {name}: {error}"));
+		}
+		let global = [0, 1].map(|d| bound.blocks[d] as usize * bound.threads[d] as usize);
+		let local = bound.threads.map(|threads| threads as usize);
+		// SAFETY: all arguments are set, memory objects are alive until the queue is finished.
+		let launched = unsafe {
+			let (global, local) = (global.as_ptr(), local.as_ptr());
+			self.queue.enqueue_nd_range_kernel(kernel.get(), 2, ptr::null(), global, local, &[])
+		};
+		launched.unwrap_or_else(|error| panic!("{name}: {error}"));
+	}
+}
+
+impl Queue for ClQueue {
+	type Buffer = ClBuffer;
+	type Recording = Vec<Bound>;
+
+	fn upload(&mut self, buffer: &ClBuffer, bytes: &[u8]) -> Result<(), DeviceError> {
+		assert!(bytes.len() <= buffer.1);
+		// A second handle of the same object, because the binding wants to change it.
+		// SAFETY: retained, and released when dropped.
+		let mut target = unsafe {
+			opencl3::memory::retain_mem_object(buffer.0.get()).unwrap();
+			Buffer::<u8>::new(buffer.0.get())
+		};
+		// SAFETY: both are that long, and the call waits.
+		unsafe { self.queue.enqueue_write_buffer(&mut target, CL_TRUE, 0, bytes, &[]) }.unwrap();
+		Ok(())
+	}
+
+	fn launch(&mut self, launch: &Launch<'_, ClBuffer>) -> Result<(), DeviceError> {
+		self.call(&Self::bind(launch));
+		Ok(())
+	}
+
+	fn download(&mut self, buffer: &ClBuffer, bytes: &mut [u8]) -> Result<(), DeviceError> {
+		assert!(bytes.len() <= buffer.1);
+		// SAFETY: both are that long, and the queue is finished before `bytes` is used.
+		unsafe { self.queue.enqueue_read_buffer(&buffer.0, CL_FALSE, 0, bytes, &[]) }.unwrap();
+		self.finish()
+	}
+
+	fn finish(&mut self) -> Result<(), DeviceError> {
+		self.queue.finish().map_err(|error| DeviceError::failed("clFinish", error))
+	}
+
+	fn record(&mut self, launches: &[Launch<'_, ClBuffer>]) -> Result<Vec<Bound>, DeviceError> {
+		Ok(launches.iter().map(Self::bind).collect())
+	}
+
+	fn replay(&mut self, recording: &Vec<Bound>) -> Result<(), DeviceError> {
+		recording.iter().for_each(|bound| self.call(bound));
+		Ok(())
+	}
+}
+
+const POCL: &str = "Portable Computing Language";
+
+fn pocl(products: Products) -> DeviceBackend<OpenCl> {
+	DeviceBackend::new([OpenCl::new(POCL, &assay_cuda::source(), products)])
+}
+
+/// Where nothing needs tensor cores.
+fn portable() -> impl Iterator<Item = Products> {
+	PRODUCTS.into_iter().filter(|products| *products != Products::Tensor)
+}
+
+#[test]
+fn pocl_gives_the_golden_vectors() {
+	for products in portable() {
+		checks::golden(&pocl(products));
+	}
+}
+
+#[test]
+fn pocl_agrees_on_other_shapes() {
+	let shape = Shape { width: 144, heads: 2, inner: 100, max_sequence: 80, ..Shape::SMALL };
+	let decoder = DecoderShape { vocabulary: 700, ..DecoderShape::SMALL };
+	let sampling =
+		Sampling { temperature_q16: 90_000, top_k: 40, top_p_q16: 60_000, seed: [7; 32] };
+	for products in portable() {
+		let backend = pocl(products);
+		checks::encoder(&backend, &shape, Style::Random, &Parameters::encoder(2, 73), 11);
+		let odd = checks::odd_program();
+		checks::program(&backend, &odd, Style::Extreme, &Parameters::encoder(3, 20), 12);
+		let sampling = Some(sampling.clone());
+		let parameters = Parameters { batch: 3, sequence: 4, max_steps: 6, sampling };
+		checks::decoder(&backend, &decoder, Style::Plausible, &parameters, 13);
+	}
+}
+
+/// What a run under Oclgrind must not say.
+const COMPLAINTS: [&str; 5] = ["data race", "Uninitialized", "Invalid ", "divergence", "Error"];
+
+/// The environment variable that tells a child which source to run.
+const SOURCE: &str = "ASSAY_OCLGRIND_SOURCE";
+
+/// What Oclgrind says while the kernels of a source compute a few small programs: whether the
+/// process ended well, and its messages. Oclgrind is found as the only platform of a process.
+pub(crate) fn oclgrind(source: &str) -> (bool, String) {
+	let folder = tempfile::tempdir().unwrap();
+	let library = ["/usr/lib/oclgrind", "/usr/lib/x86_64-linux-gnu/oclgrind"]
+		.map(|folder| Path::new(folder).join("liboclgrind-rt-icd.so"))
+		.into_iter()
+		.find(|path| path.exists())
+		.expect("Oclgrind is missing; run scripts/setup");
+	fs::write(folder.path().join("oclgrind.icd"), library.display().to_string()).unwrap();
+	let file = folder.path().join("source.cl");
+	fs::write(&file, source).unwrap();
+	let output = Command::new(std::env::current_exe().unwrap())
+		.args(["--exact", "opencl::in_a_process_with_oclgrind", "--ignored", "--nocapture"])
+		.env("OCL_ICD_VENDORS", folder.path())
+		.env("OCLGRIND_DATA_RACES", "1")
+		.env("OCLGRIND_UNINITIALIZED", "1")
+		.env("OCLGRIND_CHECK_API", "1")
+		.env(SOURCE, &file)
+		.output()
+		.unwrap();
+	let said =
+		[output.stdout, output.stderr].map(|part| String::from_utf8_lossy(&part).into_owned());
+	(output.status.success(), said.concat())
+}
+
+/// Whether Oclgrind found something.
+pub(crate) fn complains(said: &str) -> bool {
+	COMPLAINTS.iter().any(|complaint| said.contains(complaint))
+}
+
+#[test]
+#[ignore = "runs in a process of its own, started by `oclgrind`"]
+fn in_a_process_with_oclgrind() {
+	let source = fs::read_to_string(std::env::var_os(SOURCE).unwrap()).unwrap();
+	let encoder = Shape { layers: 1, width: 20, heads: 2, inner: 18, ..Shape::SMALL };
+	let decoder =
+		DecoderShape { width: 8, heads: 2, key_heads: 1, inner: 6, ..DecoderShape::SMALL };
+	let sampling =
+		Sampling { temperature_q16: 90_000, top_k: 20, top_p_q16: 60_000, seed: [3; 32] };
+	for products in portable() {
+		let backend = DeviceBackend::new([OpenCl::new("Oclgrind", &source, products)]);
+		checks::encoder(&backend, &encoder, Style::Random, &Parameters::encoder(1, 10), 1);
+		let sampling = Some(sampling.clone());
+		let parameters = Parameters { batch: 2, sequence: 3, max_steps: 2, sampling };
+		checks::decoder(&backend, &decoder, Style::Plausible, &parameters, 2);
+	}
+}
+
+#[test]
+fn oclgrind_finds_no_race_and_nothing_uninitialised() {
+	let (ended_well, said) = oclgrind(&assay_cuda::source());
+	assert!(ended_well && !complains(&said), "{said}");
+	assert!(said.contains("1 passed"), "nothing ran: {said}");
+}
