@@ -41,6 +41,7 @@ mod lower;
 mod model;
 mod plan;
 mod probe;
+mod report;
 mod source;
 mod state;
 mod workspace;
@@ -55,4 +56,5 @@ pub use gpu::{
 };
 pub use model::DeviceModel;
 pub use probe::{probe, Device as ProbedDevice, Gpu, NoGpu, Version, MAX_DEVICES};
+pub use report::{facts, report, Facts};
 pub use source::{source, Kernel, Products, FILES};

@@ -50,6 +50,25 @@ fn every_kernel_compiles_for_every_architecture_without_spills() {
 	}
 }
 
+/// What the compiler says of registers stands in the object too; the fast products are what they are
+/// called.
+#[test]
+fn the_report_counts_what_is_in_the_code() {
+	load();
+	let compiled = compile(Target::Cubin(version((8, 6)))).unwrap();
+	let facts = assay_cuda::facts(&compiled);
+	assert_eq!(facts.len(), Kernel::ALL.len());
+	for kernel in Kernel::ALL {
+		let facts = &facts[kernel.name()];
+		let said = format!("Used {} registers", facts.registers);
+		assert!(facts.registers > 0 && compiled.log.contains(&said), "{}: {said}", kernel.name());
+		assert_eq!(facts.tensor_instructions > 0, kernel.is_tensor(), "{}", kernel.name());
+	}
+	// Two parts, two tiles of rows, four of columns, two steps of 32 in a tile's depth.
+	assert_eq!(facts["linear_mma"].tensor_instructions, 32);
+	assert!(facts["linear_few"].dot_instructions > 0 && facts["linear_dot8"].dot_instructions > 0);
+}
+
 #[test]
 fn ptx_has_the_instructions_that_the_fast_products_are_for() {
 	load();

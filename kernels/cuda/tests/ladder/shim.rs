@@ -320,10 +320,10 @@ fn operators_where_no_importer_puts_them() {
 
 #[test]
 fn contexts_longer_than_a_block_of_products() {
-	let shape = DecoderShape { max_sequence: 1_200, ..checks::small_decoder() };
+	let shape = DecoderShape { max_sequence: 600, ..checks::small_decoder() };
 	for products in PRODUCTS {
 		let backend = DeviceBackend::new([Shim::new(products, products == Products::Dot)]);
-		let parameters = Parameters { batch: 1, sequence: 1_100, max_steps: 2, sampling: None };
+		let parameters = Parameters { batch: 1, sequence: 590, max_steps: 2, sampling: None };
 		checks::decoder(&backend, &shape, Style::Plausible, &parameters, 7);
 	}
 }

@@ -1,0 +1,415 @@
+//! What the compiled kernels say of themselves, and what published peaks would make of them. A model
+//! and no measurement: it needs the compiler and no GPU.
+
+use crate::{
+	compiler::{compile, CompileError, Compiled, Target},
+	probe::Version,
+	source::Kernel,
+};
+use std::{collections::BTreeMap, fmt::Write};
+
+/// A device with its published figures.
+struct Card {
+	name: &'static str,
+	architecture: Version,
+	/// Multiprocessors.
+	multiprocessors: f64,
+	/// Boost clock, in 10^9 a second.
+	clock_ghz: f64,
+	/// int8 operations (two for a multiply-add) of tensor cores in a multiprocessor and clock, dense.
+	tensor_ops: f64,
+	/// Bandwidth of its memory, in 10^9 bytes a second.
+	bandwidth_gb: f64,
+}
+
+const fn version(major: u32, minor: u32) -> Version {
+	Version { major, minor }
+}
+
+const CARDS: [Card; 5] = [
+	Card {
+		name: "RTX 3060",
+		architecture: version(8, 6),
+		multiprocessors: 28.0,
+		clock_ghz: 1.777,
+		tensor_ops: 2_048.0,
+		bandwidth_gb: 360.0,
+	},
+	Card {
+		name: "RTX 4090",
+		architecture: version(8, 9),
+		multiprocessors: 128.0,
+		clock_ghz: 2.52,
+		tensor_ops: 2_048.0,
+		bandwidth_gb: 1_008.0,
+	},
+	Card {
+		name: "L4",
+		architecture: version(8, 9),
+		multiprocessors: 58.0,
+		clock_ghz: 2.04,
+		tensor_ops: 2_048.0,
+		bandwidth_gb: 300.0,
+	},
+	Card {
+		name: "A100 SXM 80 GB",
+		architecture: version(8, 0),
+		multiprocessors: 108.0,
+		clock_ghz: 1.41,
+		tensor_ops: 4_096.0,
+		bandwidth_gb: 2_039.0,
+	},
+	Card {
+		name: "H100 SXM",
+		architecture: version(9, 0),
+		multiprocessors: 132.0,
+		clock_ghz: 1.83,
+		tensor_ops: 8_192.0,
+		bandwidth_gb: 3_350.0,
+	},
+];
+
+impl Card {
+	/// Peak int8 operations of tensor cores, in 10^12 a second.
+	fn tensor_tops(&self) -> f64 {
+		self.multiprocessors * self.clock_ghz * self.tensor_ops / 1_000.0
+	}
+
+	/// Peak operations of `dp2a`, 64 instructions of two multiply-adds a multiprocessor and clock.
+	fn dot_tops(&self) -> f64 {
+		self.multiprocessors * self.clock_ghz * 64.0 * 4.0 / 1_000.0
+	}
+}
+
+/// What bounds how many blocks a multiprocessor holds.
+struct Limits {
+	threads: u32,
+	blocks: u32,
+	shared_bytes: u32,
+}
+
+fn limits(architecture: Version) -> Limits {
+	let (threads, blocks, shared_kib) = match (architecture.major, architecture.minor) {
+		(7, _) => (1_024, 16, 64),
+		(8, 0) | (9 | 10, _) => (2_048, 32, if architecture.major == 8 { 164 } else { 228 }),
+		(8, 6) => (1_536, 16, 100),
+		_ => (1_536, 24, 100),
+	};
+	Limits { threads, blocks, shared_bytes: shared_kib << 10 }
+}
+
+/// Registers of a multiprocessor, and how many of them a warp takes at least.
+const REGISTERS: u32 = 65_536;
+const REGISTER_UNIT: u32 = 256;
+/// Memory of a block that the system takes, from 8.0 on.
+const SYSTEM_SHARED: u32 = 1_024;
+
+/// What is known of one kernel on one architecture.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+	/// Registers of a thread.
+	pub registers: u32,
+	/// Bytes that a block shares.
+	pub shared_bytes: u32,
+	/// Bytes that a thread writes to memory for want of registers.
+	pub spill_bytes: u32,
+	/// Tensor-core instructions in its code (`IMMA`).
+	pub tensor_instructions: u32,
+	/// Dot products in its code (`IDP`: `dp4a`, `dp2a`).
+	pub dot_instructions: u32,
+	/// Instructions of its code.
+	pub instructions: u32,
+}
+
+impl Facts {
+	/// Warps that a multiprocessor holds at once, of those it could.
+	pub fn occupancy(&self, architecture: Version, threads: u32) -> (u32, u32) {
+		let limits = limits(architecture);
+		let warps = threads.div_ceil(32).max(1);
+		let of_warp = (self.registers * 32).next_multiple_of(REGISTER_UNIT).max(REGISTER_UNIT);
+		let by_registers = REGISTERS / of_warp / warps;
+		let system = if architecture.major >= 8 { SYSTEM_SHARED } else { 0 };
+		let by_shared = limits.shared_bytes / (self.shared_bytes + system).max(1);
+		let by_threads = limits.threads / threads.max(1);
+		let blocks = by_registers.min(by_shared).min(by_threads).min(limits.blocks);
+		(blocks * warps, limits.threads / 32)
+	}
+}
+
+/// Opcodes in the lowest bits of an instruction of 16 bytes.
+const OPCODE: u64 = 0xfff;
+const TENSOR_OPCODE: u64 = 0x237;
+const DOT_OPCODE: u64 = 0x226;
+
+/// Facts of every kernel of a cubin, by name.
+pub fn facts(compiled: &Compiled) -> BTreeMap<String, Facts> {
+	let mut all = BTreeMap::new();
+	for section in sections(&compiled.image) {
+		let Some(kernel) = section.name.strip_prefix(".text.") else { continue };
+		let facts: &mut Facts = all.entry(kernel.to_owned()).or_default();
+		// Where the linker looks for it.
+		facts.registers = section.info >> 24;
+		for instruction in section.bytes.as_chunks::<16>().0 {
+			let [a, b, c, d, e, f, g, h, ..] = *instruction;
+			let opcode = u64::from_le_bytes([a, b, c, d, e, f, g, h]) & OPCODE;
+			facts.instructions += 1;
+			facts.tensor_instructions += u32::from(opcode == TENSOR_OPCODE);
+			facts.dot_instructions += u32::from(opcode == DOT_OPCODE);
+		}
+	}
+	let mut kernel = String::new();
+	for line in compiled.log.lines() {
+		if let Some((_, rest)) = line.split_once("entry function '") {
+			rest.split('\'').next().unwrap_or_default().clone_into(&mut kernel);
+		}
+		if let Some(facts) = all.get_mut(&kernel) {
+			facts.shared_bytes = number_before(line, " bytes smem").unwrap_or(facts.shared_bytes);
+			facts.spill_bytes =
+				number_before(line, " bytes spill stores").unwrap_or(facts.spill_bytes);
+		}
+	}
+	all
+}
+
+fn number_before(line: &str, unit: &str) -> Option<u32> {
+	let (before, _) = line.split_once(unit)?;
+	before.rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// A section of an ELF object.
+struct Section<'a> {
+	name: &'a str,
+	info: u32,
+	bytes: &'a [u8],
+}
+
+fn word(image: &[u8], at: usize, bytes: usize) -> Option<usize> {
+	let field = image.get(at..at.checked_add(bytes)?)?;
+	let value = field.iter().rev().fold(0u64, |value, byte| value << 8 | u64::from(*byte));
+	usize::try_from(value).ok()
+}
+
+/// The sections of a 64-bit little-endian ELF object that have bytes in the file.
+fn sections(image: &[u8]) -> Vec<Section<'_>> {
+	read_sections(image).unwrap_or_default()
+}
+
+fn read_sections(image: &[u8]) -> Option<Vec<Section<'_>>> {
+	let (table, size) = (word(image, 0x28, 8)?, word(image, 0x3a, 2)?);
+	let (count, names) = (word(image, 0x3c, 2)?, word(image, 0x3e, 2)?);
+	let header = |number: usize| table.checked_add(number.checked_mul(size)?);
+	let names = word(image, header(names)?.checked_add(0x18)?, 8)?;
+	let mut sections = Vec::new();
+	for number in 0..count {
+		let at = header(number)?;
+		let name = image.get(names.checked_add(word(image, at, 4)?)?..)?;
+		let name = name.split(|byte| *byte == 0).next()?;
+		let (start, length) = (word(image, at + 0x18, 8)?, word(image, at + 0x20, 8)?);
+		let no_bytes = word(image, at + 4, 4)? == 8;
+		let bytes = image.get(start..start.checked_add(length)?).filter(|_| !no_bytes);
+		sections.push(Section {
+			name: std::str::from_utf8(name).ok()?,
+			info: u32::try_from(word(image, at + 0x2c, 4)?).ok()?,
+			bytes: bytes.unwrap_or_default(),
+		});
+	}
+	Some(sections)
+}
+
+/// Threads of a block of a kernel.
+fn threads(kernel: Kernel) -> u32 {
+	if kernel.is_tensor() {
+		128
+	} else {
+		256
+	}
+}
+
+/// A product as a model runs it.
+struct Product {
+	what: &'static str,
+	kernel: Kernel,
+	/// Of the left operand, of the right one, and elements that are summed; of each head.
+	rows: f64,
+	columns: f64,
+	depth: f64,
+	heads: f64,
+	/// Bytes of an element of the right operand: weights 1, quantised rows 2.
+	right_bytes: f64,
+	/// int8 products that one of 12 bits takes.
+	parts: f64,
+}
+
+const fn linear(what: &'static str, rows: f64, columns: f64, depth: f64) -> Product {
+	let kernel = if rows <= 8.0 { Kernel::LinearFew } else { Kernel::LinearMma };
+	Product { what, kernel, rows, columns, depth, heads: 1.0, right_bytes: 1.0, parts: 2.0 }
+}
+
+const fn heads(
+	what: &'static str,
+	kernel: Kernel,
+	(rows, columns, depth): (f64, f64, f64),
+	heads: f64,
+) -> Product {
+	Product { what, kernel, rows, columns, depth, heads, right_bytes: 2.0, parts: 4.0 }
+}
+
+/// MiniLM-L6 with 16 inputs of 128 tokens; SmolLM2-135M with a prompt of 512 tokens, then one
+/// token.
+const PRODUCTS: [Product; 13] = [
+	linear("MiniLM q, k, v, o", 2_048.0, 384.0, 384.0),
+	linear("MiniLM up", 2_048.0, 1_536.0, 384.0),
+	linear("MiniLM down", 2_048.0, 384.0, 1_536.0),
+	heads("MiniLM scores", Kernel::ScoresMma, (128.0, 128.0, 32.0), 192.0),
+	heads("MiniLM context", Kernel::ContextMma, (128.0, 32.0, 128.0), 192.0),
+	linear("SmolLM2 prompt q, o", 512.0, 576.0, 576.0),
+	linear("SmolLM2 prompt gate, up", 512.0, 1_536.0, 576.0),
+	linear("SmolLM2 prompt down", 512.0, 576.0, 1_536.0),
+	heads("SmolLM2 prompt scores", Kernel::ScoresMma, (512.0, 512.0, 64.0), 9.0),
+	heads("SmolLM2 prompt context", Kernel::ContextMma, (512.0, 64.0, 512.0), 9.0),
+	linear("SmolLM2 token q, o", 1.0, 576.0, 576.0),
+	linear("SmolLM2 token gate, up", 1.0, 1_536.0, 576.0),
+	linear("SmolLM2 token logits", 1.0, 49_152.0, 576.0),
+];
+
+impl Product {
+	/// int8 operations of tensor cores, or operations of `dp2a`, which takes 12 bits at once.
+	fn operations(&self) -> f64 {
+		let parts = if self.kernel.is_tensor() { self.parts } else { 1.0 };
+		2.0 * self.rows * self.columns * self.depth * self.heads * parts
+	}
+
+	/// Bytes of memory if every operand is read once and the result written once.
+	fn bytes(&self) -> f64 {
+		let left = 2.0 * self.rows * self.depth;
+		let right = self.right_bytes * self.columns * self.depth;
+		self.heads * (left + right + 4.0 * self.rows * self.columns)
+	}
+
+	/// Operations for each byte.
+	fn intensity(&self) -> f64 {
+		self.operations() / self.bytes()
+	}
+
+	/// The least time on a card in microseconds, and whether memory is what bounds it.
+	fn least_us(&self, card: &Card) -> (f64, bool) {
+		let tops = if self.kernel.is_tensor() { card.tensor_tops() } else { card.dot_tops() };
+		let computing = self.operations() / tops / 1e6;
+		let reading = self.bytes() / card.bandwidth_gb / 1e3;
+		(computing.max(reading), reading > computing)
+	}
+}
+
+/// The report.
+pub fn report() -> Result<String, CompileError> {
+	let mut text = String::from(
+		"A model, not a measurement: counts are of compiled code, times the least that published\n\
+		 peaks allow. Nothing here ran on a GPU.\n",
+	);
+	let mut architectures: Vec<Version> = CARDS.iter().map(|card| card.architecture).collect();
+	architectures.extend([version(7, 5), version(12, 0)]);
+	architectures.sort_unstable();
+	architectures.dedup();
+	for architecture in architectures {
+		let facts = facts(&compile(Target::Cubin(architecture))?);
+		let _ = writeln!(text, "\nsm_{}{}", architecture.major, architecture.minor);
+		kernel_table(&mut text, &facts, architecture);
+	}
+	roofline(&mut text);
+	Ok(text)
+}
+
+fn kernel_table(text: &mut String, all: &BTreeMap<String, Facts>, architecture: Version) {
+	let _ = writeln!(
+		text,
+		"  {:<18} {:>9} {:>6} {:>6} {:>9} {:>5} {:>5} {:>12}",
+		"kernel", "registers", "shared", "spills", "warps", "IMMA", "IDP", "instructions"
+	);
+	for kernel in Kernel::ALL {
+		let Some(facts) = all.get(kernel.name()) else { continue };
+		let (warps, most) = facts.occupancy(architecture, threads(*kernel));
+		let _ = writeln!(
+			text,
+			"  {:<18} {:>9} {:>6} {:>6} {:>9} {:>5} {:>5} {:>12}",
+			kernel.name(),
+			facts.registers,
+			facts.shared_bytes,
+			facts.spill_bytes,
+			format!("{warps} of {most}"),
+			facts.tensor_instructions,
+			facts.dot_instructions,
+			facts.instructions
+		);
+	}
+}
+
+fn roofline(text: &mut String) {
+	let _ =
+		writeln!(text, "\nPublished peaks\n  {:<16} {:>14} {:>10}", "card", "int8 TOPS", "GB/s");
+	for card in &CARDS {
+		let (tops, bandwidth) = (card.tensor_tops(), card.bandwidth_gb);
+		let _ = writeln!(text, "  {:<16} {tops:>14.0} {bandwidth:>10.0}", card.name);
+	}
+	let _ = writeln!(
+		text,
+		"\nLeast time in microseconds; m: memory bounds it, c: computing.\n\
+		 Intensity: int8 operations a byte, every operand read once.\n"
+	);
+	let _ = write!(text, "  {:<24} {:<12} {:>9}", "product", "kernel", "intensity");
+	for card in &CARDS {
+		let _ = write!(text, " {:>15}", card.name);
+	}
+	for product in &PRODUCTS {
+		let (name, intensity) = (product.kernel.name(), product.intensity());
+		let _ = write!(text, "\n  {:<24} {name:<12} {intensity:>9.1}", product.what);
+		for card in &CARDS {
+			let (least, by_memory) = product.least_us(card);
+			let _ = write!(text, " {least:>13.2} {}", if by_memory { 'm' } else { 'c' });
+		}
+	}
+	text.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn peaks_are_those_that_nvidia_publishes() {
+		let tops = CARDS.map(|card| card.tensor_tops().round());
+		assert_eq!(tops, [102.0, 661.0, 242.0, 624.0, 1_979.0]);
+	}
+
+	#[test]
+	fn occupancy_is_bounded_by_what_is_scarcest() {
+		let of = |registers, shared_bytes, threads| {
+			let facts = Facts { registers, shared_bytes, ..Facts::default() };
+			facts.occupancy(version(8, 6), threads)
+		};
+		assert_eq!(of(32, 0, 256), (48, 48));
+		// 65536 / (128 * 32) warps of registers.
+		assert_eq!(of(128, 0, 128), (16, 48));
+		// Two blocks of 40 KiB.
+		assert_eq!(of(32, 40 << 10, 256), (16, 48));
+		// Sixteen blocks of one warp.
+		assert_eq!(of(16, 0, 32), (16, 48));
+	}
+
+	#[test]
+	fn numbers_are_read_from_what_the_compiler_says() {
+		let line = "Used 96 registers, used 1 barriers, 15360 bytes smem, 428 bytes cmem[0]";
+		assert_eq!(number_before(line, " bytes smem"), Some(15_360));
+		assert_eq!(number_before(line, " bytes spill stores"), None);
+		assert_eq!(
+			number_before("0 bytes stack frame, 12 bytes spill stores", " bytes spill stores"),
+			Some(12)
+		);
+	}
+
+	#[test]
+	fn an_object_that_is_none_has_no_sections() {
+		for image in [&b""[..], b"\x7fELF", &[0xff; 100]] {
+			assert!(sections(image).is_empty());
+		}
+	}
+}
