@@ -56,5 +56,5 @@ pub use gpu::{
 };
 pub use model::DeviceModel;
 pub use probe::{probe, Device as ProbedDevice, Gpu, NoGpu, Version, MAX_DEVICES};
-pub use report::{facts, report, Facts};
+pub use report::{facts, peaks, report, Facts, Peaks};
 pub use source::{source, Kernel, Products, FILES};

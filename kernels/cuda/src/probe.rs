@@ -52,6 +52,14 @@ pub struct Device {
 	pub memory_mib: u64,
 	/// What kernels may be compiled for, such as 9.0.
 	pub compute_capability: Version,
+	/// Multiprocessors.
+	pub multiprocessors: u32,
+	/// Highest clock of the multiprocessors.
+	pub clock_mhz: u32,
+	/// Highest clock of its memory.
+	pub memory_clock_mhz: u32,
+	/// Width of the way to its memory.
+	pub memory_bus_bits: u32,
 }
 
 /// Why there is no GPU to work with.
@@ -126,8 +134,12 @@ fn look_at(ordinal: u32) -> Result<Device, NoGpu> {
 		unsafe { device::get_attribute(handle, which) }.map_err(refused("cuDeviceGetAttribute"))
 	};
 	use sys::CUdevice_attribute::{
+		CU_DEVICE_ATTRIBUTE_CLOCK_RATE as CLOCK_KHZ,
 		CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR as MAJOR,
 		CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR as MINOR,
+		CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH as MEMORY_BUS_BITS,
+		CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE as MEMORY_CLOCK_KHZ,
+		CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT as MULTIPROCESSORS,
 	};
 	Ok(Device {
 		ordinal,
@@ -137,6 +149,10 @@ fn look_at(ordinal: u32) -> Result<Device, NoGpu> {
 			major: attribute(MAJOR)?.unsigned_abs(),
 			minor: attribute(MINOR)?.unsigned_abs(),
 		},
+		multiprocessors: attribute(MULTIPROCESSORS)?.unsigned_abs(),
+		clock_mhz: attribute(CLOCK_KHZ)?.unsigned_abs() / 1_000,
+		memory_clock_mhz: attribute(MEMORY_CLOCK_KHZ)?.unsigned_abs() / 1_000,
+		memory_bus_bits: attribute(MEMORY_BUS_BITS)?.unsigned_abs(),
 	})
 }
 

@@ -3,7 +3,7 @@
 
 use crate::{
 	compiler::{compile, CompileError, Compiled, Target},
-	probe::Version,
+	probe::{Device, Version},
 	source::Kernel,
 };
 use std::{collections::BTreeMap, fmt::Write};
@@ -79,6 +79,29 @@ impl Card {
 	fn dot_tops(&self) -> f64 {
 		self.multiprocessors * self.clock_ghz * 64.0 * 4.0 / 1_000.0
 	}
+}
+
+/// What a device could do at best.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Peaks {
+	/// int8 operations of tensor cores, in 10^12 a second; 0 where it has none that are used.
+	pub tensor_tops: f64,
+	/// Bandwidth of its memory, in 10^9 bytes a second.
+	pub bandwidth_gb: f64,
+}
+
+/// The peaks of a device, from its own figures.
+pub fn peaks(device: &Device) -> Peaks {
+	let ops = match (device.compute_capability.major, device.compute_capability.minor) {
+		(..8, _) => 0.0,
+		(8, 0) => 4_096.0,
+		(9 | 10, _) => 8_192.0,
+		_ => 2_048.0,
+	};
+	let clocks = f64::from(device.multiprocessors) * f64::from(device.clock_mhz);
+	// Memory moves data at both edges of its clock.
+	let bits = 2.0 * f64::from(device.memory_clock_mhz) * f64::from(device.memory_bus_bits);
+	Peaks { tensor_tops: clocks * ops / 1e6, bandwidth_gb: bits / 8.0 / 1e3 }
 }
 
 /// What bounds how many blocks a multiprocessor holds.
@@ -378,6 +401,23 @@ mod tests {
 	fn peaks_are_those_that_nvidia_publishes() {
 		let tops = CARDS.map(|card| card.tensor_tops().round());
 		assert_eq!(tops, [102.0, 661.0, 242.0, 624.0, 1_979.0]);
+	}
+
+	#[test]
+	fn peaks_of_a_device_are_those_of_its_card() {
+		// What the driver says of an A100.
+		let device = Device {
+			ordinal: 0,
+			name: "A100".into(),
+			memory_mib: 81_920,
+			compute_capability: version(8, 0),
+			multiprocessors: 108,
+			clock_mhz: 1_410,
+			memory_clock_mhz: 1_593,
+			memory_bus_bits: 5_120,
+		};
+		let peaks = peaks(&device);
+		assert_eq!((peaks.tensor_tops.round(), peaks.bandwidth_gb.round()), (624.0, 2_039.0));
 	}
 
 	#[test]

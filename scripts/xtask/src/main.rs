@@ -3,9 +3,11 @@
 mod bench;
 mod checks;
 mod compare;
+mod cuda_report;
 mod demo;
 mod e2e;
 mod faults;
+mod gpu_check;
 mod live;
 mod net;
 mod node;
@@ -46,6 +48,10 @@ enum Command {
 	Bench(Bench),
 	/// What the integer program of the chat model loses against the float model.
 	Quality(quality::Quality),
+	/// What the compiled CUDA kernels take, and what published peaks would make of them.
+	CudaReport,
+	/// Run everything on this machine's GPUs and print one JSON object; ends with 3 without a GPU.
+	GpuCheck,
 	/// Check the house style of every file.
 	Tidy,
 	/// Measure what the calls of our pallets cost, and write the runtime's weights.
@@ -85,6 +91,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
 		Command::NetJob(job) => job.run().await,
 		Command::Bench(Bench::Embed(embed)) => embed.run().await,
 		Command::Quality(quality) => quality.run().await,
+		Command::CudaReport => cuda_report::run(),
+		Command::GpuCheck => gpu_check::run(),
 		Command::Tidy => tidy::run(),
 		Command::Weights(weights) => weights.run().await,
 	}

@@ -2,7 +2,7 @@
 
 use crate::{
 	checks::{small_decoder, Case},
-	opencl::{complains, oclgrind},
+	opencl::{complains, oclgrind, Part},
 	shim::Shim,
 };
 use assay_cuda::{DeviceBackend, Products};
@@ -41,7 +41,7 @@ fn a_missing_barrier_is_found_by_thread_order_and_by_oclgrind() {
 	let source = broken(NO_BARRIER.0, NO_BARRIER.1);
 	let found = [false, true].map(|reversed| difference(&source, Products::Plain, reversed));
 	assert!(found.iter().any(Option::is_some), "the shim finds no missing barrier");
-	let (_, said) = oclgrind(&source);
+	let (_, said) = oclgrind(&source, Part::Plain);
 	assert!(complains(&said) && said.contains("data race"), "{said}");
 }
 

@@ -2,8 +2,8 @@
 
 use crate::{checks, shim::PRODUCTS};
 use assay_cuda::{Argument, Device, DeviceBackend, DeviceError, Kernel, Launch, Products, Queue};
-use assay_program::{Parameters, Sampling};
-use assay_reference::sample::{DecoderShape, Shape, Style};
+use assay_program::{EmbedBy, Limits, Operator, Parameters, Sampling};
+use assay_reference::sample::{self, Builder, DecoderShape, Shape, Style};
 use opencl3::{
 	command_queue::CommandQueue,
 	context::Context,
@@ -223,12 +223,24 @@ fn pocl_agrees_on_other_shapes() {
 /// What a run under Oclgrind must not say.
 const COMPLAINTS: [&str; 5] = ["data race", "Uninitialized", "Invalid ", "divergence", "Error"];
 
-/// The environment variable that tells a child which source to run.
+/// The environment variables that tell a child what to run.
 const SOURCE: &str = "ASSAY_OCLGRIND_SOURCE";
+const PART: &str = "ASSAY_OCLGRIND_PART";
 
-/// What Oclgrind says while the kernels of a source compute a few small programs: whether the
-/// process ended well, and its messages. Oclgrind is found as the only platform of a process.
-pub(crate) fn oclgrind(source: &str) -> (bool, String) {
+/// What runs under Oclgrind, which takes long: as little as meets every kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+	/// An encoder by plain products.
+	Plain,
+	/// An encoder by dot products, and one product of 8 bits.
+	Dot,
+	/// Two steps of a decoder.
+	Decoder,
+}
+
+/// What Oclgrind says while the kernels of a source compute: whether the process ended well, and its
+/// messages. Oclgrind is found as the only platform of a process.
+pub(crate) fn oclgrind(source: &str, part: Part) -> (bool, String) {
 	let folder = tempfile::tempdir().unwrap();
 	let library = ["/usr/lib/oclgrind", "/usr/lib/x86_64-linux-gnu/oclgrind"]
 		.map(|folder| Path::new(folder).join("liboclgrind-rt-icd.so"))
@@ -245,6 +257,7 @@ pub(crate) fn oclgrind(source: &str) -> (bool, String) {
 		.env("OCLGRIND_UNINITIALIZED", "1")
 		.env("OCLGRIND_CHECK_API", "1")
 		.env(SOURCE, &file)
+		.env(PART, format!("{part:?}"))
 		.output()
 		.unwrap();
 	let said =
@@ -257,27 +270,88 @@ pub(crate) fn complains(said: &str) -> bool {
 	COMPLAINTS.iter().any(|complaint| said.contains(complaint))
 }
 
+fn tiny_encoder(products: Products, source: &str) {
+	let shape = Shape { width: 4, heads: 2, inner: 3, intervals: 4, vocabulary: 9, ..Shape::SMALL };
+	let backend = DeviceBackend::new([OpenCl::new(OCLGRIND, source, products)]);
+	// More rows than are multiplied without tiles.
+	tensors(&backend, &sample::encoder(&shape), 9, &Parameters::encoder(1, 9));
+}
+
+fn tensors(
+	backend: &DeviceBackend<OpenCl>,
+	program: &assay_program::Program,
+	vocabulary: u32,
+	parameters: &Parameters,
+) {
+	let weights = sample::weights(program, Style::Plausible, 1);
+	let Parameters { batch, sequence, .. } = *parameters;
+	let mut input = sample::input(vocabulary, batch, sequence, 2);
+	if program.is_decoder() {
+		input = [2i32, 3].iter().flat_map(|id| id.to_le_bytes()).collect();
+	}
+	checks::Case { program, weights: &weights, input: &input, parameters }.check_tensors(backend);
+}
+
+fn one_product_of_eight_bits(source: &str) {
+	let mut builder = Builder::new(Limits::encoder(1, 9));
+	let ids = builder.push(Operator::Tokens { vocabulary: 9 });
+	let (table, scales, by) = (builder.matrix(9, 4), builder.vector(9), EmbedBy::Token);
+	let value = builder.push(Operator::Embed { ids, table, scales, by, fraction: 16 });
+	let rows = builder.quantise(value, 1, 8);
+	let product = builder.linear(rows, 3, 4, 16);
+	let backend = DeviceBackend::new([OpenCl::new(OCLGRIND, source, Products::Dot)]);
+	tensors(&backend, &builder.finish(product), 9, &Parameters::encoder(1, 9));
+}
+
+fn tiny_decoder(source: &str) {
+	let shape = DecoderShape {
+		width: 4,
+		heads: 2,
+		key_heads: 1,
+		inner: 3,
+		intervals: 4,
+		vocabulary: 7,
+		ends: 0,
+		..DecoderShape::SMALL
+	};
+	let sampling = Sampling { temperature_q16: 90_000, top_k: 4, top_p_q16: 60_000, seed: [3; 32] };
+	let parameters = Parameters { batch: 1, sequence: 2, max_steps: 2, sampling: Some(sampling) };
+	let backend = DeviceBackend::new([OpenCl::new(OCLGRIND, source, Products::Dot)]);
+	tensors(&backend, &sample::decoder(&shape), 7, &parameters);
+}
+
 #[test]
 #[ignore = "runs in a process of its own, started by `oclgrind`"]
 fn in_a_process_with_oclgrind() {
 	let source = fs::read_to_string(std::env::var_os(SOURCE).unwrap()).unwrap();
-	let encoder = Shape { layers: 1, width: 20, heads: 2, inner: 18, ..Shape::SMALL };
-	let decoder =
-		DecoderShape { width: 8, heads: 2, key_heads: 1, inner: 6, ..DecoderShape::SMALL };
-	let sampling =
-		Sampling { temperature_q16: 90_000, top_k: 20, top_p_q16: 60_000, seed: [3; 32] };
-	for products in portable() {
-		let backend = DeviceBackend::new([OpenCl::new(OCLGRIND, &source, products)]);
-		checks::encoder(&backend, &encoder, Style::Random, &Parameters::encoder(1, 10), 1);
-		let sampling = Some(sampling.clone());
-		let parameters = Parameters { batch: 2, sequence: 3, max_steps: 2, sampling };
-		checks::decoder(&backend, &decoder, Style::Plausible, &parameters, 2);
+	match std::env::var(PART).unwrap().as_str() {
+		"Plain" => tiny_encoder(Products::Plain, &source),
+		"Dot" => {
+			tiny_encoder(Products::Dot, &source);
+			one_product_of_eight_bits(&source);
+		},
+		"Decoder" => tiny_decoder(&source),
+		other => panic!("no part {other}"),
 	}
 }
 
-#[test]
-fn oclgrind_finds_no_race_and_nothing_uninitialised() {
-	let (ended_well, said) = oclgrind(&assay_cuda::source());
+fn finds_nothing(part: Part) {
+	let (ended_well, said) = oclgrind(&assay_cuda::source(), part);
 	assert!(ended_well && !complains(&said), "{said}");
 	assert!(said.contains("1 passed"), "nothing ran: {said}");
+}
+
+#[test]
+fn oclgrind_finds_nothing_in_an_encoder_of_plain_products() {
+	finds_nothing(Part::Plain);
+}
+
+#[test]
+fn oclgrind_finds_nothing_in_an_encoder_of_dot_products() {
+	finds_nothing(Part::Dot);
+}
+
+#[test]
+fn oclgrind_finds_nothing_in_a_decoder() {
+	finds_nothing(Part::Decoder);
 }
