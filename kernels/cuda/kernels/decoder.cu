@@ -90,11 +90,12 @@ KERNEL arg_max(GLOBAL int32_t *out, GLOBAL const int32_t *value, GLOBAL const in
 	}
 }
 
-KERNEL temper(GLOBAL int32_t *out, GLOBAL const int32_t *value, GLOBAL const int32_t *state,
-	int32_t count, int32_t width)
+KERNEL temper(GLOBAL int32_t *out, GLOBAL const int32_t *value, GLOBAL const int32_t *max,
+	GLOBAL const int32_t *state, int32_t count, int32_t width)
 {
 	ELEMENT(count, width, width)
-	out[i] = saturate(round_div(scale_up(value[i], 16), state[STATE_TEMPERATURE]));
+	const int64_t distance = (int64_t)value[i] - max[row];
+	out[i] = saturate(round_div(scale_up(distance, 16), state[STATE_TEMPERATURE]));
 }
 
 #if defined(ASSAY_SHIM)

@@ -580,8 +580,9 @@ impl Lowering<'_> {
 	fn choice(&self, number: usize, operator: &Operator) -> Result<Option<Call>, BackendError> {
 		let out = Operand::Tensor(number);
 		match operator {
-			Operator::Temper { value } => {
-				self.plain_rows(number, Kernel::Temper, &[tensor(*value)], &[])
+			Operator::Temper { value, max } => {
+				let operands = [tensor(*value), tensor(*max)];
+				self.plain_rows(number, Kernel::Temper, &operands, &[])
 			},
 			Operator::Keep { weights, threshold } => {
 				let operands = [tensor(*weights), tensor(*threshold)];
