@@ -93,7 +93,7 @@ mod tests {
 	fn an_endless_event_is_refused() {
 		for endless in ["x", "data: x\n", "event"] {
 			let mut parser = Parser::default();
-			let all = endless.repeat(EVENT_BYTES_MAX);
+			let all = endless.repeat(EVENT_BYTES_MAX + 1);
 			assert_eq!(parser.push(all.as_bytes()).unwrap_err().kind(), Kind::Mismatch);
 		}
 		assert_eq!(Parser::default().push(b"\xff\n").unwrap_err().kind(), Kind::Mismatch);

@@ -287,7 +287,7 @@ mod tests {
 		Event { name: name.into(), data: data.to_string() }
 	}
 
-	fn hear(received: &mut Received, events: &[Event]) -> Result<Option<Heard>> {
+	fn take(received: &mut Received, events: &[Event]) -> Result<Option<Heard>> {
 		let mut heard = None;
 		for event in events {
 			heard = read(event, received)?;
@@ -315,7 +315,7 @@ mod tests {
 		let mut received = received(1);
 		let claim = outcome(&[7, 8]).claim();
 		let events = [step(0, &[7]), event("hello", json!({})), step(1, &[8]), done(claim)];
-		let Some(Heard::End(told)) = hear(&mut received, &events).unwrap() else { panic!() };
+		let Some(Heard::End(told)) = take(&mut received, &events).unwrap() else { panic!() };
 		assert_eq!(received.conclude(told).unwrap(), outcome(&[7, 8]));
 		let evidence = received.evidence(Some([2; 32]));
 		assert_eq!((evidence.tokens, evidence.told), (vec![7, 8], Some(claim.output())));
@@ -368,7 +368,7 @@ mod tests {
 			Claim::Invalid { code: 1 },
 		] {
 			let mut received = received(1);
-			hear(&mut received, &[step(0, &[7]), step(1, &[8])]).unwrap();
+			take(&mut received, &[step(0, &[7]), step(1, &[8])]).unwrap();
 			let error = received.conclude(other).unwrap_err();
 			assert_eq!(error.kind(), Kind::Mismatch, "{other:?}");
 			let evidence = received.evidence(None);
@@ -392,13 +392,13 @@ mod tests {
 			vec![step(0, &[7, 8])],
 			vec![step(0, &[])],
 			vec![step(0, &[7]), step(1, &[7]), step(2, &[7]), step(3, &[7])],
-			vec![event("step", json!({ "step": 0, "ids": [1 << 40] }))],
+			vec![event("step", json!({ "step": 0, "ids": [1_i64 << 40] }))],
 			vec![event("done", json!({ "state": "running" }))],
 		] {
-			let error = hear(&mut received(1), &events).unwrap_err();
+			let error = take(&mut received(1), &events).unwrap_err();
 			assert_eq!(error.kind(), Kind::Mismatch, "{events:?}");
 		}
-		hear(&mut received(2), &[step(0, &[7, 8]), step(1, &[9, 10])]).unwrap();
+		take(&mut received(2), &[step(0, &[7, 8]), step(1, &[9, 10])]).unwrap();
 	}
 
 	#[test]
@@ -407,7 +407,7 @@ mod tests {
 			(event("failed", json!({ "state": "failed", "code": 4 })), "job_failed"),
 			(event("error", json!({ "code": "output_gone", "message": "gone" })), "output_gone"),
 		] {
-			let heard = hear(&mut received(1), &[event]).unwrap();
+			let heard = take(&mut received(1), &[event]).unwrap();
 			let Some(Heard::Rejected { code, error }) = heard else { panic!() };
 			assert_eq!((code.as_str(), error.kind()), (expected, Kind::Refused));
 		}
@@ -416,7 +416,7 @@ mod tests {
 	#[test]
 	fn an_output_that_came_another_way_must_begin_with_what_was_streamed() {
 		let mut begun = received(1);
-		hear(&mut begun, &[step(0, &[7]), step(1, &[8])]).unwrap();
+		take(&mut begun, &[step(0, &[7]), step(1, &[8])]).unwrap();
 		let mut whole = begun.clone();
 		assert_eq!(whole.complete(&outcome(&[7, 8, 9])).unwrap(), [9]);
 		assert_eq!(whole.tokens(), [7, 8, 9]);
