@@ -14,7 +14,8 @@ pub(crate) use held::Held;
 use crate::{arithmetic::saturate, element};
 use alloc::{vec, vec::Vec};
 use assay_program::{
-	shifts, EmbedBy, Kind, Operator, Parameters, Program, StepShape, TensorId, TensorInfo, WeightId,
+	shifts, EmbedBy, Hash, Kind, Operator, Parameters, Program, StepShape, TensorId, TensorInfo,
+	WeightId,
 };
 
 /// Elements of a tensor.
@@ -34,6 +35,8 @@ pub(crate) struct Machine<'a> {
 	pub(crate) weights: &'a [u8],
 	pub(crate) tensors: &'a [TensorInfo],
 	pub(crate) parameters: &'a Parameters,
+	/// What the numbers of draws are hashed with.
+	pub(crate) sample_key: &'a Hash,
 	/// Number of the step.
 	pub(crate) step: u32,
 	/// What the step's operators made so far.

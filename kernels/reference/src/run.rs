@@ -5,7 +5,7 @@ use crate::{
 	evaluate::{from_bytes, to_bytes, Data, Held, Machine},
 };
 use alloc::vec::Vec;
-use assay_program::{Outcome, Parameters, Program, ProgramError, TensorInfo};
+use assay_program::{Hash, Outcome, Parameters, Program, ProgramError, TensorInfo};
 use core::{fmt, ops::ControlFlow};
 
 /// Why the host could not run a program. It never depends on the input.
@@ -113,7 +113,8 @@ fn execute(
 		program,
 		weights,
 		parameters,
-		last_uses: program.last_uses(),
+		sample_key: element::sample_key(&parameters.sampling),
+		frees: frees(program),
 		holds: program.held(),
 		held: tensors.iter().map(|_| None).collect(),
 		tensors,
@@ -136,13 +137,28 @@ fn execute(
 	Err(HostError::Inconsistent { operator: 0 })
 }
 
+/// For each operator the tensors that no later one reads.
+fn frees(program: &Program) -> Vec<Vec<usize>> {
+	let last_uses = program.last_uses();
+	let mut frees: Vec<Vec<usize>> = last_uses.iter().map(|_| Vec::new()).collect();
+	for (number, last) in last_uses.into_iter().enumerate() {
+		if let Some(frees) = frees.get_mut(last) {
+			frees.push(number);
+		}
+	}
+	frees
+}
+
 /// A program in the middle of a run.
 struct Run<'a> {
 	program: &'a Program,
 	weights: &'a [u8],
 	parameters: &'a Parameters,
 	tensors: Vec<TensorInfo>,
-	last_uses: Vec<usize>,
+	/// What the numbers of draws are hashed with.
+	sample_key: Hash,
+	/// Which tensors are free after each operator.
+	frees: Vec<Vec<usize>>,
 	/// Which tensors are held.
 	holds: Vec<bool>,
 	/// Their rows so far.
@@ -177,6 +193,7 @@ impl Run<'_> {
 				weights: self.weights,
 				tensors: &self.tensors,
 				parameters: self.parameters,
+				sample_key: &self.sample_key,
 				step,
 				values: &values,
 				held: &self.held,
@@ -197,8 +214,8 @@ impl Run<'_> {
 			}
 			values.push(Some(made));
 			// What no later operator reads is freed, as the memory bound of validation has it.
-			for (value, last) in values.iter_mut().zip(&self.last_uses) {
-				if *last == number {
+			for free in self.frees.get(number).into_iter().flatten() {
+				if let Some(value) = values.get_mut(*free) {
 					*value = None;
 				}
 			}
@@ -211,10 +228,9 @@ impl Run<'_> {
 		if !*self.holds.get(number)? {
 			return Some(());
 		}
-		let batch = self.parameters.batch as usize;
 		let held = self.held.get_mut(number)?;
 		if held.is_none() {
-			*held = Some(Held::new(made, batch)?);
+			*held = Some(Held::new(made, self.parameters)?);
 		}
 		held.as_mut()?.append(made)
 	}

@@ -4,7 +4,7 @@ use crate::arithmetic::{round_div, round_shift_or_none, saturate, scale_up};
 use assay_program::{
 	limits::{ALL_OF_THE_MASS, DRAW_BLOCK, LOW_BINS, SAMPLING_FRACTION},
 	merkle::blake2_256,
-	TallyBy,
+	Hash, Sampling, TallyBy,
 };
 
 /// The temperature of a job that samples nothing: 1.
@@ -129,14 +129,20 @@ pub fn block_sum_finish(partial: i64) -> i32 {
 	saturate(partial)
 }
 
-/// `Draw`: the random number of a row in a step.
+/// `Draw`: the hash of the seed, by which all numbers of a job are made.
 #[inline]
-pub fn random(seed: &[u8; 32], step: u32, row: u32) -> u64 {
+pub fn sample_key(sampling: &Option<Sampling>) -> Hash {
 	const DOMAIN: &[u8; 14] = b"assay/sample/1";
 	let mut keyed = [0; 46];
-	let parts = DOMAIN.iter().chain(seed);
+	let seed = sampling.as_ref().map_or([0; 32], |sampling| sampling.seed);
+	let parts = DOMAIN.iter().chain(&seed);
 	keyed.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);
-	let key = blake2_256(&keyed);
+	blake2_256(&keyed)
+}
+
+/// `Draw`: the random number of a row in a step.
+#[inline]
+pub fn random_number(key: &Hash, step: u32, row: u32) -> u64 {
 	let mut numbered = [0; 40];
 	let (step, row) = (step.to_le_bytes(), row.to_le_bytes());
 	let parts = key.iter().chain(&step).chain(&row);

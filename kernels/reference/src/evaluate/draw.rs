@@ -99,11 +99,10 @@ impl<'a> Machine<'a> {
 	}
 
 	pub(super) fn draw(&self, sums: TensorId) -> Option<Vec<i32>> {
-		let seed = self.parameters.sampling.as_ref().map_or([0; 32], |sampling| sampling.seed);
 		let rows = (0..).zip(self.rows(sums)?);
 		Some(
 			rows.flat_map(|(entry, sums)| {
-				element::draw(sums, element::random(&seed, self.step, entry))
+				element::draw(sums, element::random_number(self.sample_key, self.step, entry))
 			})
 			.collect(),
 		)

@@ -2,6 +2,7 @@
 
 use super::Data;
 use alloc::vec::Vec;
+use assay_program::Parameters;
 use core::iter::repeat_with;
 
 /// The rows of one tensor, for each input of the batch.
@@ -14,11 +15,12 @@ pub(crate) enum Held {
 }
 
 impl Held {
-	/// Nothing, for a tensor such as `data`.
-	pub(crate) fn new(data: &Data, batch: usize) -> Option<Self> {
+	/// No rows yet, and room for those of the whole job, where `data` are the rows of its first
+	/// step.
+	pub(crate) fn new(data: &Data, parameters: &Parameters) -> Option<Self> {
 		match data {
-			Data::Int32(_) => Some(Self::Int32(repeat_with(Vec::new).take(batch).collect())),
-			Data::Int16(_) => Some(Self::Int16(repeat_with(Vec::new).take(batch).collect())),
+			Data::Int32(data) => Some(Self::Int32(room(data.len(), parameters))),
+			Data::Int16(data) => Some(Self::Int16(room(data.len(), parameters))),
 			// No operator reads earlier rows of these.
 			Data::Int8(_) => None,
 		}
@@ -32,6 +34,17 @@ impl Held {
 			_ => None,
 		}
 	}
+}
+
+/// An empty list for each input, of which the first step fills `elements` together.
+fn room<T>(elements: usize, parameters: &Parameters) -> Vec<Vec<T>> {
+	let Parameters { batch, sequence, max_steps, .. } = parameters;
+	let rows = (*batch as usize).saturating_mul(*sequence as usize);
+	let width = elements.checked_div(rows).unwrap_or(0);
+	// The last token chosen is never an input.
+	let positions = sequence.saturating_add(max_steps.saturating_sub(1)) as usize;
+	let list = || Vec::with_capacity(width.saturating_mul(positions));
+	repeat_with(list).take(*batch as usize).collect()
 }
 
 fn append<T: Copy>(entries: &mut [Vec<T>], data: &[T]) -> Option<()> {
