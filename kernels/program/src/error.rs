@@ -70,8 +70,9 @@ pub enum OperatorError {
 	/// An input, `Stop` or `Emit` stands where it may not, or a decoder emits something else than
 	/// the token it goes on with.
 	Frame,
-	/// A decoder has an operator for padding, which its input cannot have, or attention to later
-	/// positions.
+	/// A decoder has an operator for padding, which its input cannot have, or a softmax without a
+	/// causal mask over its context. Other operators along the context are not looked at: they
+	/// have defined results, if not those of a longer prompt.
 	Decoder,
 	/// The token that a decoder goes on with is not made by `Choose`, which keeps ended rows ended.
 	Next,

@@ -51,6 +51,7 @@ pub enum Operator {
 	/// In a decoder's step `t >= 1`, where `S = 1`, they are what `next` of its [`Operator::Stop`]
 	/// was in step `t - 1`, and -1 where that was one of the `ends`: a row that has ended stays
 	/// ended. Always the first operator, and never another one.
+	/// Depends on: one element of the input, and in later steps one of `next` in the step before.
 	#[codec(index = 0)]
 	Tokens {
 		/// Number of tokens.
