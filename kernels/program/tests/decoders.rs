@@ -632,6 +632,38 @@ fn the_dearest_job_is_bounded() {
 	assert_eq!(head(512), Err(ProgramError::TooMuchWork));
 }
 
+/// Attention of a whole prompt costs twice that of as many steps: here the prompt alone is too
+/// much.
+#[test]
+fn a_prompt_alone_may_be_too_much() {
+	let of = |layers| {
+		sample::decoder(&DecoderShape {
+			layers,
+			width: 1_024,
+			heads: 2,
+			key_heads: 1,
+			max_batch: 1,
+			max_sequence: 8_192,
+			max_steps: 8_192,
+			context_shift: 4,
+			..SMALL
+		})
+	};
+	// Units grow by the same for each layer.
+	let units = |layers, sequence, steps| {
+		let program = of(layers);
+		assert_eq!(program.validate(), Ok(()));
+		program.cost_form().units(&Parameters::encoder(1, sequence), steps)
+	};
+	let of_32 = |sequence, steps| {
+		let (one, two) = (units(15, sequence, steps), units(16, sequence, steps));
+		two + 16 * (two - one)
+	};
+	assert!(of_32(8_192, 1) > limits::MAX_UNITS + 32);
+	assert!(of_32(1, 8_192) < limits::MAX_UNITS - 32);
+	assert_eq!(of(32).validate(), Err(ProgramError::TooMuchWork));
+}
+
 proptest! {
 	#![proptest_config(ProptestConfig::with_cases(512))]
 

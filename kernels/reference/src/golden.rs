@@ -48,7 +48,7 @@ impl Vector {
 }
 
 /// The files under `golden/`, by name.
-pub const FILES: [(&str, &[u8]); 21] = [
+pub const FILES: [(&str, &[u8]); 25] = [
 	("layer", include_bytes!("../golden/layer.scale")),
 	("eight_bits", include_bytes!("../golden/eight_bits.scale")),
 	("two_layers", include_bytes!("../golden/two_layers.scale")),
@@ -70,6 +70,10 @@ pub const FILES: [(&str, &[u8]); 21] = [
 	("network_random", include_bytes!("../golden/network_random.scale")),
 	("network_extreme", include_bytes!("../golden/network_extreme.scale")),
 	("network_shape", include_bytes!("../golden/network_shape.scale")),
+	("causal", include_bytes!("../golden/causal.scale")),
+	("decoder_wide", include_bytes!("../golden/decoder_wide.scale")),
+	("decoder_shifted", include_bytes!("../golden/decoder_shifted.scale")),
+	("decoder_unusual", include_bytes!("../golden/decoder_unusual.scale")),
 ];
 
 /// All golden vectors. An entry is `None` where a file is damaged.

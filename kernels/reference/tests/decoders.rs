@@ -2,20 +2,22 @@
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
 mod oracle;
+mod unusual;
 
 use assay_program::{
-	Backend, BackendError, Bytes, EmbedBy, Kind, Limits, Mask, Operator, Outcome, Parameters,
+	Backend, BackendError, Bytes, InvalidCode, Kind, Limits, Operator, Outcome, Parameters,
 	Program, Sampling, TensorId,
 };
 use assay_reference::{
 	element, run,
-	sample::{self, Builder, DecoderShape, Style},
+	sample::{self, DecoderShape, Style},
 	trace, HostError, ReferenceBackend,
 };
 use codec::Encode;
 use oracle::check::{check, hostile, style};
 use proptest::prelude::*;
 use std::ops::ControlFlow;
+use unusual::unusual;
 
 const SMALL: DecoderShape = DecoderShape::SMALL;
 
@@ -45,11 +47,12 @@ fn tokens(outcome: Outcome) -> Vec<i32> {
 fn shape() -> impl Strategy<Value = DecoderShape> {
 	let heads = (1u32..3, 1u32..4, 1u32..4);
 	let sizes = (1u32..3, 1u32..20, prop_oneof![2u32..40, 250u32..600], 0u32..5);
-	let numbers = (any::<bool>(), 8u8..=20, 0u8..=6, 0u8..=8, 1u32..20);
+	let weight_shift = prop_oneof![Just(None), (1u8..=16).prop_map(Some)];
+	let numbers = (any::<bool>(), 8u8..=20, 0u8..=6, 0u8..=8, 1u32..20, weight_shift);
 	(heads, sizes, numbers).prop_map(|(heads, sizes, numbers)| {
 		let (key_heads, each, half) = heads;
 		let (layers, inner, vocabulary, ends) = sizes;
-		let (twelve, fraction, square_shift, context_shift, intervals) = numbers;
+		let (twelve, fraction, square_shift, context_shift, intervals, weight_shift) = numbers;
 		DecoderShape {
 			layers,
 			width: key_heads * each * half * 2,
@@ -63,8 +66,33 @@ fn shape() -> impl Strategy<Value = DecoderShape> {
 			square_shift,
 			context_shift,
 			intervals: intervals * 2,
+			weight_shift,
 			..SMALL
 		}
+	})
+}
+
+/// What is wrong with an input of the small sample: its shape, or the first bad id.
+fn code(input: &[u8], parameters: &Parameters) -> Option<InvalidCode> {
+	let Parameters { batch, sequence, max_steps, sampling } = parameters;
+	let (batch, sequence, max_steps) = (*batch as usize, *sequence as usize, *max_steps as usize);
+	let shaped = (1..=4).contains(&batch)
+		&& (1..=24).contains(&sequence)
+		&& (1..=16).contains(&max_steps)
+		&& sequence + max_steps <= 25
+		&& input.len() == 4 * batch * sequence;
+	let drawn = sampling.as_ref().is_none_or(|sampling| {
+		(1..=100 << 16).contains(&sampling.temperature_q16)
+			&& sampling.top_k <= 1 << 20
+			&& (1..=65_536).contains(&sampling.top_p_q16)
+	});
+	if !shaped || !drawn {
+		return Some(InvalidCode::Shape);
+	}
+	words(input).into_iter().find_map(|id| match id {
+		0..40 => None,
+		-1 => Some(InvalidCode::Padding),
+		_ => Some(InvalidCode::Token),
 	})
 }
 
@@ -80,51 +108,6 @@ fn sampling() -> impl Strategy<Value = Option<Sampling>> {
 			seed,
 		},
 	))
-}
-
-/// A decoder that does what the sample does not: embeds positions, has tokens without a rotation
-/// and keys that are queries and values too, and goes on with the likeliest token and no other.
-fn unusual() -> Program {
-	let (width, vocabulary) = (8, 9);
-	let mut builder = Builder::new(Limits { max_batch: 3, max_sequence: 12, max_steps: 12 });
-	let ids = builder.push(Operator::Tokens { vocabulary });
-	let mut embed = |by, rows| {
-		let (table, scales) = (builder.matrix(rows, width), builder.vector(rows));
-		builder.push(Operator::Embed { ids, table, scales, by, fraction: 16 })
-	};
-	let (left, right) = (embed(EmbedBy::Token, vocabulary), embed(EmbedBy::Position, 12));
-	let value = builder.push(Operator::Add { left, right });
-	let (rows, rows_max) = builder.quantise(value, 2, 12);
-	let scores = builder.push(Operator::Scores {
-		query: rows,
-		query_max: rows_max,
-		key: rows,
-		key_max: rows_max,
-		shift: 12,
-		fraction: 16,
-	});
-	let mask = Mask::Causal;
-	let max = builder.push(Operator::SoftmaxMax { scores, mask });
-	let exponentials = builder.push(Operator::SoftmaxExp { scores, max, mask });
-	let sum = builder.push(Operator::SoftmaxSum { exponentials });
-	let probabilities = builder.push(Operator::SoftmaxNormalise { exponentials, sum });
-	let weight = Operator::ContextWeight { probabilities, value_max: rows_max, fraction: 16 };
-	let weight = builder.push(weight);
-	let (weight, weight_max) = builder.quantise(weight, 1, 12);
-	let context = builder.push(Operator::Context {
-		weight,
-		weight_max,
-		value: rows,
-		groups: 2,
-		shift: 3,
-		fraction: 16,
-	});
-	let last = builder.push(Operator::Last { value: context });
-	let rows = builder.quantise(last, 1, 12);
-	let logits = builder.linear(rows, vocabulary, width, 16);
-	let token = builder.push(Operator::ArgMax { value: logits });
-	let next = builder.push(Operator::Choose { ids, greedy: token, sampled: token });
-	builder.finish_decoder(next, vec![1])
 }
 
 proptest! {
@@ -149,14 +132,17 @@ proptest! {
 	#[test]
 	fn an_unusual_program_follows_its_formulas(
 		style in style(),
-		ids in prop::collection::vec(0i32..9, 1..7),
+		(batch, ids) in (1usize..4, 1usize..7).prop_flat_map(|(batch, sequence)| {
+			(Just(batch as u32), prop::collection::vec(0i32..9, batch * sequence))
+		}),
 		max_steps in 1u32..6,
 		seed in any::<u64>(),
 	) {
 		let program = unusual();
 		prop_assert_eq!(program.validate(), Ok(()));
 		let weights = sample::weights(&program, style, seed);
-		check(&program, &weights, &bytes(&ids), &steps(1, ids.len() as u32, max_steps));
+		let parameters = steps(batch, ids.len() as u32 / batch, max_steps);
+		check(&program, &weights, &bytes(&ids), &parameters);
 	}
 
 	/// What a step computes is what the first step of a longer prompt computes: held rows are the
@@ -165,30 +151,36 @@ proptest! {
 	fn a_step_is_the_end_of_a_longer_prompt(
 		shape in shape(),
 		style in style(),
-		sequence in 1u32..8,
+		(batch, sequence) in (1u32..4, 1u32..8),
 		seed in any::<u64>(),
 	) {
+		// No token ends a row, so that all steps run.
+		let shape = DecoderShape { ends: 0, ..shape };
 		let program = sample::decoder(&shape);
 		let weights = sample::weights(&program, style, seed);
 		let logits = program.operators.iter().find_map(|operator| match operator {
 			Operator::ArgMax { value } => Some(usize::from(value.0)),
 			_ => None,
 		});
-		let run = |ids: &[i32], max_steps| {
+		let run = |rows: &[Vec<i32>], max_steps| {
 			let mut seen = Vec::new();
-			let parameters = steps(1, ids.len() as u32, max_steps);
-			let outcome = trace(&program, &weights, &bytes(ids), &parameters, |_, number, bytes| {
+			let parameters = steps(batch, rows[0].len() as u32, max_steps);
+			let input = bytes(&rows.concat());
+			let outcome = trace(&program, &weights, &input, &parameters, |_, number, bytes| {
 				if Some(number) == logits {
 					seen.push(bytes.to_vec());
 				}
 			});
 			(tokens(outcome.unwrap()), seen)
 		};
-		let mut ids = words(&sample::prompt(&shape, 1, sequence, seed));
-		let (text, seen) = run(&ids, 9);
-		for (token, seen) in text.iter().zip(seen) {
-			prop_assert_eq!(run(&ids, 1), (vec![*token], vec![seen]));
-			ids.push(*token);
+		let prompt = words(&sample::prompt(&shape, batch, sequence, seed));
+		let mut rows: Vec<Vec<i32>> =
+			prompt.chunks_exact(sequence as usize).map(<[i32]>::to_vec).collect();
+		let (text, seen) = run(&rows, 9);
+		prop_assert_eq!(seen.len(), 9);
+		for (chosen, seen) in text.chunks_exact(batch as usize).zip(seen) {
+			prop_assert_eq!(run(&rows, 1), (chosen.to_vec(), vec![seen]));
+			rows.iter_mut().zip(chosen).for_each(|(row, token)| row.push(*token));
 		}
 	}
 
@@ -240,8 +232,9 @@ proptest! {
 		let sequence = if cut == 0 && batch > 0 { ids.len() as u32 / batch } else { sequence };
 		let parameters = Parameters { sampling, ..steps(batch, sequence, max_steps) };
 		let outcome = run(&program, &weights, &input, &parameters).unwrap();
-		let valid = program.validate_input(&input, &parameters);
-		prop_assert_eq!(valid.err(), match outcome {
+		let expected = code(&input, &parameters);
+		prop_assert_eq!(program.validate_input(&input, &parameters).err(), expected);
+		prop_assert_eq!(expected, match outcome {
 			Outcome::Invalid(code) => Some(code),
 			Outcome::Output { .. } => None,
 		});
@@ -456,7 +449,7 @@ fn every_step_is_shown_as_it_comes() {
 	}
 	let mut emit = |_: &[u8]| panic!("an invalid input emits nothing");
 	let outcome = model.stream(&input[1..], &parameters, &mut emit).unwrap();
-	assert_eq!(outcome, Outcome::Invalid(assay_program::InvalidCode::Shape));
+	assert_eq!(outcome, Outcome::Invalid(InvalidCode::Shape));
 	assert_eq!(BackendError::from(HostError::Stopped), BackendError::Stopped);
 }
 

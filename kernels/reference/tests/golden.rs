@@ -1,9 +1,11 @@
 //! The golden vectors hold, cover every operator, and catch a backend that is wrong in one bit.
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
+mod unusual;
+
 use assay_program::{
-	Backend, BackendError, Bytes, InvalidCode, Model, Operator, Outcome, Parameters, Program,
-	Sampling,
+	Backend, BackendError, Bytes, InvalidCode, Mask, Model, Operator, Outcome, Parameters, Program,
+	Sampling, WeightId,
 };
 use assay_reference::{
 	golden::{self, SelfTestError, Vector},
@@ -12,6 +14,7 @@ use assay_reference::{
 };
 use codec::Encode;
 use std::{collections::BTreeSet, ops::ControlFlow, path::Path, sync::Arc};
+use unusual::unusual;
 
 struct Recipe {
 	name: &'static str,
@@ -20,6 +23,8 @@ struct Recipe {
 	parameters: Parameters,
 	/// The input, by a seed.
 	input: Box<dyn Fn(u64) -> Vec<u8>>,
+	/// Whether each token of an odd number has the weights of the one before.
+	pairs: bool,
 }
 
 /// Makes another input of a valid one.
@@ -39,6 +44,7 @@ fn encoder(
 		style,
 		parameters: Parameters::encoder(batch, sequence),
 		input: Box::new(input),
+		pairs: false,
 	}
 }
 
@@ -52,7 +58,7 @@ fn decoder(
 	let Parameters { batch, sequence, .. } = parameters;
 	let input = move |seed| spoil(sample::prompt(&shape, batch, sequence, seed));
 	let program = sample::decoder(&shape);
-	Recipe { name, program, style, parameters, input: Box::new(input) }
+	Recipe { name, program, style, parameters, input: Box::new(input), pairs: false }
 }
 
 fn network(
@@ -64,7 +70,7 @@ fn network(
 ) -> Recipe {
 	let input = move |seed| spoil(sample::samples(&shape, batch, sequence, seed));
 	let (program, parameters) = (sample::network(&shape), Parameters::encoder(batch, sequence));
-	Recipe { name, program, style, parameters, input: Box::new(input) }
+	Recipe { name, program, style, parameters, input: Box::new(input), pairs: false }
 }
 
 fn keep(input: Vec<u8>) -> Vec<u8> {
@@ -97,6 +103,7 @@ fn recipes() -> Vec<Recipe> {
 	let mut recipes = encoders();
 	recipes.extend(decoders());
 	recipes.extend(networks());
+	recipes.extend(others());
 	recipes
 }
 
@@ -170,9 +177,65 @@ fn networks() -> Vec<Recipe> {
 	]
 }
 
+/// What the samples above leave out.
+fn others() -> Vec<Recipe> {
+	let mut causal = encoder("causal", Shape::SMALL, Style::Plausible, (3, 7), keep);
+	for operator in &mut causal.program.operators {
+		if let Operator::SoftmaxMax { mask, .. } | Operator::SoftmaxExp { mask, .. } = operator {
+			*mask = Mask::Causal;
+		}
+	}
+	// Three blocks of 2048 tokens, and two tokens for each likeliest one.
+	let wide = DecoderShape {
+		width: 8,
+		heads: 2,
+		key_heads: 1,
+		vocabulary: 4_200,
+		ends: 0,
+		..DecoderShape::SMALL
+	};
+	let shifted = DecoderShape { weight_shift: Some(2), context_shift: 3, ..wide };
+	let steps = Parameters { max_steps: 8, ..Parameters::encoder(2, 5) };
+	let sampling =
+		Sampling { temperature_q16: 40_000, top_k: 51, top_p_q16: 60_000, seed: [5; 32] };
+	let drawn = Parameters { sampling: Some(sampling), ..steps.clone() };
+	let pairs = |recipe| Recipe { pairs: true, ..recipe };
+	vec![
+		causal,
+		pairs(decoder("decoder_wide", wide, Style::Plausible, steps.clone(), keep)),
+		pairs(decoder("decoder_shifted", shifted, Style::Plausible, drawn, keep)),
+		Recipe {
+			name: "decoder_unusual",
+			program: unusual(),
+			style: Style::Plausible,
+			parameters: Parameters { max_steps: 7, ..steps },
+			input: Box::new(|seed| {
+				let vocabulary = DecoderShape { vocabulary: 9, ends: 2, ..DecoderShape::SMALL };
+				sample::prompt(&vocabulary, 2, 5, seed)
+			}),
+			pairs: false,
+		},
+	]
+}
+
+/// Gives each token of an odd number the row and the multiplier of the one before.
+fn pair_tokens(program: &Program, weights: &mut [u8]) {
+	for number in 0..2u16 {
+		let range = program.weight_range(WeightId(number)).unwrap();
+		let bytes = &mut weights[range.start as usize..range.end as usize];
+		let each = bytes.len() / program.weights[0].dims[0] as usize;
+		for pair in bytes.chunks_exact_mut(2 * each) {
+			pair.copy_within(..each, each);
+		}
+	}
+}
+
 fn compute(recipe: &Recipe, seed: u64) -> Vector {
-	let Recipe { name, program, style, parameters, input } = recipe;
-	let weights = sample::weights(program, *style, seed);
+	let Recipe { name, program, style, parameters, input, pairs } = recipe;
+	let mut weights = sample::weights(program, *style, seed);
+	if *pairs {
+		pair_tokens(program, &mut weights);
+	}
 	Vector::compute(name, program, weights, input(seed), parameters.clone()).unwrap()
 }
 
@@ -267,6 +330,29 @@ fn rows_of_a_batch_end_in_steps_of_their_own() {
 	for text in &texts {
 		assert!(text[end(text) + 1..].iter().all(|token| *token == -1), "{text:?}");
 	}
+}
+
+/// Of two equal tokens the lower one is the likeliest, in whichever block they are.
+#[test]
+fn wide_vocabularies_use_all_their_blocks() {
+	let (_, rows) = texts("decoder_wide");
+	let tokens: Vec<i32> = rows.concat();
+	assert!(tokens.iter().all(|token| token % 2 == 0), "{tokens:?}");
+	let blocks: BTreeSet<i32> = tokens.iter().map(|token| token / 2_048).collect();
+	assert!(blocks.len() > 1, "{tokens:?}");
+	let (_, rows) = texts("decoder_shifted");
+	let tokens: Vec<i32> = rows.concat();
+	let odd = tokens.iter().filter(|token| *token % 2 == 1).count();
+	assert!((1..tokens.len()).contains(&odd), "{tokens:?}");
+	assert!(tokens.iter().any(|token| *token >= 2_048), "{tokens:?}");
+}
+
+/// Positions after the prompt, and a row that goes on while another has ended.
+#[test]
+fn unusual_rows_go_on() {
+	let (vector, rows) = texts("decoder_unusual");
+	assert!(vector.outcome.count() > 2, "{rows:?}");
+	assert!(rows[0] != rows[1], "{rows:?}");
 }
 
 #[test]

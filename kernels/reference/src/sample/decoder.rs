@@ -40,6 +40,8 @@ pub struct DecoderShape {
 	pub context_shift: u8,
 	/// Intervals of the function table, even.
 	pub intervals: u32,
+	/// Bits dropped of each weight that is summed; the fewest that fit where it is `None`.
+	pub weight_shift: Option<u8>,
 }
 
 impl DecoderShape {
@@ -60,6 +62,7 @@ impl DecoderShape {
 		square_shift: 6,
 		context_shift: 0,
 		intervals: 32,
+		weight_shift: None,
 	};
 
 	fn depth(&self) -> u32 {
@@ -103,7 +106,8 @@ pub fn decoder(shape: &DecoderShape) -> Program {
 		fraction: EXP_FRACTION,
 	});
 	let greedy = builder.push(Operator::ArgMax { value: logits });
-	let sampled = sample(&mut builder, logits, weight_shift(vocabulary));
+	let shift = shape.weight_shift.unwrap_or_else(|| weight_shift(vocabulary));
+	let sampled = sample(&mut builder, logits, shift);
 	let next = builder.push(Operator::Choose { ids, greedy, sampled });
 	builder.finish_decoder(next, (0..shape.ends).collect())
 }

@@ -34,10 +34,9 @@ pub(super) async fn run(
 	let lease = lease_model(root, node, chain, cast).await?;
 	let folder = paths::smollm2(root).display().to_string();
 	let chat = ["--suri", TENANT, "chat", "--lease", &lease, "--model-folder", &folder];
-	let ask = |more: &[&str]| [&chat[..], more].concat();
 
 	let question = "What is the capital of France?";
-	let (code, done) = assay.run(&ask(&["--prompt", question, "--max-tokens", "8"])).await?;
+	let (code, done) = assay.run(&with(&chat, &["--prompt", question, "--max-tokens", "8"])).await?;
 	let said = done["text"].as_str().unwrap_or_default();
 	checks.check(code == 0 && said.contains("Paris"), &format!("chat: \"{said}\""));
 	let count = done["tokens"].as_array().map_or(0, Vec::len);
@@ -49,7 +48,7 @@ pub(super) async fn run(
 
 	// The same seed draws the same tokens in another job; another seed need not.
 	let drawn = ["--prompt", "Name a colour.", "--max-tokens", "6", "--temperature", "1.5"];
-	let seeded = ask(&[&drawn[..], &["--seed", "7"]].concat());
+	let seeded = with(&with(&chat, &drawn), &["--seed", "7"]);
 	let (first, second) = tokio::try_join!(assay.run(&seeded), assay.run(&seeded))?;
 	let tokens = |done: &(i32, Value)| done.1["tokens"].clone();
 	checks.check(
@@ -58,6 +57,10 @@ pub(super) async fn run(
 	);
 	checks.check(first.1["job"] != second.1["job"], "chat --seed: two jobs all the same");
 	refusals(assay, &chat, checks).await
+}
+
+fn with<'a>(first: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+	[first, more].concat()
 }
 
 /// Everything absurd is told before a job is sent.
