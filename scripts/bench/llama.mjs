@@ -7,7 +7,7 @@
 //
 //     {"prompt": [1, 4093, ...], "steps": 128}
 //     {"prompt_seconds": 0.2, "steps_seconds": 1.6, "prompt_processor_seconds": 0.2,
-//      "steps_processor_seconds": 1.6, "tokens": [...], "peak_resident_bytes": 250000000}
+//      "steps_processor_seconds": 1.6, "count": 128, "tokens": [...], "peak_resident_bytes": 250000000}
 //
 // The prompt's time ends with the first token, that of the steps is for all tokens after it; both
 // are greedy. Processor seconds are those that threads of this process ran. The first line of
@@ -87,6 +87,7 @@ async function run({prompt, steps}) {
 		steps_seconds: end[0] - first[0],
 		prompt_processor_seconds: first[1] - start[1],
 		steps_processor_seconds: end[1] - first[1],
+		count: tokens.length,
 		tokens,
 		peak_resident_bytes: peakResident(),
 	};

@@ -15,7 +15,7 @@
 //! - [`isa`]: which instruction set the processor has, or which one a test holds it to.
 //! - [`product`]: products of quantised rows by int8 weights and by quantised rows.
 //! - `vector`, `table`: everything else that is done to rows.
-//! - `plan`, `rows`, `attention`, `choice`, `whole`: what a program becomes, and how its steps run.
+//! - `plan`, `rows`, `linear`, `attention`, `choice`, `whole`: what a program becomes, and how its steps run.
 //!
 //! Memory: the weights as they were given, which may be a mapped file, the tensors that validation
 //! counted, and a bounded amount per thread. A program whose tables or stages would take more is left
@@ -27,6 +27,7 @@
 mod attention;
 mod choice;
 pub mod isa;
+mod linear;
 mod model;
 mod plan;
 pub mod product;
@@ -102,9 +103,7 @@ impl Backend for CpuBackend {
 	}
 
 	fn load(&self, program: Arc<Program>, weights: Bytes) -> Result<Arc<dyn Model>, BackendError> {
-		if !plan::is_planned(&program, &program.tensors()?) {
-			return ReferenceBackend.load(program, weights);
-		}
+		program.validate()?;
 		if plan::table_bytes(&program) > weights.len().saturating_mul(2).max(TABLE_BYTES) {
 			// A program made so that its tables do not pack well: not worth its memory.
 			return ReferenceBackend.load(program, weights);
@@ -154,7 +153,6 @@ mod tests {
 		};
 		for shape in [DecoderShape::SMALL, long] {
 			let program = sample::decoder(&shape);
-			assert!(plan::is_planned(&program, &program.tensors().unwrap()));
 			let plan = plan(program);
 			assert!(!is_greedy(&plan).unwrap());
 			let (batch, sequence) = (shape.max_batch, shape.max_sequence);

@@ -221,30 +221,27 @@ impl Compiler<'_> {
 	}
 }
 
-/// Whether plans are made for a program: for decoders, and for encoders of operators that encoders
-/// are made of, whose attention has as many key and value heads as query heads, without causal
-/// masks. The reference runs the others.
-pub(crate) fn is_planned(program: &Program, tensors: &[TensorInfo]) -> bool {
+/// Whether an encoder's operator can be a step by itself.
+fn stands_alone(operator: &Operator, tensors: &[TensorInfo]) -> bool {
 	let dims = |id: TensorId| tensors.get(usize::from(id.0)).map_or(&[][..], |info| &info.dims);
 	let width = |id: TensorId| dims(id).last().copied();
 	let heads = |id: TensorId| dims(id).get(1).copied();
 	let is_attention = |id: TensorId| matches!(dims(id), [.., Dim::Context]);
-	let knows = |operator: &Operator| match operator {
+	match operator {
 		Operator::Scores { query_max, key_max, .. } => width(*query_max) == width(*key_max),
 		Operator::SoftmaxMax { scores, mask } | Operator::SoftmaxExp { scores, mask, .. } => {
 			*mask != Mask::Causal && is_attention(*scores)
 		},
 		Operator::SoftmaxSum { exponentials } => is_attention(*exponentials),
+		Operator::SoftmaxNormalise { .. } | Operator::MeanPool { .. } => true,
 		Operator::ContextWeight { probabilities, value_max, .. } => {
 			heads(*probabilities) == width(*value_max)
 		},
 		Operator::Context { weight, groups, shift, .. } => {
 			heads(*weight) == Some(Dim::Fixed(*groups)) && *shift == 0
 		},
-		// `Emit` is the last operator that was known before decoders.
-		operator => operator.index() <= 21,
-	};
-	program.is_decoder() || program.operators.iter().all(knows)
+		_ => false,
+	}
 }
 
 /// What is needed of each tensor: all of an encoder's, for it has one step; of a decoder's what
@@ -336,9 +333,9 @@ fn inconsistent(operator: usize) -> BackendError {
 	BackendError::Unsupported(format!("operator {operator}, whose operands do not fit"))
 }
 
-/// A decoder that no importer makes; the reference runs it.
+/// A program that no importer makes; the reference runs it.
 fn unplanned(operator: usize) -> BackendError {
-	BackendError::Unsupported(format!("operator {operator} of this decoder"))
+	BackendError::Unsupported(format!("operator {operator} where it stands"))
 }
 
 impl Plan {
@@ -510,12 +507,14 @@ fn steps(compiler: &mut Compiler<'_>) -> Result<Vec<Step>, BackendError> {
 			continue;
 		} else if matches!(operator, Operator::Emit { .. }) {
 			steps.extend(stage.finish(compiler).map(Step::Rows));
-		} else if rows::is_row_operator(operator) {
+		} else if rows::is_row_operator(operator) && !matches!(operator, Operator::Last { .. }) {
 			let maybe_ended = stage.add(compiler, number).ok_or_else(|| inconsistent(number))?;
 			steps.extend(maybe_ended.map(Step::Rows));
-		} else {
+		} else if stands_alone(operator, compiler.tensors) {
 			steps.extend(stage.finish(compiler).map(Step::Rows));
 			steps.push(Step::Whole(number));
+		} else {
+			return Err(unplanned(number));
 		}
 	}
 	Ok(steps)

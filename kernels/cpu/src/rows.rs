@@ -3,10 +3,11 @@
 use crate::{
 	choice,
 	isa::Processor,
+	linear::Linear,
 	plan::{operands, Compiler, Plan},
-	product::{product_of_weights, PackedColumns, Rows, Weights, FEW_ROWS, TILE_COLUMNS},
+	product::FEW_ROWS,
 	table::FunctionTable,
-	vector::{self, LinearFinish, NormalRow, Rescale},
+	vector::{self, NormalRow},
 	workspace::{Block, Layout, Pool, Scratch, Store, Workspace},
 };
 use assay_program::{
@@ -14,7 +15,6 @@ use assay_program::{
 	TallyBy, TensorId, WeightId,
 };
 use assay_reference::element;
-use core::ops::Range;
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -23,8 +23,6 @@ use std::sync::Arc;
 const ROWS_AT_ONCE: usize = 128;
 /// The same, at least.
 const ROWS_AT_LEAST: usize = 8;
-/// Weights that are worth more than one thread for a few rows.
-const SHARED_WEIGHTS: usize = 1 << 16;
 /// Most buffers of all parts of a stage together, so that a stage of many operators over many
 /// short rows does not take more memory for their list than for the rows.
 const BUFFERS: usize = 1 << 20;
@@ -143,17 +141,6 @@ pub(crate) enum Choice {
 	Draw,
 	Pick(u8),
 	Choose,
-}
-
-/// The weights of a linear operator.
-#[derive(Debug)]
-struct Linear {
-	weights: Weights,
-	scales: Arc<[i32]>,
-	bias: Arc<[i32]>,
-	bits: u8,
-	shifts: (u32, u32),
-	rescale: Rescale,
 }
 
 /// Whether each row of the output depends on the same rows of the operands only.
@@ -325,7 +312,7 @@ fn kernel(compiler: &mut Compiler<'_>, operator: &Operator) -> Option<RowKernel>
 			let own = matches!(maximum, Some(Operator::RowMax { value: of, .. }) if of == value);
 			RowKernel::Quantise { limit: quantised_limit(*bits), own }
 		},
-		Operator::Linear { .. } => RowKernel::Linear(linear(compiler, operator)?),
+		Operator::Linear { .. } => RowKernel::Linear(Linear::new(compiler, operator)?),
 		Operator::Mean { .. } => RowKernel::Mean,
 		Operator::Deviation { value, epsilon, fraction, .. } => {
 			RowKernel::Deviation { epsilon: *epsilon, guard: guard(compiler, *value, *fraction)? }
@@ -377,35 +364,6 @@ fn decoder_kernel(compiler: &mut Compiler<'_>, operator: &Operator) -> Option<Ro
 /// Fraction bits that a deviation has more than the value.
 fn guard(compiler: &Compiler<'_>, value: TensorId, deviation: u8) -> Option<u32> {
 	deviation.checked_sub(compiler.fraction(value)?).map(u32::from)
-}
-
-fn linear(compiler: &mut Compiler<'_>, operator: &Operator) -> Option<Linear> {
-	let Operator::Linear { input, max, weights, scales, bias, shift, fraction } = operator else {
-		return None;
-	};
-	let bits = compiler.bits(*input)?;
-	let shifts = shifts::linear(bits, compiler.fraction(*max)?, *shift, *fraction)?;
-	let scales = compiler.multipliers(*scales);
-	let bias = match bias {
-		Some(bias) => compiler.integers(*bias),
-		None => compiler.zeros(scales.len()),
-	};
-	let matrix = compiler.matrix(*weights)?;
-	let product = largest_product(compiler.bytes(*weights), matrix.depth(), &scales, bits);
-	let largest_bias = bias.iter().map(|bias| bias.unsigned_abs()).max().unwrap_or(0);
-	let rescale = Rescale::new(product, largest_bias.into(), shifts);
-	Some(Linear { weights: matrix, scales, bias, bits, shifts, rescale })
-}
-
-/// The largest magnitude of a sum of products times its multiplier, for any quantised row. Sums are
-/// below 2^31, as validation proved, and multipliers are int32.
-fn largest_product(weights: &[u8], depth: usize, scales: &[i32], bits: u8) -> i64 {
-	let rows = weights.chunks_exact(depth.max(1)).zip(scales);
-	let products = rows.map(|(row, scale)| {
-		let sum: i64 = row.iter().map(|byte| i64::from((*byte as i8).unsigned_abs())).sum();
-		sum.saturating_mul(quantised_limit(bits)).saturating_mul(i64::from(*scale))
-	});
-	products.max().unwrap_or(0)
 }
 
 /// The rows of an operand that one thread works on.
@@ -700,7 +658,7 @@ impl Part<'_> {
 			},
 			RowKernel::Linear(linear) => {
 				let (input, maxima) = (reads.buffer(0).halves(), reads.words(1));
-				self.linear(linear, input, maxima, target.words_mut(), scratch);
+				linear.apply(self.place, input, maxima, target.words_mut(), scratch);
 			},
 			RowKernel::Table(table) => table.apply(processor, reads.words(0), target.words_mut()),
 			RowKernel::Multiply { shift } => {
@@ -830,65 +788,6 @@ impl Part<'_> {
 			let entries = &table[index * width..(index + 1) * width];
 			vector::embed_row(self.place.processor, entries, scales[index], shift, out);
 		}
-	}
-
-	fn linear(
-		&self,
-		linear: &Linear,
-		input: &[i16],
-		maxima: &[i32],
-		out: &mut [i32],
-		scratch: &mut Scratch,
-	) {
-		let processor = self.place.processor;
-		let (columns, depth) = (linear.weights.columns(), linear.weights.depth());
-		let mut factors = core::mem::take(&mut scratch.factors);
-		factors.clear();
-		factors.extend(maxima.iter().map(|max| element::factor(*max, linear.bits)));
-		let finish = LinearFinish {
-			scales: &linear.scales,
-			bias: &linear.bias,
-			shifts: linear.shifts,
-			rescale: linear.rescale,
-		};
-		// A step of an odd depth's last pair needs a value after the last row.
-		let longer = (depth % 2 == 1).then(|| {
-			let mut longer = scratch.halves.take(input.len() + 1);
-			longer[..input.len()].copy_from_slice(input);
-			longer
-		});
-		let rows = Rows::new(longer.as_deref().unwrap_or(input), depth, self.rows);
-		let multiply = |some: Range<usize>, panels: &mut PackedColumns, out: &mut [i32]| {
-			let (first, stride) = (some.start, some.len());
-			product_of_weights(processor, rows, &linear.weights, some, panels, |place, sums| {
-				let out = &mut out[place.row * stride + place.column - first..];
-				let factors = &factors[place.row..];
-				vector::finish_linear(processor, sums, place, finish, factors, stride, out);
-			});
-		};
-		let each = columns.div_ceil(self.place.threads).next_multiple_of(TILE_COLUMNS);
-		if self.rows > FEW_ROWS || each >= columns || columns * depth < SHARED_WEIGHTS {
-			multiply(0..columns, &mut scratch.panels, out);
-		} else {
-			// Each thread makes the rows of some columns side by side.
-			let mut beside = scratch.words.take(out.len());
-			beside.par_chunks_mut(each * self.rows).enumerate().for_each(|(number, beside)| {
-				let some = number * each..((number + 1) * each).min(columns);
-				multiply(some, &mut PackedColumns::default(), beside);
-			});
-			for (number, beside) in beside.chunks(each * self.rows).enumerate() {
-				let width = beside.len() / self.rows;
-				let rows = out.chunks_exact_mut(columns).zip(beside.chunks_exact(width));
-				for (out, beside) in rows {
-					out[number * each..number * each + width].copy_from_slice(beside);
-				}
-			}
-			scratch.words.give(beside);
-		}
-		if let Some(longer) = longer {
-			scratch.halves.give(longer);
-		}
-		scratch.factors = factors;
 	}
 }
 

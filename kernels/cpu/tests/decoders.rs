@@ -4,7 +4,8 @@
 
 use assay_cpu::{CpuBackend, Processor};
 use assay_program::{
-	Backend, BackendError, Bytes, InvalidCode, Model, Outcome, Parameters, Program, Sampling,
+	Backend, BackendError, Bytes, InvalidCode, Model, Operator, Outcome, Parameters, Program,
+	Sampling, TensorId,
 };
 use assay_reference::sample::{self, DecoderShape, Style};
 use proptest::prelude::*;
@@ -166,6 +167,28 @@ fn a_prompt_that_breaks_the_rules_emits_nothing() {
 	] {
 		let outcome = model.stream(&prompt, &parameters, &mut |_| panic!("nothing is emitted"));
 		assert_eq!(outcome.unwrap(), Outcome::Invalid(code));
+	}
+}
+
+/// What a decoder's layers make of a text, all positions at once: an encoder with causal masks and
+/// several heads of queries for one of keys.
+#[test]
+fn the_layers_of_a_decoder_make_an_encoder() {
+	let shape = DecoderShape { layers: 2, max_sequence: 150, ..DecoderShape::SMALL };
+	let mut program = sample::decoder(&shape);
+	let last = program.operators.iter().position(|o| matches!(o, Operator::Last { .. })).unwrap();
+	let Operator::Last { value } = program.operators[last] else { unreachable!() };
+	program.operators.truncate(last);
+	let stop = TensorId(last as u16);
+	program.operators.push(Operator::Stop { next: None, ends: Vec::new() });
+	program.operators.push(Operator::Emit { value, stop });
+	program.limits.max_steps = 1;
+	program.validate().unwrap();
+	for (style, batch, sequence) in [(STYLES[0], 3, 150), (STYLES[2], 4, 20), (STYLES[1], 1, 1)] {
+		let weights = sample::weights(&program, style, 9).into();
+		let prompt = sample::input(shape.vocabulary, batch, sequence, 10);
+		let parameters = Parameters::encoder(batch, sequence);
+		Case { program: program.clone(), weights, prompt, parameters }.check();
 	}
 }
 

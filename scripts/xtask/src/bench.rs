@@ -126,6 +126,43 @@ impl Embed {
 	}
 }
 
+/// `cargo xtask bench cpu`: MiniLM and SmolLM2 on this machine's processor, beside onnxruntime and
+/// llama.cpp.
+///
+/// The measurement is the example `speed` of `assay-models`, which needs nothing of the chain, so it
+/// is built and run by itself.
+#[derive(Debug, Args)]
+pub(crate) struct Cpu {
+	/// Threads of all. Default: one per core.
+	#[arg(long)]
+	threads: Option<usize>,
+	/// Timed runs of each, taken in turns.
+	#[arg(long, default_value_t = 5)]
+	runs: usize,
+	/// Print one JSON object as the last line.
+	#[arg(long)]
+	json: bool,
+}
+
+impl Cpu {
+	pub(crate) async fn run(&self) -> Result<()> {
+		let cores = std::thread::available_parallelism().map_or(1, usize::from);
+		let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+		let status = Command::new(cargo)
+			.args(["run", "--release", "--locked", "--quiet", "-p", "assay-models"])
+			.args(["--example", "speed", "--"])
+			.args([self.threads.unwrap_or(cores).to_string(), self.runs.to_string()])
+			.args(self.json.then_some("json"))
+			.current_dir(paths::root()?)
+			.kill_on_drop(true)
+			.status()
+			.await
+			.context("cannot start cargo")?;
+		ensure!(status.success(), "the measurement ended with {status}");
+		Ok(())
+	}
+}
+
 fn run(model: &dyn Model, input: &[u8], parameters: &Parameters) -> Result<(Vec<u8>, f64)> {
 	let begun = Instant::now();
 	let outcome = model.run(input, parameters).map_err(|e| anyhow::anyhow!("{e}"))?;

@@ -62,6 +62,8 @@ enum Command {
 enum Bench {
 	/// Embeddings a second, against onnxruntime in the same run.
 	Embed(bench::Embed),
+	/// Embeddings and tokens a second, against onnxruntime and llama.cpp in the same run.
+	Cpu(bench::Cpu),
 }
 
 #[tokio::main]
@@ -90,6 +92,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
 		Command::Net => net::run().await,
 		Command::NetJob(job) => job.run().await,
 		Command::Bench(Bench::Embed(embed)) => embed.run().await,
+		Command::Bench(Bench::Cpu(cpu)) => cpu.run().await,
 		Command::Quality(quality) => quality.run().await,
 		Command::CudaReport => cuda_report::run(),
 		Command::GpuCheck => gpu_check::run(),
