@@ -6,8 +6,9 @@
 //!
 //! # What is done to the weights
 //!
-//! - Matrices are dequantised and become int8 with a multiplier per output row, whose largest
-//!   magnitude becomes 127. Cutting off the largest values lessens the error by under 1 % here.
+//! - Matrices are dequantised and become the sum of two of int8 with a multiplier per output row,
+//!   the second holding what the first leaves. With the first alone only 30 of 50 greedy answers
+//!   agree with the float model's for 16 tokens.
 //! - The file holds the rows of queries and keys in the order in which neighbours turn together;
 //!   here an element turns with the one half a head further, so the rows are put back.
 //! - The division of attention scores by `sqrt(64)` goes into the query weights.
@@ -17,7 +18,7 @@ use crate::{
 	builder::{Builder, Quantised, FRACTION},
 	checkpoint::Matrix,
 	gguf::Gguf,
-	quantise::{self, Range},
+	quantise::{self, Range, Rows},
 	table, ImportError, Imported,
 };
 use assay_program::{
@@ -192,6 +193,39 @@ fn rotation(builder: &mut Builder) -> (WeightId, WeightId) {
 	(table(libm::cos), table(libm::sin))
 }
 
+/// A matrix as two of int8 rows, the second holding what the first leaves: 15 bits a weight.
+struct Fine {
+	parts: [(Rows, (WeightId, WeightId)); 2],
+}
+
+impl Fine {
+	fn new(builder: &mut Builder, matrix: &Matrix) -> Result<Self, ImportError> {
+		let coarse = quantise::rows(matrix, Range::Full)?;
+		let rest = quantise::rows(&quantise::residual(matrix, &coarse), Range::Full)?;
+		Ok(Self {
+			parts: [coarse, rest].map(|rows| {
+				let ids = builder.rows(&rows);
+				(rows, ids)
+			}),
+		})
+	}
+
+	fn product(&self, builder: &mut Builder, input: Quantised, fraction: u8) -> TensorId {
+		let [left, right] =
+			self.parts.each_ref().map(|(rows, ids)| builder.product(input, rows, *ids, fraction));
+		builder.add(left, right)
+	}
+
+	fn embed(&self, builder: &mut Builder, ids: TensorId) -> TensorId {
+		let (by, fraction) = (EmbedBy::Token, STREAM_FRACTION);
+		let [left, right] = self.parts.each_ref().map(|(_, (table, scales))| {
+			let (table, scales) = (*table, *scales);
+			builder.push(Operator::Embed { ids, table, scales, by, fraction })
+		});
+		builder.add(left, right)
+	}
+}
+
 struct Import<'a> {
 	gguf: Gguf<'a>,
 	builder: Builder,
@@ -204,10 +238,8 @@ impl Import<'_> {
 	fn program(mut self, head: Head) -> Result<Imported, ImportError> {
 		let ids = self.builder.push(Operator::Tokens { vocabulary: VOCABULARY as u32 });
 		let embeddings = self.gguf.matrix("token_embd.weight", VOCABULARY, WIDTH)?;
-		let embeddings = quantise::rows(&embeddings, Range::Full)?;
-		let (table, scales) = self.builder.rows(&embeddings);
-		let (by, fraction) = (EmbedBy::Token, STREAM_FRACTION);
-		let mut x = self.builder.push(Operator::Embed { ids, table, scales, by, fraction });
+		let embeddings = Fine::new(&mut self.builder, &embeddings)?;
+		let mut x = embeddings.embed(&mut self.builder, ids);
 		// Embeddings are small, and nothing of them need be dropped before squaring.
 		let mut square_shift = 0;
 		for layer in 0..LAYERS {
@@ -225,7 +257,7 @@ impl Import<'_> {
 		}
 		let normal = self.rms_norm(x, SQUARE_SHIFT, "output_norm")?;
 		let input = self.builder.quantise(normal, 1);
-		let logits = self.builder.product(input, &embeddings, (table, scales), LOGIT_FRACTION_BITS);
+		let logits = embeddings.product(&mut self.builder, input, LOGIT_FRACTION_BITS);
 		let limits = match head {
 			Head::Generate => self.generate(ids, logits),
 			Head::Logits => self.emit_all(logits),
@@ -351,15 +383,15 @@ impl Import<'_> {
 		self.gguf.matrix(&format!("{name}.weight"), rows, columns)
 	}
 
+	/// A product with a matrix as two of int8 rows, the second holding what the first leaves.
 	fn linear(
 		&mut self,
 		input: Quantised,
 		weights: &Matrix,
 		fraction: u8,
 	) -> Result<TensorId, ImportError> {
-		let rows = quantise::rows(weights, Range::Full)?;
-		let ids = self.builder.rows(&rows);
-		Ok(self.builder.product(input, &rows, ids, fraction))
+		let fine = Fine::new(&mut self.builder, weights)?;
+		Ok(fine.product(&mut self.builder, input, fraction))
 	}
 
 	/// The next token of each row, likeliest or drawn, and the end of the program.

@@ -1,14 +1,15 @@
 //! Measures what the integer program of SmolLM2 loses against the float model.
 //!
 //! ```text
-//! cargo run --release -p assay-models --example quality [-- [chunks] [prompts]]
+//! cargo run --release -p assay-models --example quality [-- [chunks] [prompts] [backend]]
 //! ```
 //!
 //! - Perplexity on `corpus/english.txt`, in chunks of 512 tokens that know nothing of each other.
 //! - Greedy answers to the prompts of `corpus/prompts.txt`, each of them alone.
 //!
 //! The float model is `scripts/py/smollm2_reference.py`; what it computed is kept under `.assay`.
-//! The two numbers limit how much is measured. It fails where quality misses its bounds.
+//! The two numbers limit how much is measured; the backend is `cpu` or `reference`, which compute the
+//! same bytes, the second slowly. It fails where quality misses its bounds.
 
 mod reference;
 
@@ -18,6 +19,7 @@ use assay_models::{
 	ChatTokenizer, Imported, Message,
 };
 use assay_program::{Backend, Model, Outcome, Parameters};
+use assay_reference::ReferenceBackend;
 use reference::Reference;
 use std::{
 	error::Error,
@@ -58,12 +60,17 @@ fn run() -> Result<bool> {
 	let mut arguments = std::env::args().skip(1);
 	let chunks = arguments.next().map_or(Ok(usize::MAX), |text| text.parse())?;
 	let prompts = arguments.next().map_or(Ok(usize::MAX), |text| text.parse())?;
+	let backend: Box<dyn Backend> = match arguments.next().as_deref() {
+		None | Some("cpu") => Box::new(CpuBackend::new(None)),
+		Some("reference") => Box::new(ReferenceBackend),
+		Some(other) => return Err(format!("no backend is called {other}").into()),
+	};
 	let crate_root = Path::new(env!("CARGO_MANIFEST_DIR"));
 	let root = crate_root.join("../..");
 	let folder = root.join(".assay/models/smollm2");
 	let corpus = crate_root.join("corpus");
 	let reference = Reference::new(&root, &folder.join(smollm2::MODEL_FILE))?;
-	let setting = Setting { folder, corpus, reference };
+	let setting = Setting { folder, corpus, reference, backend };
 	let tokenizer = ChatTokenizer::from_file(
 		&setting.folder.join(smollm2::MODEL_FILE),
 		smollm2::MAX_SEQUENCE as usize * CHUNK,
@@ -77,14 +84,14 @@ struct Setting {
 	folder: PathBuf,
 	corpus: PathBuf,
 	reference: Reference,
+	backend: Box<dyn Backend>,
 }
 
 impl Setting {
 	fn load(&self, head: Head) -> Result<(Imported, Arc<dyn Model>)> {
 		let imported = smollm2::convert(&smollm2::read(&self.folder)?, head)?;
 		let program = Arc::new(imported.program.clone());
-		let backend = CpuBackend::new(None);
-		let model = backend.load(program, imported.weights.clone().into());
+		let model = self.backend.load(program, imported.weights.clone().into());
 		Ok((imported, model.map_err(|error| error.to_string())?))
 	}
 
@@ -139,7 +146,7 @@ impl Setting {
 		for ((prompt, input), float) in prompts.iter().zip(&inputs).zip(&float) {
 			let integer: Vec<i32> = integers(&output(&*model, input, STEPS)?).collect();
 			let pairs = integer.iter().zip(float);
-			let same = pairs.take_while(|(integer, (float, _))| *integer == float).count();
+			let same = pairs.take_while(|(integer, (float, _))| **integer == *float).count();
 			if same >= COMPARED.min(float.len()) {
 				agree += 1;
 			} else {

@@ -9,8 +9,8 @@ use assay_program::{merkle, program_digest, Parameters, Program, Sampling};
 use std::sync::OnceLock;
 
 /// Ids of program and weights. A change of either is a new model on chain: never by accident.
-const PROGRAM_ID: &str = "";
-const WEIGHTS_ID: &str = "";
+const PROGRAM_ID: &str = "ad48a7bdfd668f2edea7c6bf7b233c64a7722bad7d4da46f0f5d1ad8782c18cd";
+const WEIGHTS_ID: &str = "b4de214813c3ee7b55b911b90ef2c827e3234e1d15bea3e415e40d52735bd70a";
 
 fn imported() -> &'static Imported {
 	static IMPORTED: OnceLock<Imported> = OnceLock::new();

@@ -48,5 +48,5 @@ fn logits_are_close_to_those_of_the_float_model() {
 	let integer: Vec<f32> = last.iter().map(|logit| *logit as f32 / one).collect();
 	let cosine = cosine(&float[0], &integer);
 	println!("cosine of the logits {cosine:.6}");
-	assert!(cosine >= 0.997, "cosine {cosine}");
+	assert!(cosine >= 0.9995, "cosine {cosine}");
 }
