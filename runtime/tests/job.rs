@@ -1,6 +1,6 @@
-//! One job on the real runtime, from a provider's bond to the receipt in a header. What workers send
-//! goes the way it goes in a node: past the pool's validation into a block, as a general transaction
-//! that costs nothing.
+//! One job on the real runtime, from a provider's bond to the receipt in a header. What workers
+//! send goes the way it goes in a node: past the pool's validation into a block, as a general
+//! transaction that costs nothing.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
@@ -19,7 +19,9 @@ use assay_runtime::{
 	RuntimeCall, RuntimeEvent, System, UncheckedExtrinsic, ASY, MILLI_ASY,
 };
 use codec::Encode;
-use common::{begin_block, block, chain, end_block, signed, try_state, FIRST_SLOT};
+use common::{
+	begin_block, block, chain, end_block, last_header_hash, signed, try_state, FIRST_SLOT,
+};
 use frame_support::{assert_noop, assert_ok, hypothetically, traits::fungible::Inspect};
 use frame_system::offchain::CreateAuthorizedTransaction;
 use pallet_jobs::{Call, Claim, Event, JobInput, Receipt, RECEIPTS_ENGINE_ID, RECEIPTS_VERSION};
@@ -160,7 +162,7 @@ fn validity(call: Call<Runtime>) -> TransactionValidity {
 	hypothetically!(Executive::validate_transaction(
 		TransactionSource::External,
 		transaction,
-		H256::zero(),
+		last_header_hash(),
 	))
 }
 

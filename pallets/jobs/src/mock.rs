@@ -383,6 +383,7 @@ pub(crate) fn jump_to(number: BlockNumber) {
 	let now = System::block_number();
 	AllPalletsWithSystem::on_finalize(now);
 	frame_system::BlockHash::<Test>::insert(now, hash_of(now));
+	System::set_block_number(number - 1);
 	start_block(number);
 }
 

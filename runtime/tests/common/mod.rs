@@ -120,7 +120,8 @@ pub fn try_state() {
 	assay_runtime::invariants::do_try_state().expect("invariants hold");
 }
 
-fn last_header_hash() -> H256 {
+/// Hash of the last block that was finished.
+pub fn last_header_hash() -> H256 {
 	let bytes = sp_io::storage::get(b":test:parent").expect("a block was made");
 	H256::from_slice(&bytes)
 }

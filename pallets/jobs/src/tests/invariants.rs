@@ -34,8 +34,9 @@ enum Op {
 	// Anybody.
 	Lapse(u8),
 	Settle(u8),
+	SettleWhenDue(u8),
 	ExpireLease(u8),
-	Roll(u32),
+	Roll { blocks: u32, alive: bool },
 	Jump(u32),
 	// Providers.
 	Register { who: AccountId, key: u8 },
@@ -76,19 +77,26 @@ fn job_op() -> impl Strategy<Value = Op> {
 	let any = any::<u8>;
 	let truly = || prop_oneof![3 => Just(true), 1 => Just(false)];
 	prop_oneof![
-		5 => (any(), 0..3u64, 0..200u128, proptest::bool::weighted(0.3)).prop_map(
-			|(lease, gap, value, stored)| Op::Submit { lease, gap, value: value * UNIT, stored }
+		// Now and then more is at risk than a lease allows.
+		6 => (any(), 0..3u64, 0..1_100u128, proptest::bool::weighted(0.3)).prop_map(
+			|(lease, gap, factor, stored)| {
+				Op::Submit { lease, gap, value: factor * PRICE_PER_UNIT, stored }
+			}
 		),
-		1 => any().prop_map(Op::SecondSlot),
+		2 => any().prop_map(Op::SecondSlot),
 		2 => any().prop_map(Op::Accept),
 		6 => (any(), truly()).prop_map(|(slot, truly)| Op::Commit { slot, truly }),
 		5 => (any(), truly()).prop_map(|(slot, truly)| Op::Reveal { slot, truly }),
 		2 => (any(), 1..=TIMING.reveal_grace)
 			.prop_map(|(slot, late)| Op::RevealInGrace { slot, late }),
 		3 => any().prop_map(Op::Lapse),
-		4 => any().prop_map(Op::Settle),
-		6 => (1..30u32).prop_map(Op::Roll),
-		3 => provider_account().prop_map(Op::Beat),
+		2 => any().prop_map(Op::Settle),
+		3 => any().prop_map(Op::SettleWhenDue),
+		// Mostly the providers' nodes run, and mostly a little time passes.
+		5 => (1..8u32, Just(true)).prop_map(|(blocks, alive)| Op::Roll { blocks, alive }),
+		2 => (8..30u32, proptest::bool::weighted(0.8))
+			.prop_map(|(blocks, alive)| Op::Roll { blocks, alive }),
+		1 => provider_account().prop_map(Op::Beat),
 	]
 }
 
@@ -111,7 +119,7 @@ fn market_op() -> impl Strategy<Value = Op> {
 		2 => (provider_account(), key()).prop_map(|(who, key)| Op::Rotate { who, key }),
 		1 => provider_account().prop_map(Op::Leave),
 		1 => provider_account().prop_map(Op::Drain),
-		2 => provider_account().prop_map(Op::Resume),
+		4 => provider_account().prop_map(Op::Resume),
 		1 => Just(Op::RegisterModel),
 		1 => (any(), 0..3u128)
 			.prop_map(|(model, n)| Op::SetTerms { model, royalty: PRICE_PER_UNIT * n / 2 }),
@@ -124,18 +132,18 @@ fn market_op() -> impl Strategy<Value = Op> {
 fn stake_op() -> impl Strategy<Value = Op> {
 	prop_oneof![
 		2 => (provider_account(), coins(500)).prop_map(|(who, n)| Op::Bond(who, n)),
-		3 => (provider_account(), coins(1_000)).prop_map(|(who, n)| Op::Unbond(who, n)),
+		2 => (provider_account(), coins(300)).prop_map(|(who, n)| Op::Unbond(who, n)),
 		2 => (provider_account(), coins(500)).prop_map(|(who, n)| Op::Rebond(who, n)),
 		2 => provider_account().prop_map(Op::Withdraw),
-		1 => (provider_account(), coins(700)).prop_map(|(who, n)| Op::ForceSlash(who, n)),
-		1 => any::<bool>().prop_map(Op::Pause),
-		1 => Just(Op::Pause(false)),
+		1 => (provider_account(), coins(300)).prop_map(|(who, n)| Op::ForceSlash(who, n)),
+		1 => Just(Op::Pause(true)),
+		4 => Just(Op::Pause(false)),
 		1 => (30..300u32).prop_map(Op::Jump),
 	]
 }
 
 fn op() -> impl Strategy<Value = Op> {
-	prop_oneof![10 => job_op(), 4 => market_op(), 3 => stake_op()]
+	prop_oneof![14 => job_op(), 3 => market_op(), 2 => stake_op()]
 }
 
 /// The `n`th of some keys, in their order.
@@ -250,6 +258,23 @@ fn reveal_any(id: SlotId, truly: bool) {
 	assert!(dispatch_unchecked(call).is_err());
 }
 
+fn beat_any(who: AccountId) {
+	let pair = pair_of(Providers::worker_of(who.clone()));
+	no_surprise(beat_by(who, &pair));
+}
+
+/// Wait until a window is over and settle: that must succeed.
+fn settle_when_due(digest: JobDigest) {
+	let Some(job) = crate::Jobs::<Test>::get(digest) else { return };
+	let Phase::Window { closes, .. } = job.phase else { return };
+	let clock = crate::JobClock::<Test>::get();
+	if clock.paused_since.is_some() {
+		return;
+	}
+	roll_to(clock.block_of(closes + 1));
+	assert_ok!(dispatch_authorized(Call::settle { job: digest }.into()).expect("it is due"));
+}
+
 /// Wait until a reveal is late and send it: it must be taken, for a tenth of the pledge.
 fn reveal_in_grace(id: SlotId, late: u32) {
 	let Some(claim) = committed_claim(id) else { return };
@@ -287,12 +312,17 @@ fn apply(op: Op) {
 		Op::Settle(n) => {
 			no_surprise(dispatch_authorized(Call::settle { job: job_of(slot(n)) }.into()))
 		},
-		Op::Roll(blocks) => roll_by(blocks),
-		Op::Jump(blocks) => jump_to(System::block_number() + blocks),
-		Op::Beat(who) => {
-			let pair = pair_of(Providers::worker_of(who.clone()));
-			no_surprise(beat_by(who, &pair));
+		Op::SettleWhenDue(n) => settle_when_due(job_of(slot(n))),
+		Op::Roll { blocks, alive } => {
+			roll_by(blocks);
+			if alive {
+				for who in [provider(), other_provider()] {
+					beat_any(who);
+				}
+			}
 		},
+		Op::Jump(blocks) => jump_to(System::block_number() + blocks),
+		Op::Beat(who) => beat_any(who),
 		Op::Pause(paused) => drop(Jobs::set_paused(RawOrigin::Root.into(), paused)),
 		op => as_a_call(|| call_neighbours(op)),
 	}
@@ -391,7 +421,7 @@ fn wind_up() {
 }
 
 proptest! {
-	#![proptest_config(ProptestConfig::with_cases(64))]
+	#![proptest_config(ProptestConfig::with_cases(128))]
 
 	#[test]
 	fn hold_over_random_sequences(ops in proptest::collection::vec(op(), 1..80)) {

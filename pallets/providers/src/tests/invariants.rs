@@ -179,7 +179,7 @@ proptest! {
 				}
 				for who in [ALICE, BOB, CHARLIE] {
 					let due = Providers::provider(who).map_or(0, |view| deposit_of(&view));
-					assert_eq!(deposit(who), due, "INV-5: a deposit is that of its bytes, after {told}");
+					assert_eq!(deposit(who), due, "INV-5: a deposit for the bytes, after {told}");
 				}
 			}
 		});
