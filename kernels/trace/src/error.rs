@@ -1,0 +1,176 @@
+//! Why a layout, a disclosure or an opening is refused, and why the referee cannot judge.
+
+use crate::{Need, MAX_LEAVES};
+use assay_program::{ProgramError, ShapeError};
+use core::fmt;
+
+/// Why a program has no trace for some parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LayoutError {
+	/// The program does not pass validation.
+	Program(ProgramError),
+	/// The parameters are outside the program's limits.
+	Shape(ShapeError),
+	/// The trace would have none or more than [`MAX_LEAVES`] leaves.
+	Leaves {
+		/// How many it would have.
+		leaves: u64,
+	},
+	/// A tensor has a dimension where semantics 1 knows none: the context may only be the last.
+	Dimensions {
+		/// Number of the operator that makes it.
+		operator: u32,
+	},
+}
+
+/// Why something that a party disclosed or opened is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DisclosureError {
+	/// There is no such node in the tree.
+	NoSuchNode {
+		/// Its level.
+		level: u32,
+		/// Its place in the level.
+		position: u32,
+	},
+	/// The node has another number of children.
+	Children {
+		/// How many it has.
+		expected: u32,
+		/// How many were disclosed.
+		actual: u32,
+	},
+	/// The children do not hash to their parent.
+	Parent,
+	/// The leaf has another length.
+	LeafLength {
+		/// Its length in bytes, unless it is null.
+		expected: u32,
+		/// Bytes that were disclosed.
+		actual: u32,
+	},
+	/// The bytes do not hash to the leaf.
+	LeafHash,
+	/// An element is outside what its kind may hold.
+	Element {
+		/// Its place in the leaf.
+		at: u32,
+	},
+	/// The opening has another number of hashes than the leaf's path.
+	PathLength {
+		/// Hashes on the path.
+		expected: u32,
+		/// Hashes that came.
+		actual: u32,
+	},
+	/// The opening does not lead to the root.
+	Root,
+	/// Not as many partials as the reduction has blocks.
+	Partials {
+		/// Blocks of the reduction.
+		expected: u32,
+		/// Partials that were disclosed.
+		actual: u32,
+	},
+	/// The first of the output's tokens after its end, or the fill of its last segment, is not zero.
+	Fill,
+	/// The count is zero or above the parameters' most steps.
+	Count,
+}
+
+/// Why the referee has no verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RefereeError {
+	/// The program has no such operator, step, element or block, or the position asks for the
+	/// whole of an element that is judged by blocks.
+	Position,
+	/// Bytes that the position depends on were not opened.
+	Missing(Need),
+	/// Opened bytes have another length than the leaf or segment.
+	Length(Need),
+	/// An operand is null in a step that is not: neither party is honest.
+	Null(Need),
+	/// A value selects something outside the program: a token outside an embedding table. Neither
+	/// party is honest.
+	OutOfRange,
+	/// Partials do not combine within int64, or one is not of the reduction's form: the party that
+	/// disclosed them is guilty.
+	Partials,
+}
+
+impl fmt::Display for LayoutError {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		match self {
+			Self::Program(error) => write!(f, "the program is not valid: {error}"),
+			Self::Shape(error) => write!(f, "the parameters do not fit: {error}"),
+			Self::Leaves { leaves } => write!(
+				f,
+				"the trace has {leaves} leaves where 1 to {MAX_LEAVES} are allowed: take a smaller \
+				 batch, a shorter sequence or fewer steps"
+			),
+			Self::Dimensions { operator } => {
+				write!(f, "operator {operator} makes a tensor whose rows a trace cannot number")
+			},
+		}
+	}
+}
+
+impl fmt::Display for DisclosureError {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		match self {
+			Self::NoSuchNode { level, position } => {
+				write!(f, "the tree has no node {position} at level {level}")
+			},
+			Self::Children { expected, actual } => {
+				write!(f, "{actual} children were disclosed, the node has {expected}")
+			},
+			Self::Parent => f.write_str("the children do not hash to their parent"),
+			Self::LeafLength { expected, actual } => {
+				write!(f, "the leaf has {actual} bytes, it must have {expected} or be null")
+			},
+			Self::LeafHash => f.write_str("the bytes do not hash to the leaf"),
+			Self::Element { at } => write!(f, "element {at} of the leaf is out of range"),
+			Self::PathLength { expected, actual } => {
+				write!(f, "the opening has {actual} hashes, the path has {expected}")
+			},
+			Self::Root => f.write_str("the opening does not lead to the root"),
+			Self::Partials { expected, actual } => {
+				write!(f, "{actual} partials were disclosed, the reduction has {expected} blocks")
+			},
+			Self::Fill => f.write_str("the bytes after the end of the output are not zero"),
+			Self::Count => f.write_str("the count is zero or above the most steps"),
+		}
+	}
+}
+
+impl fmt::Display for RefereeError {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		match self {
+			Self::Position => f.write_str("the program has nothing at this position"),
+			Self::Missing(need) => write!(f, "{need} was not opened"),
+			Self::Length(need) => write!(f, "{need} was opened with a wrong length"),
+			Self::Null(need) => write!(f, "{need} is null in a step that is not"),
+			Self::OutOfRange => f.write_str("an operand selects what the program does not have"),
+			Self::Partials => f.write_str("the partials do not combine"),
+		}
+	}
+}
+
+impl core::error::Error for LayoutError {}
+impl core::error::Error for DisclosureError {}
+impl core::error::Error for RefereeError {}
+
+impl From<ProgramError> for LayoutError {
+	fn from(error: ProgramError) -> Self {
+		Self::Program(error)
+	}
+}
+
+impl From<ShapeError> for LayoutError {
+	fn from(error: ShapeError) -> Self {
+		Self::Shape(error)
+	}
+}

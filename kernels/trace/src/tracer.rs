@@ -1,0 +1,544 @@
+//! The trace of a run, made again when somebody asks.
+//!
+//! A trace is never kept. A [`Tracer`] runs the job once for its roots and keeps the hash of every
+//! 256 leaves, at most 2 MiB; every question after that runs it again up to the step it is about.
+//! Beyond those hashes and the output it holds what one step holds.
+
+use crate::{
+	disclosure::blob_tree, parents, path, trace_root, DisclosureError, Layout, LayoutError, Need,
+	Opening, Part, Partial, Position, RefereeError, Roots, Tree, FAN_OUT, NULL,
+};
+use assay_program::{merkle, Claim, Hash, InvalidCode, Outcome, Parameters, Program, SEGMENT};
+use assay_reference::HostError;
+use std::{
+	collections::{BTreeMap, BTreeSet},
+	fmt,
+	ops::ControlFlow,
+	sync::OnceLock,
+};
+
+/// Whatever can run a job again and show what every operator of every step makes.
+pub trait Steps {
+	/// Runs the job from the start. `visit` gets the number of the step, that of the operator and
+	/// the little-endian bytes of its tensor, in order; a break ends the run early, and then the
+	/// outcome is not looked at.
+	fn run(&self, visit: &mut Visit<'_>) -> Result<Option<Outcome>, String>;
+}
+
+/// See [`Steps::run`].
+pub type Visit<'v> = dyn FnMut(u32, usize, &[u8]) -> ControlFlow<()> + 'v;
+
+/// A job run by the reference.
+#[derive(Clone, Copy, Debug)]
+pub struct ReferenceSteps<'a> {
+	/// The program.
+	pub program: &'a Program,
+	/// Its weights.
+	pub weights: &'a [u8],
+	/// The job's input.
+	pub input: &'a [u8],
+	/// The job's parameters.
+	pub parameters: &'a Parameters,
+}
+
+impl Steps for ReferenceSteps<'_> {
+	fn run(&self, visit: &mut Visit<'_>) -> Result<Option<Outcome>, String> {
+		let Self { program, weights, input, parameters } = *self;
+		match assay_reference::trace_while(program, weights, input, parameters, visit) {
+			Ok(outcome) => Ok(Some(outcome)),
+			Err(HostError::Stopped) => Ok(None),
+			Err(error) => Err(error.to_string()),
+		}
+	}
+}
+
+/// Why a trace could not be made or asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TracerError {
+	/// The job has no layout.
+	Layout(LayoutError),
+	/// Its input breaks the rules, so there is no trace.
+	Invalid(InvalidCode),
+	/// The run failed, or did not show what the layout says.
+	Run(String),
+	/// There is no such node, leaf or segment.
+	Disclosure(DisclosureError),
+	/// There is nothing at the position.
+	Referee(RefereeError),
+}
+
+impl fmt::Display for TracerError {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		match self {
+			Self::Layout(error) => error.fmt(f),
+			Self::Invalid(code) => write!(f, "the input has no trace: {code}"),
+			Self::Run(error) => write!(f, "the job could not be run again: {error}"),
+			Self::Disclosure(error) => error.fmt(f),
+			Self::Referee(error) => error.fmt(f),
+		}
+	}
+}
+
+impl std::error::Error for TracerError {}
+
+impl From<LayoutError> for TracerError {
+	fn from(error: LayoutError) -> Self {
+		Self::Layout(error)
+	}
+}
+
+impl From<DisclosureError> for TracerError {
+	fn from(error: DisclosureError) -> Self {
+		Self::Disclosure(error)
+	}
+}
+
+impl From<RefereeError> for TracerError {
+	fn from(error: RefereeError) -> Self {
+		Self::Referee(error)
+	}
+}
+
+/// The tree over the segments of a blob, of which it keeps every 256th level.
+#[derive(Clone, Debug)]
+pub struct BlobTree {
+	chunks: Vec<Hash>,
+	digest: Hash,
+}
+
+fn segments(blob: &[u8]) -> impl Iterator<Item = Hash> + '_ {
+	blob.chunks(SEGMENT).map(|bytes| merkle::leaf(&filled(bytes)))
+}
+
+fn filled(bytes: &[u8]) -> Vec<u8> {
+	let mut segment = bytes.to_vec();
+	segment.resize(SEGMENT, 0);
+	segment
+}
+
+/// Bytes of one chunk of segments.
+const CHUNK: usize = SEGMENT * FAN_OUT as usize;
+
+impl BlobTree {
+	/// Hashes a blob.
+	pub fn new(blob: &[u8]) -> Self {
+		let chunks: Vec<Hash> =
+			blob.chunks(CHUNK).map(|chunk| merkle::root(segments(chunk))).collect();
+		let root = merkle::root(chunks.iter().copied());
+		Self { chunks, digest: merkle::sized(blob.len() as u64, &root) }
+	}
+
+	/// Its digest.
+	pub fn digest(&self) -> Hash {
+		self.digest
+	}
+
+	/// Opens a segment of the blob that it was made of.
+	pub fn open(&self, blob: &[u8], segment: u32) -> Result<Opening, TracerError> {
+		let missing = DisclosureError::NoSuchNode { level: 0, position: segment };
+		let bytes = blob.chunks(SEGMENT).nth(segment as usize).ok_or(missing)?;
+		let chunk = segment.div_euclid(FAN_OUT);
+		let hashes: Vec<Hash> = blob
+			.chunks(CHUNK)
+			.nth(chunk as usize)
+			.map(|chunk| segments(chunk).collect())
+			.unwrap_or_default();
+		let mut siblings = path(&hashes, segment.rem_euclid(FAN_OUT));
+		siblings.extend(path(&self.chunks, chunk));
+		Ok(Opening { bytes: filled(bytes), path: siblings })
+	}
+}
+
+/// What one run is asked for.
+#[derive(Default)]
+struct Wanted {
+	/// Leaves, for their bytes.
+	leaves: BTreeMap<u32, Vec<u8>>,
+	/// Level-1 nodes, for the hashes of their leaves.
+	chunks: BTreeMap<u32, Vec<Hash>>,
+}
+
+impl Wanted {
+	/// Whether a tensor has something of it.
+	fn is_in(&self, layout: &Layout<'_>, step: u32, operator: usize) -> bool {
+		let operator = u32::try_from(operator).unwrap_or(u32::MAX);
+		let Some(leaves) = layout.leaves_of(step, operator) else { return false };
+		let last = leaves.end.saturating_sub(1);
+		let chunks = leaves.start.div_euclid(FAN_OUT)..=last.div_euclid(FAN_OUT);
+		self.leaves.range(leaves).next().is_some() || self.chunks.range(chunks).next().is_some()
+	}
+}
+
+/// The trace of one job.
+pub struct Tracer<'a, S> {
+	layout: Layout<'a>,
+	steps: S,
+	weights: &'a [u8],
+	input: &'a [u8],
+	/// Nodes of level 1.
+	chunks: Vec<Hash>,
+	body: Hash,
+	claim: Claim,
+	output: Vec<u8>,
+	weights_tree: OnceLock<BlobTree>,
+	input_tree: OnceLock<BlobTree>,
+}
+
+impl<S> fmt::Debug for Tracer<'_, S> {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.debug_struct("Tracer").field("body", &self.body).field("claim", &self.claim).finish()
+	}
+}
+
+impl<'a> Tracer<'a, ReferenceSteps<'a>> {
+	/// Runs a job by the reference and keeps the upper part of its trace.
+	pub fn reference(
+		program: &'a Program,
+		weights: &'a [u8],
+		input: &'a [u8],
+		parameters: &'a Parameters,
+	) -> Result<Self, TracerError> {
+		let steps = ReferenceSteps { program, weights, input, parameters };
+		Self::new(Layout::new(program, parameters)?, steps, weights, input)
+	}
+}
+
+impl<'a, S: Steps> Tracer<'a, S> {
+	/// Runs a job and keeps the upper part of its trace.
+	pub fn new(
+		layout: Layout<'a>,
+		steps: S,
+		weights: &'a [u8],
+		input: &'a [u8],
+	) -> Result<Self, TracerError> {
+		let mut hasher = Chunks { current: Vec::new(), done: Vec::new(), leaves: 0 };
+		let mut fault = None;
+		let outcome = steps.run(&mut |step, operator, bytes| match hasher
+			.tensor(&layout, step, operator, bytes)
+		{
+			Ok(()) => ControlFlow::Continue(()),
+			Err(error) => {
+				fault = Some(error);
+				ControlFlow::Break(())
+			},
+		});
+		if let Some(error) = fault {
+			return Err(TracerError::Run(error));
+		}
+		let outcome = outcome.map_err(TracerError::Run)?;
+		let outcome = outcome.ok_or(TracerError::Run("it ended early".into()))?;
+		let claim = outcome.claim();
+		let output = match outcome {
+			Outcome::Output { data, .. } => data,
+			Outcome::Invalid(code) => return Err(TracerError::Invalid(code)),
+		};
+		let chunks = hasher.finish(layout.tree());
+		let body = merkle::root(chunks.iter().copied());
+		let (weights_tree, input_tree) = (OnceLock::new(), OnceLock::new());
+		Ok(Self {
+			layout,
+			steps,
+			weights,
+			input,
+			chunks,
+			body,
+			claim,
+			output,
+			weights_tree,
+			input_tree,
+		})
+	}
+
+	/// Its layout.
+	pub fn layout(&self) -> &Layout<'a> {
+		&self.layout
+	}
+
+	/// The digest of the body.
+	pub fn body(&self) -> Hash {
+		self.body
+	}
+
+	/// What the run ended in.
+	pub fn claim(&self) -> Claim {
+		self.claim
+	}
+
+	/// The root of the trace.
+	pub fn root(&self) -> Hash {
+		trace_root(&self.body, &self.claim.output())
+	}
+
+	/// What openings are checked against.
+	pub fn roots(&self) -> Roots {
+		Roots {
+			body: self.body,
+			input: self.input_tree().digest(),
+			weights: self.weights_tree().digest(),
+		}
+	}
+
+	fn weights_tree(&self) -> &BlobTree {
+		self.weights_tree.get_or_init(|| BlobTree::new(self.weights))
+	}
+
+	fn input_tree(&self) -> &BlobTree {
+		self.input_tree.get_or_init(|| BlobTree::new(self.input))
+	}
+
+	/// The children of a node of the body. Those of level 1 are leaves, and cost a run.
+	pub fn children(&self, level: u32, position: u32) -> Result<Vec<Hash>, TracerError> {
+		let tree = self.layout.tree();
+		if tree.children(level, position) == 0 {
+			return Err(DisclosureError::NoSuchNode { level, position }.into());
+		}
+		if level == 1 {
+			let wanted = Wanted { chunks: [(position, Vec::new())].into(), ..Wanted::default() };
+			return Ok(self.collect(wanted)?.chunks.remove(&position).unwrap_or_default());
+		}
+		Ok(children_of(&self.chunks, level, position))
+	}
+
+	/// The bytes of a leaf.
+	pub fn leaf(&self, index: u32) -> Result<Vec<u8>, TracerError> {
+		if self.layout.leaf(index).is_none() {
+			return Err(DisclosureError::NoSuchNode { level: 0, position: index }.into());
+		}
+		let wanted = Wanted { leaves: [(index, Vec::new())].into(), ..Wanted::default() };
+		Ok(self.collect(wanted)?.leaves.remove(&index).unwrap_or_default())
+	}
+
+	/// Everything that a position depends on, opened.
+	pub fn openings(&self, position: &Position) -> Result<BTreeMap<Need, Opening>, TracerError> {
+		let (mut open, mut bytes) = (BTreeMap::new(), BTreeMap::new());
+		loop {
+			let needs = self.layout.needs(position, &bytes)?;
+			let missing: BTreeSet<Need> =
+				needs.into_iter().filter(|need| !bytes.contains_key(need)).collect();
+			if missing.is_empty() {
+				return Ok(open);
+			}
+			for (need, opening) in self.open(&missing)? {
+				bytes.insert(need, opening.bytes.clone());
+				open.insert(need, opening);
+			}
+		}
+	}
+
+	/// Opens leaves and segments, all leaves in one run.
+	pub fn open(&self, needs: &BTreeSet<Need>) -> Result<BTreeMap<Need, Opening>, TracerError> {
+		let mut wanted = Wanted::default();
+		for need in needs {
+			if let Need::Leaf(index) = need {
+				wanted.leaves.insert(*index, Vec::new());
+				wanted.chunks.insert(index.div_euclid(FAN_OUT), Vec::new());
+			}
+		}
+		let Wanted { mut leaves, chunks } = match wanted.leaves.is_empty() {
+			true => wanted,
+			false => self.collect(wanted)?,
+		};
+		let mut open = BTreeMap::new();
+		for need in needs {
+			let opening = match need {
+				Need::Leaf(index) => {
+					let chunk = index.div_euclid(FAN_OUT);
+					let hashes = chunks.get(&chunk).map_or(&[][..], Vec::as_slice);
+					let mut siblings = path(hashes, index.rem_euclid(FAN_OUT));
+					siblings.extend(path(&self.chunks, chunk));
+					let bytes = leaves.remove(index).unwrap_or_default();
+					Opening { bytes, path: siblings }
+				},
+				Need::Input(segment) => self.input_tree().open(self.input, *segment)?,
+				Need::Weights(segment) => self.weights_tree().open(self.weights, *segment)?,
+			};
+			open.insert(*need, opening);
+		}
+		Ok(open)
+	}
+
+	/// The partials of a reduction, one for each block.
+	pub fn partials(&self, position: &Position) -> Result<Vec<Partial>, TracerError> {
+		let blocks = self.layout.blocks(position.step, position.operator);
+		let at = |block| Position { part: Part::Block(block), ..*position };
+		let mut needs = BTreeSet::new();
+		for block in 0..blocks {
+			needs.extend(self.layout.needs(&at(block), &())?);
+		}
+		let open: BTreeMap<Need, Vec<u8>> =
+			self.open(&needs)?.into_iter().map(|(need, open)| (need, open.bytes)).collect();
+		let partial = |block| match self.layout.judge(&at(block), &open)? {
+			crate::Truth::Partial(partial) => Ok(partial),
+			_ => Err(RefereeError::Position.into()),
+		};
+		(0..blocks).map(partial).collect()
+	}
+
+	/// The output's bytes.
+	pub fn output(&self) -> &[u8] {
+		&self.output
+	}
+
+	/// The root of the segments of the output.
+	pub fn output_root(&self) -> Hash {
+		merkle::root(segments(&self.output))
+	}
+
+	/// The children of a node of the output.
+	pub fn output_children(&self, level: u32, position: u32) -> Result<Vec<Hash>, TracerError> {
+		let missing = DisclosureError::NoSuchNode { level, position };
+		let tree = blob_tree(self.output.len() as u64).ok_or(missing)?;
+		if tree.children(level, position) == 0 {
+			return Err(missing.into());
+		}
+		let leaves: Vec<Hash> = segments(&self.output).collect();
+		let level = level.saturating_add(1);
+		Ok(children_of(&leaves, level, position))
+	}
+
+	/// The bytes of a segment of the output.
+	pub fn output_segment(&self, segment: u32) -> Option<Vec<u8>> {
+		self.output.chunks(SEGMENT).nth(segment as usize).map(filled)
+	}
+
+	/// Runs the job until everything that is wanted was seen.
+	fn collect(&self, mut wanted: Wanted) -> Result<Wanted, TracerError> {
+		let tree = self.layout.tree();
+		let last_leaf = wanted.leaves.keys().next_back().copied().unwrap_or(0);
+		let last_chunk = wanted.chunks.keys().next_back();
+		let last_of_chunk = last_chunk
+			.map_or(0, |chunk| chunk.saturating_add(1).saturating_mul(FAN_OUT).saturating_sub(1));
+		let last = last_leaf.max(last_of_chunk).min(tree.leaves().saturating_sub(1));
+		for (chunk, hashes) in &mut wanted.chunks {
+			// What the run does not reach is null.
+			*hashes = vec![merkle::leaf(NULL); tree.children(1, *chunk) as usize];
+		}
+		let mut fault = None;
+		let outcome = self.steps.run(&mut |step, operator, bytes| {
+			if !wanted.is_in(&self.layout, step, operator) {
+				return ControlFlow::Continue(());
+			}
+			match visit_leaves(&self.layout, step, operator, bytes, |index, bytes| {
+				if let Some(leaf) = wanted.leaves.get_mut(&index) {
+					*leaf = bytes.to_vec();
+				}
+				let chunk = wanted.chunks.get_mut(&index.div_euclid(FAN_OUT));
+				let place = index.rem_euclid(FAN_OUT) as usize;
+				if let Some(hash) = chunk.and_then(|chunk| chunk.get_mut(place)) {
+					*hash = merkle::leaf(bytes);
+				}
+				index < last
+			}) {
+				Ok(true) => ControlFlow::Continue(()),
+				Ok(false) => ControlFlow::Break(()),
+				Err(error) => {
+					fault = Some(error);
+					ControlFlow::Break(())
+				},
+			}
+		});
+		match (outcome, fault) {
+			(_, Some(error)) | (Err(error), _) => Err(TracerError::Run(error)),
+			_ => Ok(wanted),
+		}
+	}
+}
+
+/// The children of a node of level 2 or more, from the nodes of level 1.
+fn children_of(chunks: &[Hash], level: u32, position: u32) -> Vec<Hash> {
+	let mut nodes = chunks.to_vec();
+	for _ in 2..level {
+		nodes = parents(&nodes);
+	}
+	nodes.chunks(FAN_OUT as usize).nth(position as usize).unwrap_or(&[]).to_vec()
+}
+
+/// Cuts a tensor into its leaves, until `each` says that it has seen enough.
+fn visit_leaves(
+	layout: &Layout<'_>,
+	step: u32,
+	operator: usize,
+	bytes: &[u8],
+	mut each: impl FnMut(u32, &[u8]) -> bool,
+) -> Result<bool, String> {
+	let number = u32::try_from(operator).unwrap_or(u32::MAX);
+	if number >= layout.operators() {
+		return Ok(true);
+	}
+	let unlike = || format!("operator {operator} of step {step} has another size than its shape");
+	let rows = layout.rows(step, number).ok_or_else(unlike)?;
+	let row_bytes = rows.width.saturating_mul(rows.element_bytes.into());
+	if rows.count.saturating_mul(row_bytes) != bytes.len() as u64 {
+		return Err(unlike());
+	}
+	let mut index = layout.first_leaf(step, number).ok_or_else(unlike)?;
+	for row in bytes.chunks((row_bytes as usize).max(1)) {
+		for leaf in row.chunks(SEGMENT) {
+			if !each(index, leaf) {
+				return Ok(false);
+			}
+			index = index.saturating_add(1);
+		}
+	}
+	Ok(true)
+}
+
+/// Hashes leaves in order, 256 to a node.
+struct Chunks {
+	current: Vec<Hash>,
+	done: Vec<Hash>,
+	leaves: u32,
+}
+
+impl Chunks {
+	fn tensor(
+		&mut self,
+		layout: &Layout<'_>,
+		step: u32,
+		operator: usize,
+		bytes: &[u8],
+	) -> Result<(), String> {
+		let mut in_order = true;
+		visit_leaves(layout, step, operator, bytes, |index, leaf| {
+			in_order = index == self.leaves;
+			self.push(merkle::leaf(leaf));
+			in_order
+		})?;
+		match in_order {
+			true => Ok(()),
+			false => Err(format!("operator {operator} of step {step} was shown out of order")),
+		}
+	}
+
+	fn push(&mut self, leaf: Hash) {
+		self.current.push(leaf);
+		self.leaves = self.leaves.saturating_add(1);
+		if self.current.len() >= FAN_OUT as usize {
+			self.close();
+		}
+	}
+
+	fn close(&mut self) {
+		self.done.push(merkle::root(self.current.drain(..)));
+	}
+
+	/// Fills up with null leaves.
+	fn finish(mut self, tree: Tree) -> Vec<Hash> {
+		let null = merkle::leaf(NULL);
+		let nulls = merkle::root(std::iter::repeat_n(null, FAN_OUT as usize));
+		while self.leaves < tree.leaves() {
+			let left = tree.leaves().saturating_sub(self.leaves);
+			if self.current.is_empty() && left >= FAN_OUT {
+				self.done.push(nulls);
+				self.leaves = self.leaves.saturating_add(FAN_OUT);
+			} else {
+				self.push(null);
+			}
+		}
+		if !self.current.is_empty() {
+			self.close();
+		}
+		self.done
+	}
+}

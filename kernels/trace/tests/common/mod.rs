@@ -1,0 +1,216 @@
+//! Whole traces in memory, of sample programs.
+#![allow(dead_code, reason = "each test uses a part")]
+
+pub mod programs;
+
+use assay_program::{merkle, Claim, Hash, Limits, Outcome, Parameters, Program, Sampling, SEGMENT};
+use assay_reference::sample::{self, DecoderShape, Generator, Shape, Style};
+use assay_trace::{BlobTree, Layout, Need, Roots, Source};
+
+/// A program, its weights, and a job.
+pub struct Job {
+	pub name: &'static str,
+	pub program: Program,
+	pub weights: Vec<u8>,
+	pub input: Vec<u8>,
+	pub parameters: Parameters,
+}
+
+impl Job {
+	pub fn layout(&self) -> Layout<'_> {
+		Layout::new(&self.program, &self.parameters).unwrap()
+	}
+}
+
+/// Everything that an honest party has.
+pub struct Full {
+	pub leaves: Vec<Vec<u8>>,
+	pub hashes: Vec<Hash>,
+	pub claim: Claim,
+	pub output: Vec<u8>,
+	pub input: Vec<Vec<u8>>,
+	pub weights: Vec<Vec<u8>>,
+	pub roots: Roots,
+}
+
+fn segments(blob: &[u8]) -> Vec<Vec<u8>> {
+	let filled = |bytes: &[u8]| {
+		let mut bytes = bytes.to_vec();
+		bytes.resize(SEGMENT, 0);
+		bytes
+	};
+	blob.chunks(SEGMENT).map(filled).collect()
+}
+
+impl Full {
+	/// Cuts what the reference makes into leaves, by tensor sizes alone and not by the layout.
+	pub fn of(job: &Job) -> Self {
+		let Job { program, weights, input, parameters, .. } = job;
+		let layout = job.layout();
+		let tensors = program.tensors().unwrap();
+		let mut leaves = Vec::new();
+		let outcome =
+			assay_reference::trace(program, weights, input, parameters, |step, number, bytes| {
+				if number + 1 < tensors.len() {
+					let shape = assay_program::StepShape::of(parameters, step);
+					let width = tensors[number].width().unwrap().size(shape) as usize;
+					let row = width * tensors[number].kind.element_bytes() as usize;
+					let rows = bytes.chunks(row).flat_map(|row| row.chunks(SEGMENT));
+					leaves.extend(rows.map(<[u8]>::to_vec));
+				}
+			})
+			.unwrap();
+		leaves.resize(layout.tree().leaves() as usize, Vec::new());
+		let hashes: Vec<Hash> = leaves.iter().map(|leaf| merkle::leaf(leaf)).collect();
+		let claim = outcome.claim();
+		let Outcome::Output { data: output, .. } = outcome else { panic!("the input is invalid") };
+		let roots = Roots {
+			body: merkle::root(hashes.iter().copied()),
+			input: BlobTree::new(input).digest(),
+			weights: BlobTree::new(weights).digest(),
+		};
+		let (input, weights) = (segments(input), segments(weights));
+		Self { leaves, hashes, claim, output, input, weights, roots }
+	}
+}
+
+impl Source for Full {
+	fn bytes(&self, need: Need) -> Option<&[u8]> {
+		let all = match need {
+			Need::Leaf(_) => &self.leaves,
+			Need::Input(_) => &self.input,
+			Need::Weights(_) => &self.weights,
+		};
+		let (Need::Leaf(index) | Need::Input(index) | Need::Weights(index)) = need;
+		all.get(index as usize).map(Vec::as_slice)
+	}
+}
+
+pub fn sampling(generator: &mut Generator) -> Sampling {
+	let mut seed = [0; 32];
+	seed.iter_mut().for_each(|byte| *byte = generator.below(256) as u8);
+	Sampling {
+		temperature_q16: 1 + generator.below(3 << 16),
+		top_k: generator.below(30),
+		top_p_q16: 1 + generator.below(1 << 16),
+		seed,
+	}
+}
+
+fn style(generator: &mut Generator) -> Style {
+	match generator.below(3) {
+		0 => Style::Plausible,
+		1 => Style::Random,
+		_ => Style::Extreme,
+	}
+}
+
+/// A small encoder of random shape.
+pub fn encoder(seed: u64) -> Job {
+	let mut generator = Generator::new(seed);
+	let heads = 1 + generator.below(3);
+	let width = heads * 2 * (1 + generator.below(4));
+	let shape = Shape {
+		layers: 1 + generator.below(2),
+		width,
+		heads,
+		inner: 1 + generator.below(20),
+		bits: if generator.below(2) == 0 { 8 } else { 12 },
+		max_sequence: 40,
+		..Shape::SMALL
+	};
+	let program = sample::encoder(&shape);
+	let (batch, sequence) = (1 + generator.below(3), 1 + generator.below(40));
+	let parameters = Parameters::encoder(batch, sequence);
+	let weights = sample::weights(&program, style(&mut generator), seed);
+	let input = sample::input(shape.vocabulary, batch, sequence, seed);
+	Job { name: "encoder", program, weights, input, parameters }
+}
+
+/// A small decoder of random shape.
+pub fn decoder(seed: u64) -> Job {
+	let mut generator = Generator::new(seed);
+	let key_heads = 1 + generator.below(2);
+	let heads = key_heads * (1 + generator.below(2));
+	let shape = DecoderShape {
+		layers: 1 + generator.below(2),
+		heads,
+		key_heads,
+		width: heads * 2 * (1 + generator.below(3)),
+		inner: 1 + generator.below(20),
+		vocabulary: 8 + generator.below(600),
+		ends: generator.below(8),
+		max_sequence: 48,
+		context_shift: generator.below(3) as u8,
+		..DecoderShape::SMALL
+	};
+	let program = sample::decoder(&shape);
+	let (batch, sequence) = (1 + generator.below(3), 1 + generator.below(38));
+	let max_steps = 1 + generator.below(6);
+	let samples = generator.below(2) == 0;
+	let sampling = samples.then(|| sampling(&mut generator));
+	let parameters = Parameters { batch, sequence, max_steps, sampling };
+	let weights = sample::weights(&program, style(&mut generator), seed);
+	let input = sample::prompt(&shape, batch, sequence, seed);
+	Job { name: "decoder", program, weights, input, parameters }
+}
+
+/// A decoder whose rows end after a few steps.
+pub fn restless(seed: u64) -> Job {
+	let mut generator = Generator::new(seed);
+	let (vocabulary, ends) = (12 + generator.below(12), 2 + generator.below(7));
+	let limits = Limits { max_batch: 2, max_sequence: 40, max_steps: 12 };
+	let program = programs::restless(vocabulary, ends, limits);
+	let (batch, sequence) = (1 + generator.below(2), 1 + generator.below(20));
+	let max_steps = 2 + generator.below(10);
+	let parameters = Parameters { batch, sequence, max_steps, sampling: None };
+	let weights = sample::weights(&program, Style::Plausible, seed);
+	let tokens = (0..batch * sequence).flat_map(|_| generator.below(vocabulary).to_le_bytes());
+	let input = tokens.collect();
+	Job { name: "restless", program, weights, input, parameters }
+}
+
+/// Rows of several blocks in an encoder.
+pub fn wide(seed: u64) -> Job {
+	let mut generator = Generator::new(seed);
+	let limits = Limits { max_batch: 1, max_sequence: 70, max_steps: 1 };
+	let program = programs::wide(2049 + generator.below(2400), limits);
+	let sequence = [3, 40, 70][generator.below(3) as usize];
+	let parameters = Parameters::encoder(1, sequence);
+	let weights = sample::weights(&program, style(&mut generator), seed);
+	let input = sample::input(30, 1, sequence, seed);
+	Job { name: "wide", program, weights, input, parameters }
+}
+
+/// Rows of several blocks in a decoder: a large vocabulary, a long context.
+pub fn long(seed: u64) -> Job {
+	let mut generator = Generator::new(seed);
+	let shape = DecoderShape {
+		vocabulary: 2500 + generator.below(3000),
+		max_sequence: 2200,
+		context_shift: 3,
+		width: 8,
+		heads: 2,
+		key_heads: 1,
+		..DecoderShape::SMALL
+	};
+	let program = sample::decoder(&shape);
+	// Sometimes a later step sees more positions than a block of a row has.
+	let sequence = 30 + generator.below(40);
+	let sampling = (seed % 2 == 0).then(|| sampling(&mut generator));
+	let parameters = Parameters { batch: 1, sequence, max_steps: 3, sampling };
+	let weights = sample::weights(&program, style(&mut generator), seed);
+	let input = sample::prompt(&shape, 1, sequence, seed);
+	Job { name: "long", program, weights, input, parameters }
+}
+
+/// One of each.
+pub fn any(seed: u64) -> Job {
+	match seed % 8 {
+		0 | 1 => encoder(seed),
+		2..=4 => decoder(seed),
+		5 => restless(seed),
+		6 => wide(seed),
+		_ => long(seed),
+	}
+}
