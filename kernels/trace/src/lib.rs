@@ -86,7 +86,7 @@ pub use layout::{Layout, Leaf};
 pub use referee::{Part, Partial, Position, Truth};
 pub use source::{Need, Source};
 #[cfg(feature = "std")]
-pub use tracer::{BlobTree, ReferenceSteps, Steps, Tracer, TracerError};
+pub use tracer::{BlobTree, ReferenceSteps, Steps, Tracer, TracerError, Visit};
 pub use tree::{first_difference, parents, path, Tree, FAN_OUT, LEVEL_HEIGHT};
 
 /// Most leaves of one trace: three levels of 256 children.

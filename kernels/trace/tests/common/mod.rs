@@ -1,6 +1,7 @@
 //! Whole traces in memory, of sample programs.
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub mod party;
 pub mod programs;
 
 use assay_program::{merkle, Claim, Hash, Limits, Outcome, Parameters, Program, Sampling, SEGMENT};
