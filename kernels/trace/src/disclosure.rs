@@ -119,10 +119,10 @@ impl Layout<'_> {
 		opening: &Opening,
 		roots: &Roots,
 	) -> Result<(), DisclosureError> {
-		let leaf = merkle::leaf(&opening.bytes);
 		match need {
 			Need::Leaf(index) => {
 				self.check_length(index, &opening.bytes)?;
+				let leaf = merkle::leaf(&opening.bytes);
 				match self.tree().root_of(index, leaf, &opening.path)? == roots.body {
 					true => Ok(()),
 					false => Err(DisclosureError::Root),

@@ -95,7 +95,7 @@ impl Counts {
 }
 
 /// The sum of `ceil(i / size)` for `i` from 1 to `count`.
-fn ceilings(count: u64, size: u64) -> u64 {
+pub(crate) fn ceilings(count: u64, size: u64) -> u64 {
 	let whole = count.checked_div(size).unwrap_or(0);
 	let rest = count.checked_rem(size).unwrap_or(0);
 	let next = whole.saturating_add(1);

@@ -71,6 +71,7 @@ extern crate alloc;
 
 mod disclosure;
 mod error;
+mod form;
 pub mod input;
 mod layout;
 pub mod output;
@@ -82,6 +83,7 @@ mod tree;
 
 pub use disclosure::{blob_tree, trace_root, Opening, Roots, NULL};
 pub use error::{DisclosureError, LayoutError, RefereeError};
+pub use form::LeafForm;
 pub use layout::{Layout, Leaf};
 pub use referee::{Part, Partial, Position, Truth};
 pub use source::{Need, Source};

@@ -216,6 +216,22 @@ fn who_changes_one_element_of_any_operator_is_convicted() {
 	}
 }
 
+/// Three levels of disclosures, and openings out of steps long past.
+#[test]
+fn a_long_run_is_judged_like_a_short_one() {
+	let mut generator = Generator::new(10);
+	let job = common::endless();
+	let (layout, full) = (job.layout(), Full::of(&job));
+	let honest = Party::honest(&full);
+	for _ in 0..60 {
+		let (cheater, what) = cheat(&job, &full, &mut generator);
+		if !cheater.honest {
+			let guilty = play(&layout, [&honest, &cheater], &mut generator);
+			assert_eq!(guilty, [false, true], "{what}");
+		}
+	}
+}
+
 /// A party that runs other weights, or another prompt, with a trace that is right for them.
 #[test]
 fn who_runs_something_else_is_convicted() {

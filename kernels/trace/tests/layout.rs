@@ -3,7 +3,7 @@
 mod common;
 
 use assay_program::{Limits, Parameters};
-use assay_trace::{Layout, LayoutError, Tree, MAX_LEAVES};
+use assay_trace::{Layout, LayoutError, LeafForm, Tree, MAX_LEAVES};
 use common::Full;
 use proptest::prelude::*;
 
@@ -46,7 +46,36 @@ proptest! {
 			}
 		}
 		prop_assert_eq!(next, layout.tree().leaves());
+		let form = LeafForm::of(&job.program).unwrap();
+		prop_assert_eq!(form.leaves(&job.parameters), u64::from(next));
 		prop_assert_eq!(layout.leaf(next), None);
+	}
+
+	/// The chain's short form counts as the layout does.
+	#[test]
+	fn the_form_counts_what_the_layout_does(
+		seed in 0u64..1_000_000,
+		batch in 1u32..3_000,
+		sequence in 1u32..4_000,
+		max_steps in 1u32..3_000,
+	) {
+		let mut job = common::any(seed);
+		job.program.limits.max_batch = 64;
+		prop_assume!(job.program.validate().is_ok());
+		let (batch, encoder) = (1 + batch % 64, job.program.limits.max_steps == 1);
+		let limit = job.program.limits.max_sequence;
+		let sequence = 1 + sequence % limit;
+		let max_steps = max_steps.min(limit - sequence + 1).min(job.program.limits.max_steps);
+		let max_steps = if encoder { 1 } else { max_steps };
+		job.parameters = Parameters { batch, sequence, max_steps, sampling: None };
+		let form = LeafForm::of(&job.program).unwrap();
+		let expected = match Layout::new(&job.program, &job.parameters) {
+			Ok(layout) => u64::from(layout.tree().leaves()),
+			Err(LayoutError::Leaves { leaves }) => leaves,
+			Err(error) => panic!("{error}"),
+		};
+		prop_assert_eq!(form.leaves(&job.parameters), expected);
+		prop_assert_eq!(form.check(&job.parameters).is_ok(), expected <= MAX_LEAVES.into());
 	}
 
 	/// Levels of 256 and the binary tree are one tree.

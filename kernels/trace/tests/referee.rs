@@ -123,6 +123,22 @@ fn elements_and_partials_of_every_operator_are_what_the_reference_made() {
 	}
 }
 
+/// Held rows of two thousand steps, and attention over more positions than a block has.
+#[test]
+fn long_contexts_are_judged_by_blocks() {
+	let job = common::endless();
+	let (layout, full) = (job.layout(), Full::of(&job));
+	assert_eq!((full.claim.count(), layout.tree().levels()), (2_048, 3));
+	let mut blocks = BTreeMap::new();
+	for operator in 0..layout.operators() {
+		let step = 2_047;
+		check_element(&layout, &full, step, operator, layout.elements(step, operator) - 1);
+		let name = layout.operator(operator).unwrap().name();
+		blocks.insert(name, layout.blocks(step, operator));
+	}
+	assert_eq!((blocks["SoftmaxSum"], blocks["Context"]), (2, 65));
+}
+
 #[test]
 fn a_step_after_the_end_is_null_and_needs_no_more_than_the_stop_before_it() {
 	let mut met = 0;

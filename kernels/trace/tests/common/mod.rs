@@ -205,6 +205,28 @@ pub fn long(seed: u64) -> Job {
 	Job { name: "long", program, weights, input, parameters }
 }
 
+/// A decoder of very many steps, whose context outgrows a block of a row.
+pub fn endless() -> Job {
+	let shape = DecoderShape {
+		width: 4,
+		heads: 1,
+		key_heads: 1,
+		inner: 2,
+		vocabulary: 8,
+		ends: 0,
+		max_batch: 1,
+		max_sequence: 2_100,
+		max_steps: 2_100,
+		context_shift: 3,
+		..DecoderShape::SMALL
+	};
+	let program = sample::decoder(&shape);
+	let parameters = Parameters { batch: 1, sequence: 3, max_steps: 2_048, sampling: None };
+	let weights = sample::weights(&program, Style::Plausible, 1);
+	let input = sample::prompt(&shape, 1, 3, 1);
+	Job { name: "endless", program, weights, input, parameters }
+}
+
 /// One of each.
 pub fn any(seed: u64) -> Job {
 	match seed % 8 {
