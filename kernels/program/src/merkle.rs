@@ -13,7 +13,10 @@
 
 use crate::{limits::SEGMENT, Hash};
 use alloc::vec::Vec;
-use blake2b_simd::{Params, State};
+use blake2b_simd::{
+	many::{hash_many, HashManyJob},
+	Params, State,
+};
 
 fn state() -> State {
 	Params::new().hash_length(32).to_state()
@@ -51,6 +54,49 @@ pub fn leaf(bytes: &[u8]) -> Hash {
 /// Digest of an inner node.
 pub fn node(left: &Hash, right: &Hash) -> Hash {
 	tagged(1, &[left, right])
+}
+
+/// Digests of leaves, several at once where the processor can.
+pub fn leaves(leaves: &[&[u8]]) -> Vec<Hash> {
+	tagged_many(0, leaves.iter().map(|bytes| [*bytes, &[]]))
+}
+
+/// [`root`] over digests that are all there, several at once where the processor can.
+pub fn root_of(mut nodes: Vec<Hash>) -> Hash {
+	while nodes.len() > 1 {
+		let (pairs, odd) = nodes.as_chunks();
+		let parts = pairs.iter().map(|[left, right]: &[Hash; 2]| [&left[..], &right[..]]);
+		let mut above = tagged_many(1, parts);
+		above.extend_from_slice(odd);
+		nodes = above;
+	}
+	nodes.pop().unwrap_or_else(|| tagged(2, &[]))
+}
+
+fn tagged_many<'a>(tag: u8, things: impl Iterator<Item = [&'a [u8]; 2]>) -> Vec<Hash> {
+	let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+	for [left, right] in things {
+		bytes.push(tag);
+		bytes.extend_from_slice(left);
+		bytes.extend_from_slice(right);
+		ends.push(bytes.len());
+	}
+	let mut params = Params::new();
+	params.hash_length(32);
+	let mut start = 0;
+	let job = |end: &usize| {
+		let input = bytes.get(start..*end).unwrap_or(&[]);
+		start = *end;
+		HashManyJob::new(&params, input)
+	};
+	let mut jobs: Vec<HashManyJob<'_>> = ends.iter().map(job).collect();
+	hash_many(&mut jobs);
+	let hash = |job: &HashManyJob<'_>| {
+		let mut hash = [0u8; 32];
+		hash.iter_mut().zip(job.to_hash().as_bytes()).for_each(|(to, from)| *to = *from);
+		hash
+	};
+	jobs.iter().map(hash).collect()
 }
 
 /// Root over leaf digests, in constant memory. The root of nothing is `H(0x02)`.

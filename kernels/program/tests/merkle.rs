@@ -149,3 +149,17 @@ proptest! {
 		prop_assert_eq!(merkle::blob(&bytes), merkle::sized(length as u64, &merkle::root(leaves)));
 	}
 }
+
+/// Hashing several at once is hashing them one by one.
+#[test]
+fn many_hashes_are_single_ones() {
+	for count in 0..40usize {
+		let leaves: Vec<Vec<u8>> =
+			(0..count).map(|number| vec![number as u8; number * number * 3]).collect();
+		let slices: Vec<&[u8]> = leaves.iter().map(Vec::as_slice).collect();
+		let hashes = merkle::leaves(&slices);
+		let single: Vec<_> = leaves.iter().map(|bytes| merkle::leaf(bytes)).collect();
+		assert_eq!(hashes, single);
+		assert_eq!(merkle::root_of(hashes.clone()), merkle::root(hashes.into_iter()));
+	}
+}

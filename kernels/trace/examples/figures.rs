@@ -6,7 +6,7 @@
 use assay_program::{merkle, Parameters, Program, SEGMENT};
 use assay_reference::sample::{self, DecoderShape, Shape};
 use assay_trace::{
-	blob_tree, Layout, LayoutError, Need, Part, Position, RefereeError, Source, NULL,
+	blob_tree, Layout, LayoutError, Need, Part, Position, RefereeError, Source, FAN_OUT, NULL,
 };
 use std::{collections::BTreeMap, fmt};
 
@@ -96,10 +96,14 @@ fn hashing(layout: &Layout<'_>) -> f64 {
 			lengths.push((range.len(), first));
 		}
 	}
-	let all = lengths.iter().flat_map(|(count, length)| {
-		(0..*count).map(|_| merkle::leaf(ZEROS.get(..*length as usize).unwrap_or(NULL)))
-	});
-	let root = merkle::root(all);
+	let all: Vec<&[u8]> = lengths
+		.iter()
+		.flat_map(|(count, length)| {
+			(0..*count).map(|_| ZEROS.get(..*length as usize).unwrap_or(NULL))
+		})
+		.collect();
+	let node = |leaves: &[&[u8]]| merkle::root_of(merkle::leaves(leaves));
+	let root = merkle::root_of(all.chunks(FAN_OUT as usize).map(node).collect());
 	assert!(root != [0; 32] && leaves == layout.tree().leaves() as usize);
 	processor_seconds() - start
 }

@@ -316,11 +316,11 @@ fn last_where(end: u32, holds: impl Fn(u32) -> bool) -> Option<u32> {
 }
 
 fn rows_of(tensor: &TensorInfo, shape: StepShape) -> Rows {
-	let sizes = tensor.dims.iter().map(|dim| u64::from(dim.size(shape)));
+	let mut sizes = tensor.dims.iter().map(|dim| u64::from(dim.size(shape)));
 	let leading = tensor.dims.len().saturating_sub(1);
 	Rows {
 		count: sizes.clone().take(leading).fold(1, u64::saturating_mul),
-		width: sizes.last().unwrap_or(1).max(1),
+		width: sizes.next_back().unwrap_or(1).max(1),
 		element_bytes: tensor.kind.element_bytes(),
 	}
 }

@@ -107,8 +107,15 @@ pub struct BlobTree {
 	digest: Hash,
 }
 
-fn segments(blob: &[u8]) -> impl Iterator<Item = Hash> + '_ {
-	blob.chunks(SEGMENT).map(|bytes| merkle::leaf(&filled(bytes)))
+/// Hashes of segments.
+fn segments(blob: &[u8]) -> Vec<Hash> {
+	let (whole, rest) = blob.as_chunks::<SEGMENT>();
+	let whole: Vec<&[u8]> = whole.iter().map(<[u8; SEGMENT]>::as_slice).collect();
+	let mut hashes: Vec<Hash> = whole.chunks(FAN_OUT as usize).flat_map(merkle::leaves).collect();
+	if !rest.is_empty() {
+		hashes.push(merkle::leaf(&filled(rest)));
+	}
+	hashes
 }
 
 fn filled(bytes: &[u8]) -> Vec<u8> {
@@ -124,8 +131,8 @@ impl BlobTree {
 	/// Hashes a blob.
 	pub fn new(blob: &[u8]) -> Self {
 		let chunks: Vec<Hash> =
-			blob.chunks(CHUNK).map(|chunk| merkle::root(segments(chunk))).collect();
-		let root = merkle::root(chunks.iter().copied());
+			blob.chunks(CHUNK).map(|chunk| merkle::root_of(segments(chunk))).collect();
+		let root = merkle::root_of(chunks.clone());
 		Self { chunks, digest: merkle::sized(blob.len() as u64, &root) }
 	}
 
@@ -139,11 +146,8 @@ impl BlobTree {
 		let missing = DisclosureError::NoSuchNode { level: 0, position: segment };
 		let bytes = blob.chunks(SEGMENT).nth(segment as usize).ok_or(missing)?;
 		let chunk = segment.div_euclid(FAN_OUT);
-		let hashes: Vec<Hash> = blob
-			.chunks(CHUNK)
-			.nth(chunk as usize)
-			.map(|chunk| segments(chunk).collect())
-			.unwrap_or_default();
+		let hashes: Vec<Hash> =
+			blob.chunks(CHUNK).nth(chunk as usize).map(segments).unwrap_or_default();
 		let mut siblings = path(&hashes, segment.rem_euclid(FAN_OUT));
 		siblings.extend(path(&self.chunks, chunk));
 		Ok(Opening { bytes: filled(bytes), path: siblings })
@@ -212,7 +216,7 @@ impl<'a, S: Steps> Tracer<'a, S> {
 		weights: &'a [u8],
 		input: &'a [u8],
 	) -> Result<Self, TracerError> {
-		let mut hasher = Chunks { current: Vec::new(), done: Vec::new(), leaves: 0 };
+		let mut hasher = Chunks::default();
 		let mut fault = None;
 		let outcome = steps.run(&mut |step, operator, bytes| match hasher
 			.tensor(&layout, step, operator, bytes)
@@ -234,7 +238,7 @@ impl<'a, S: Steps> Tracer<'a, S> {
 			Outcome::Invalid(code) => return Err(TracerError::Invalid(code)),
 		};
 		let chunks = hasher.finish(layout.tree());
-		let body = merkle::root(chunks.iter().copied());
+		let body = merkle::root_of(chunks.clone());
 		let (weights_tree, input_tree) = (OnceLock::new(), OnceLock::new());
 		Ok(Self {
 			layout,
@@ -382,7 +386,7 @@ impl<'a, S: Steps> Tracer<'a, S> {
 
 	/// The root of the segments of the output.
 	pub fn output_root(&self) -> Hash {
-		merkle::root(segments(&self.output))
+		merkle::root_of(segments(&self.output))
 	}
 
 	/// The children of a node of the output.
@@ -392,7 +396,7 @@ impl<'a, S: Steps> Tracer<'a, S> {
 		if tree.children(level, position) == 0 {
 			return Err(missing.into());
 		}
-		let leaves: Vec<Hash> = segments(&self.output).collect();
+		let leaves = segments(&self.output);
 		let level = level.saturating_add(1);
 		Ok(children_of(&leaves, level, position))
 	}
@@ -484,9 +488,12 @@ fn visit_leaves(
 	Ok(true)
 }
 
-/// Hashes leaves in order, 256 to a node.
+/// Hashes leaves in order, 256 to a node and all of those at once.
+#[derive(Default)]
 struct Chunks {
-	current: Vec<Hash>,
+	/// Bytes of the leaves that no node is over yet, and where each ends.
+	bytes: Vec<u8>,
+	ends: Vec<usize>,
 	done: Vec<Hash>,
 	leaves: u32,
 }
@@ -502,7 +509,7 @@ impl Chunks {
 		let mut in_order = true;
 		visit_leaves(layout, step, operator, bytes, |index, leaf| {
 			in_order = index == self.leaves;
-			self.push(merkle::leaf(leaf));
+			self.push(leaf);
 			in_order
 		})?;
 		match in_order {
@@ -511,32 +518,37 @@ impl Chunks {
 		}
 	}
 
-	fn push(&mut self, leaf: Hash) {
-		self.current.push(leaf);
+	fn push(&mut self, leaf: &[u8]) {
+		self.bytes.extend_from_slice(leaf);
+		self.ends.push(self.bytes.len());
 		self.leaves = self.leaves.saturating_add(1);
-		if self.current.len() >= FAN_OUT as usize {
+		if self.ends.len() >= FAN_OUT as usize {
 			self.close();
 		}
 	}
 
 	fn close(&mut self) {
-		self.done.push(merkle::root(self.current.drain(..)));
+		let starts = std::iter::once(&0).chain(&self.ends);
+		let leaf = |(start, end): (&usize, &usize)| self.bytes.get(*start..*end).unwrap_or(NULL);
+		let leaves: Vec<&[u8]> = starts.zip(&self.ends).map(leaf).collect();
+		self.done.push(merkle::root_of(merkle::leaves(&leaves)));
+		self.bytes.clear();
+		self.ends.clear();
 	}
 
 	/// Fills up with null leaves.
 	fn finish(mut self, tree: Tree) -> Vec<Hash> {
-		let null = merkle::leaf(NULL);
-		let nulls = merkle::root(std::iter::repeat_n(null, FAN_OUT as usize));
+		let nulls = merkle::root_of(vec![merkle::leaf(NULL); FAN_OUT as usize]);
 		while self.leaves < tree.leaves() {
 			let left = tree.leaves().saturating_sub(self.leaves);
-			if self.current.is_empty() && left >= FAN_OUT {
+			if self.ends.is_empty() && left >= FAN_OUT {
 				self.done.push(nulls);
 				self.leaves = self.leaves.saturating_add(FAN_OUT);
 			} else {
-				self.push(null);
+				self.push(NULL);
 			}
 		}
-		if !self.current.is_empty() {
+		if !self.ends.is_empty() {
 			self.close();
 		}
 		self.done

@@ -1,5 +1,7 @@
 //! Where leaves are follows from program and parameters, and from nothing else.
 
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
 mod common;
 
 use assay_program::{Limits, Parameters};

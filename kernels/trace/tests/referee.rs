@@ -1,6 +1,8 @@
 //! The referee, given exactly what an element depends on, says what the reference made; given
 //! less, it says what is missing.
 
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
 mod common;
 
 use assay_program::Operator;

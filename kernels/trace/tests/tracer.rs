@@ -1,5 +1,7 @@
 //! What the tracer answers is the whole trace, a part at a time.
 
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
 mod common;
 
 use assay_program::Outcome;

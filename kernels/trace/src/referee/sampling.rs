@@ -47,10 +47,7 @@ impl<'l> Cell<'_, 'l> {
 		block: Range<u64>,
 	) -> Option<Partial> {
 		let run = reader.run(self.step, weights, self.row, block);
-		let high = match cut {
-			Some(cut) => Some(reader.element(self.step, cut, self.row, 0)),
-			None => None,
-		};
+		let high = cut.map(|cut| reader.element(self.step, cut, self.row, 0));
 		let (run, high) = match (run, high) {
 			(Some(run), None) => (run, None),
 			(Some(run), Some(Some(high))) => (run, Some(high)),

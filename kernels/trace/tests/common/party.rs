@@ -187,7 +187,7 @@ pub fn cheat<'a>(job: &Job, full: &'a Full, generator: &mut Generator) -> (Party
 		first..first + layout.leaves_in_step(step) as u32
 	};
 	let what = match generator.below(12) {
-		0 | 1 | 2 if !bytes.is_empty() => {
+		0..=2 if !bytes.is_empty() => {
 			let at = generator.below(bytes.len() as u32) as usize;
 			bytes[at] ^= 1 << generator.below(8);
 			party.change([(index, bytes)]);
