@@ -76,9 +76,9 @@ impl<'a> Rows<'a> {
 				}
 			},
 			Choice::Draw => {
-				let seed = sampling.map_or([0; 32], |sampling| sampling.seed);
+				let key = element::sample_key(&self.layout.sampling);
 				let row_in_job = (self.layout.first + self.first + number) as u32;
-				let random = element::random(&seed, self.layout.step, row_in_job);
+				let random = element::random_number(&key, self.layout.step, row_in_job);
 				out.copy_from_slice(&element::draw(row, random));
 			},
 			Choice::Pick(shift) => {

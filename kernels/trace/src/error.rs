@@ -17,6 +17,11 @@ pub enum LayoutError {
 		/// How many it would have.
 		leaves: u64,
 	},
+	/// The referee does not know the operator yet: networks that are int8 throughout have no games.
+	Operator {
+		/// Its number.
+		operator: u32,
+	},
 	/// A tensor has a dimension where semantics 1 knows none: the context may only be the last.
 	Dimensions {
 		/// Number of the operator that makes it.
@@ -111,6 +116,9 @@ impl fmt::Display for LayoutError {
 				"the trace has {leaves} leaves where 1 to {MAX_LEAVES} are allowed: take a smaller \
 				 batch, a shorter sequence or fewer steps"
 			),
+			Self::Operator { operator } => {
+				write!(f, "operator {operator} is one that the referee does not know yet")
+			},
 			Self::Dimensions { operator } => {
 				write!(f, "operator {operator} makes a tensor whose rows a trace cannot number")
 			},

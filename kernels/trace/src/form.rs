@@ -36,6 +36,7 @@ impl LeafForm {
 	pub fn of(program: &Program) -> Result<Self, LayoutError> {
 		let mut form = Self::default();
 		let tensors = program.tensors()?;
+		crate::layout::check_known(program)?;
 		let body = tensors.len().saturating_sub(1);
 		for (operator, tensor) in (0u32..).zip(tensors.iter().take(body)) {
 			let unknown = LayoutError::Dimensions { operator };

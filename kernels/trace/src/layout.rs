@@ -122,6 +122,7 @@ impl<'a> Layout<'a> {
 	/// The layout, where program and parameters are valid and the trace is not too large.
 	pub fn new(program: &'a Program, parameters: &'a Parameters) -> Result<Self, LayoutError> {
 		let tensors = program.tensors()?;
+		check_known(program)?;
 		let form = program.cost_form();
 		form.check(parameters)?;
 		Self::of(program, parameters, tensors, form.input_length(parameters))
@@ -322,6 +323,19 @@ fn rows_of(tensor: &TensorInfo, shape: StepShape) -> Rows {
 		count: sizes.clone().take(leading).fold(1, u64::saturating_mul),
 		width: sizes.next_back().unwrap_or(1).max(1),
 		element_bytes: tensor.kind.element_bytes(),
+	}
+}
+
+/// Refuses the operators of networks that are int8 throughout, which have no games yet.
+pub(crate) fn check_known(program: &Program) -> Result<(), LayoutError> {
+	use Operator::{Convolution, Depthwise, Lookup, Samples};
+	let is_unknown = |operator: &Operator| {
+		matches!(operator, Samples { .. } | Convolution { .. } | Depthwise { .. } | Lookup { .. })
+	};
+	let mut numbered = (0u32..).zip(&program.operators);
+	match numbered.find(|(_, operator)| is_unknown(operator)) {
+		Some((operator, _)) => Err(LayoutError::Operator { operator }),
+		None => Ok(()),
 	}
 }
 

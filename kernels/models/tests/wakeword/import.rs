@@ -160,8 +160,7 @@ fn fails_when_the_network_is_another() {
 	for (from, to) in [(14, 28), (3, 67), (114, 22), (14, 114), (2, 0)] {
 		let file = with_code(common::file("alexa"), from, to);
 		match wakeword::convert(&file).unwrap_err() {
-			ImportError::Network { .. } | ImportError::Tflite(TfliteError::Options { .. }) => {
-			},
+			ImportError::Network { .. } | ImportError::Tflite(TfliteError::Options { .. }) => {},
 			other => panic!("{from} as {to}: {other}"),
 		}
 	}

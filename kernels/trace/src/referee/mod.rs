@@ -217,6 +217,7 @@ impl<'a> Layout<'a> {
 		let Some(tensor) = self.tensor(operator) else { return Ok(()) };
 		let within = |value: i32| match tensor.kind {
 			Kind::Fixed { .. } => true,
+			Kind::Affine => i8::try_from(value).is_ok(),
 			Kind::Quantised { bits } => {
 				i64::from(value.unsigned_abs()) <= assay_program::quantised_limit(bits)
 			},

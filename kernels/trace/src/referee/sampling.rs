@@ -63,10 +63,12 @@ impl<'l> Cell<'_, 'l> {
 	pub(super) fn chosen(&self, reader: &mut Reader<'_, '_>) -> Option<i32> {
 		let column = usize::try_from(self.column).ok()?;
 		match self.operator {
-			Operator::Temper { value } => {
+			Operator::Temper { value, max } => {
 				let neutral = element::NEUTRAL_TEMPERATURE;
 				let by = self.sampling().map_or(neutral, |sampling| sampling.temperature_q16);
-				Some(element::temper(self.same(reader, *value)?, by))
+				let value = self.same(reader, *value);
+				let max = self.numbered(reader, *max, self.row);
+				Some(element::temper(value?, max?, by))
 			},
 			Operator::Cut { tally, by } => {
 				let bins = self.whole_row(reader, *tally, self.row)?;
@@ -97,8 +99,9 @@ impl<'l> Cell<'_, 'l> {
 			},
 			Operator::Draw { sums } => {
 				let sums = self.whole_row(reader, *sums, self.row)?;
-				let seed = self.sampling().map_or([0; 32], |sampling| sampling.seed);
-				let random = element::random(&seed, self.step, u32::try_from(self.row).ok()?);
+				let key = element::sample_key(&self.layout.parameters().sampling);
+				let row = u32::try_from(self.row).ok()?;
+				let random = element::random_number(&key, self.step, row);
 				element::draw(&sums, random).get(column).copied()
 			},
 			Operator::Pick { weights, draw, shift } => self.pick(reader, *weights, *draw, *shift),

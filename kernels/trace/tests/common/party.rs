@@ -169,6 +169,7 @@ fn possible(layout: &Layout<'_>, index: u32, generator: &mut Generator) -> Vec<u
 		Kind::Tokens { vocabulary } => generator.below(vocabulary).to_le_bytes().to_vec(),
 		Kind::Fixed { .. } => generator.within(100_000).to_le_bytes().to_vec(),
 		Kind::Quantised { .. } => (generator.within(127) as i16).to_le_bytes().to_vec(),
+		Kind::Affine => (generator.within(127) as i8).to_le_bytes().to_vec(),
 	};
 	(0..leaf.elements).flat_map(element).collect()
 }

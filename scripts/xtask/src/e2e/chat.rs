@@ -36,7 +36,8 @@ pub(super) async fn run(
 	let chat = ["--suri", TENANT, "chat", "--lease", &lease, "--model-folder", &folder];
 
 	let question = "What is the capital of France?";
-	let (code, done) = assay.run(&with(&chat, &["--prompt", question, "--max-tokens", "8"])).await?;
+	let (code, done) =
+		assay.run(&with(&chat, &["--prompt", question, "--max-tokens", "8"])).await?;
 	let said = done["text"].as_str().unwrap_or_default();
 	checks.check(code == 0 && said.contains("Paris"), &format!("chat: \"{said}\""));
 	let count = done["tokens"].as_array().map_or(0, Vec::len);
