@@ -56,7 +56,7 @@ pub(crate) async fn send(request: RequestBuilder, whom: &str, url: &str) -> Resu
 }
 
 /// What a service said, fit for a terminal: short, and without control characters.
-fn shown(said: &str) -> String {
+pub(crate) fn shown(said: &str) -> String {
 	said.chars().filter(|c| !c.is_control()).take(SAID_CHARS_MAX).collect()
 }
 

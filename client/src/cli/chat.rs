@@ -148,6 +148,8 @@ type Confirming<'a> = LocalBoxFuture<'a, (usize, Result<Answer>)>;
 enum Heard {
 	/// Its answer is complete.
 	Answered(String),
+	/// It cannot be read.
+	Failed(Error),
 	/// There is none, and why is told.
 	Nothing,
 }
@@ -271,6 +273,7 @@ impl Session<'_> {
 			let mut ended = Vec::new();
 			match self.show(number, &mut told, &mut confirming, &mut ended).await {
 				Heard::Answered(text) => conversation.answered(turn, text),
+				Heard::Failed(error) => failed = Some(error),
 				Heard::Nothing => {},
 			}
 			for done in ended {
@@ -336,7 +339,7 @@ impl Session<'_> {
 						Ok(new) => output.piece(&new),
 						Err(error) => {
 							output::failure(&error, false);
-							return Heard::Nothing;
+							return Heard::Failed(error);
 						},
 					},
 					Told::Step(Step::Submitted(digest)) => job = Some(digest),

@@ -5,7 +5,7 @@ use assay_client::{account::hex32, amount, chain::Included, Error};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{json, Value};
 use std::{
-	io::{self, Write},
+	io::{self, IsTerminal, Write},
 	time::Duration,
 };
 
@@ -25,10 +25,12 @@ impl Output {
 		self.json
 	}
 
-	/// A piece of text that comes bit by bit; nothing with `--json`.
+	/// A piece of text that comes bit by bit; nothing with `--json`. Somebody else's words must not
+	/// steer the terminal, so it gets none of their control characters but ends of lines and tabs.
 	pub(crate) fn piece(&self, text: &str) {
 		if !self.json && !text.is_empty() {
 			let mut out = io::stdout().lock();
+			let text = if out.is_terminal() { printable(text) } else { text.to_string() };
 			// As in `result`.
 			let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 		}
@@ -81,6 +83,11 @@ impl Output {
 	}
 }
 
+/// A text without control characters, but for ends of lines and tabs.
+fn printable(text: &str) -> String {
+	text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+}
+
 /// Planck as ASY.
 pub(crate) fn asy(planck: u128) -> String {
 	amount::format(planck)
@@ -121,6 +128,11 @@ pub(crate) fn failure(error: &Error, json: bool) {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn what_steers_a_terminal_is_left_out() {
+		assert_eq!(printable("a\u{1b}]52;c;eA==\u{7}b\r\u{9b}2Jc\n\td"), "a]52;c;eA==b2Jc\n\td");
+	}
 	use assay_client::{Evidence, Kind};
 
 	#[test]

@@ -126,6 +126,14 @@ impl Received {
 			Outcome::Output { count, data } => (*count, data.as_slice()),
 			Outcome::Invalid(_) => (0, &[][..]),
 		};
+		let bytes = (steps as usize).saturating_mul(self.batch).saturating_mul(size_of::<i32>());
+		if steps > self.max_steps || data.len() != bytes {
+			return Err(mismatch(format!(
+				"the provider's output has {} bytes in {steps} steps; {} of {bytes} bytes are possible",
+				data.len(),
+				self.max_steps
+			)));
+		}
 		if !data.starts_with(&self.bytes()) {
 			return Err(mismatch("the provider's output does not begin with what it streamed"));
 		}
@@ -146,8 +154,10 @@ fn invalid(code: u32) -> Option<InvalidCode> {
 fn read(event: &Event, received: &mut Received) -> Result<Option<Heard>> {
 	let malformed = |e: serde_json::Error| {
 		mismatch(format!(
-			"the event `{}` of the provider's stream does not decode: {e}",
-			event.name
+			"the event `{}` of the provider's stream does not decode: {}",
+			event.name,
+			// The decoder's words quote the provider's.
+			http::shown(&e.to_string())
 		))
 	};
 	match event.name.as_str() {

@@ -188,6 +188,9 @@ rejections! {
 	NotStreamed { bytes: u64, limit: u64 } = CONFLICT, "not_streamed",
 		"the output of the job may have {bytes} bytes, and {limit} are streamed at most; get it \
 		 at /v1/outputs when the job is done";
+	/// The tenant has too many streams open.
+	StreamsTooMany { limit: u32 } = TOO_MANY_REQUESTS, "streams_too_many",
+		"the tenant has {limit} streams open, which is the most; close one, or ask at /v1/outputs";
 	/// The job failed, so that it has no output.
 	JobFailed { failure: u32 } = CONFLICT, "job_failed",
 		"the job failed here with code {failure} and has no output; the crate documentation \

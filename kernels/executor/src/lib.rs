@@ -144,6 +144,7 @@
 //! | `quota_total` | 429 | too many bytes kept |
 //! | `output_gone` | 410 | done, and its bytes made room for others |
 //! | `not_streamed` | 409 | an output too large to be streamed |
+//! | `streams_too_many` | 429 | a tenant with eight streams open |
 //! | `job_failed` | 409 | the job failed |
 //!
 //! ## Failures
@@ -208,7 +209,7 @@ use crate::{
 };
 use std::{
 	net::SocketAddr,
-	sync::Arc,
+	sync::{Arc, Mutex},
 	thread,
 	time::{Duration, Instant},
 };
@@ -377,6 +378,7 @@ pub async fn start(config: Config) -> Result<Handle, StartError> {
 		token,
 		stop,
 		cut,
+		streams: Mutex::default(),
 		uploads: TaskTracker::new(),
 	});
 	listen(shared, control, data, journal, lock).await

@@ -30,8 +30,9 @@ use futures::{stream, Stream, StreamExt};
 use serde::Deserialize;
 use serde_json::json;
 use std::{
+	collections::HashMap,
 	pin::Pin,
-	sync::Arc,
+	sync::{Arc, Mutex},
 	time::{Duration, Instant},
 };
 use tokio::time::timeout;
@@ -55,6 +56,8 @@ pub(crate) struct Shared {
 	pub(crate) stop: CancellationToken,
 	/// Nothing is waited for any more.
 	pub(crate) cut: CancellationToken,
+	/// How many streams each tenant has open.
+	pub(crate) streams: Mutex<HashMap<Hash, u32>>,
 	/// Uploads run as tasks of their own: one whose client leaves must still clean up.
 	pub(crate) uploads: TaskTracker,
 }

@@ -21,10 +21,17 @@ use codec::DecodeAll;
 use futures::{stream, Stream};
 use serde::Deserialize;
 use serde_json::json;
-use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+use std::{
+	collections::{hash_map::Entry, VecDeque},
+	convert::Infallible,
+	sync::{Arc, PoisonError},
+	time::Duration,
+};
 
 /// The number of the last step that a client has.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// Most streams of one tenant at once: as many as a lease's jobs that are likely read at once.
+const TENANT_STREAMS_MAX: u32 = 8;
 /// What an event has beside its data.
 const EVENT_BYTES: u64 = 48;
 
@@ -61,7 +68,7 @@ pub(super) async fn get_stream(
 	}
 	let steps = Steps { shared: shared.clone(), tenant, watched, next, ready: VecDeque::new() };
 	// It waits for the job, not for its client: no other connection may take its place.
-	let open = (seat.serve(), Open::new(shared));
+	let open = (seat.serve(), Open::new(shared, tenant)?);
 	let events = steps.events(open);
 	let alive = KeepAlive::new().interval(shared.limits.heartbeat);
 	Ok(Sse::new(events).keep_alive(alive).into_response())
@@ -83,18 +90,35 @@ fn check_length(shared: &Shared, bytes: u64) -> Result<(), Error> {
 }
 
 /// Counts a stream until it is dropped.
-struct Open(Arc<Shared>);
+struct Open {
+	shared: Arc<Shared>,
+	tenant: Hash,
+}
 
 impl Open {
-	fn new(shared: &Arc<Shared>) -> Self {
+	/// Each stream keeps a connection for as long as its job takes, so nobody has all of them.
+	fn new(shared: &Arc<Shared>, tenant: Hash) -> Result<Self, Error> {
+		let mut streams = shared.streams.lock().unwrap_or_else(PoisonError::into_inner);
+		let own = streams.entry(tenant).or_default();
+		if *own >= TENANT_STREAMS_MAX {
+			return Err(Error::StreamsTooMany { limit: TENANT_STREAMS_MAX });
+		}
+		*own = own.saturating_add(1);
 		shared.metrics.streams.inc();
-		Self(shared.clone())
+		Ok(Self { shared: shared.clone(), tenant })
 	}
 }
 
 impl Drop for Open {
 	fn drop(&mut self) {
-		self.0.metrics.streams.dec();
+		let mut streams = self.shared.streams.lock().unwrap_or_else(PoisonError::into_inner);
+		if let Entry::Occupied(mut own) = streams.entry(self.tenant) {
+			match own.get().saturating_sub(1) {
+				0 => drop(own.remove()),
+				rest => drop(own.insert(rest)),
+			}
+		}
+		self.shared.metrics.streams.dec();
 	}
 }
 
