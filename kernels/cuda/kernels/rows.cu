@@ -40,18 +40,40 @@ DEVICE int64_t row_largest(LOCAL int64_t *partials, int64_t partial)
 	const int64_t start = (int64_t)row * (pitch); \
 	const int32_t length = row < (rows) ? width_of(width, state) : 0;
 
+// The largest magnitude among a lane's elements, 1 at least.
+DEVICE int64_t largest_magnitude(GLOBAL const int32_t *from, int32_t length)
+{
+	int64_t largest = 1;
+	for (int32_t k = THREAD_X; k < length; k += THREADS_X) {
+		const int64_t x = from[k];
+		largest = max64(largest, x < 0 ? -x : x);
+	}
+	return largest;
+}
+
 KERNEL row_max(GLOBAL int32_t *out, GLOBAL const int32_t *value, GLOBAL const int32_t *state,
 	int32_t rows, int32_t pitch, int32_t width)
 {
 	ROWS(rows, pitch, width)
-	int64_t largest = 1;
-	for (int32_t k = THREAD_X; k < length; k += THREADS_X) {
-		const int64_t x = value[start + k];
-		largest = max64(largest, x < 0 ? -x : x);
-	}
-	largest = row_largest(partials, largest);
+	const int64_t largest = row_largest(partials, largest_magnitude(value + start, length));
 	if (THREAD_X == 0 && row < rows) {
 		out[row] = saturate(largest);
+	}
+}
+
+// `row_max` and `quantise` against it at once.
+KERNEL quantise_rows(GLOBAL int16_t *out, GLOBAL int32_t *max, GLOBAL const int32_t *value,
+	GLOBAL const int32_t *state, int32_t rows, int32_t pitch, int32_t width, int32_t bits)
+{
+	ROWS(rows, pitch, width)
+	const int64_t limit = quantised_limit(bits);
+	const int32_t largest =
+		saturate(row_largest(partials, largest_magnitude(value + start, length)));
+	for (int32_t k = THREAD_X; k < length; k += THREADS_X) {
+		out[start + k] = quantised(value[start + k], largest, limit);
+	}
+	if (THREAD_X == 0 && row < rows) {
+		max[row] = largest;
 	}
 }
 

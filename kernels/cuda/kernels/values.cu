@@ -33,15 +33,18 @@ KERNEL add(GLOBAL int32_t *out, GLOBAL const int32_t *left, GLOBAL const int32_t
 	out[i] = saturate((int64_t)left[i] + right[i]);
 }
 
+DEVICE int16_t quantised(int32_t value, int32_t max, int64_t limit)
+{
+	return (int16_t)clamp64(round_div((int64_t)value * limit, max), -limit, limit);
+}
+
 // `part` is the number of elements that share a maximum.
 KERNEL quantise(GLOBAL int16_t *out, GLOBAL const int32_t *value, GLOBAL const int32_t *max,
 	GLOBAL const int32_t *state, int32_t count, int32_t pitch, int32_t width, int32_t part,
 	int32_t bits)
 {
 	ELEMENT(count, pitch, width)
-	const int64_t limit = quantised_limit(bits);
-	const int64_t ratio = round_div((int64_t)value[i] * limit, max[i / part]);
-	out[i] = (int16_t)clamp64(ratio, -limit, limit);
+	out[i] = quantised(value[i], max[i / part], quantised_limit(bits));
 }
 
 DEVICE int32_t exponential(int32_t score, int32_t max)

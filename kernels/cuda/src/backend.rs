@@ -42,6 +42,7 @@ impl<D: Device> DeviceBackend<D> {
 			return Err(BackendError::WeightsLength { expected, actual });
 		}
 		let plan = Plan::new(program)?;
+		plan.check()?;
 		let mut loaded = Vec::new();
 		let mut full = None;
 		for place in &self.places {

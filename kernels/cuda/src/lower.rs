@@ -427,13 +427,10 @@ impl Lowering<'_> {
 		let out = Operand::Tensor(number);
 		match operator {
 			Operator::RowMax { value, groups } => {
-				let from = self.layout(*value)?;
-				let groups = int((*groups).into())?.max(1);
-				let rows =
-					int(u64::from(from.rows.unsigned_abs()) * u64::from(groups.unsigned_abs()))?;
-				let (pitch, width) = (from.pitch / groups, from.width / groups);
-				let operands = vec![out, tensor(*value), State, Int(rows), Int(pitch), Int(width)];
-				self.rows(number, Kernel::RowMax, (rows, pitch), operands)
+				let parts = self.parts(*value, *groups)?;
+				let mut operands = vec![out, tensor(*value)];
+				operands.extend([State, Int(parts.rows), Int(parts.pitch), Int(parts.width)]);
+				self.rows(number, Kernel::RowMax, (parts.rows, parts.pitch), operands)
 			},
 			Operator::Mean { value } => self.row_kernel(number, Kernel::Mean, *value, &[], &[]),
 			Operator::L2Norm { value } => self.row_kernel(number, Kernel::L2Norm, *value, &[], &[]),
@@ -464,6 +461,41 @@ impl Lowering<'_> {
 			},
 			_ => Err(unknown(number)),
 		}
+	}
+
+	/// Rows divided into parts.
+	fn parts(&self, value: TensorId, groups: u32) -> Result<Layout, BackendError> {
+		let from = self.layout(value)?;
+		let rows = int(u64::from(from.rows.unsigned_abs()).saturating_mul(groups.into()))?;
+		let groups = int(groups.into())?.max(1);
+		Ok(Layout { rows, pitch: from.pitch / groups, width: from.width / groups, ..from })
+	}
+
+	/// Whether operator `number` is a maximum that the next operator quantises against. Both are
+	/// one launch then, but in a trace, which shows the maximum first.
+	pub(crate) fn is_quantised_next(&self, number: usize) -> bool {
+		let operators = self.plan.program.operators.get(number..);
+		let Some([Operator::RowMax { value, .. }, Operator::Quantise { value: same, max, .. }, ..]) =
+			operators
+		else {
+			return false;
+		};
+		self.scope != Scope::All && value == same && usize::from(max.0) == number
+	}
+
+	/// The launch that makes maxima and the rows quantised against them.
+	pub(crate) fn quantise_rows(&self, max: usize) -> Result<Option<Call>, BackendError> {
+		let operators = self.plan.program.operators.get(max..);
+		let Some([Operator::RowMax { value, groups }, Operator::Quantise { bits, .. }, ..]) =
+			operators
+		else {
+			return Err(unknown(max));
+		};
+		let (number, parts) = (max.saturating_add(1), self.parts(*value, *groups)?);
+		let mut operands =
+			vec![Operand::Tensor(number), Operand::Tensor(max), tensor(*value), State];
+		operands.extend([Int(parts.rows), Int(parts.pitch), Int(parts.width), Int((*bits).into())]);
+		self.rows(number, Kernel::QuantiseRows, (parts.rows, parts.pitch), operands)
 	}
 
 	/// A reduction of rows of a fixed width: output, operand, others, state, rows, width, the rest.

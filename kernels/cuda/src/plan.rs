@@ -90,6 +90,12 @@ impl Plan {
 		Ok(Self { tensors, held, emitted, next, program })
 	}
 
+	/// Whether every operator has a kernel: to be said when a program is loaded, not when it runs.
+	pub(crate) fn check(&self) -> Result<(), BackendError> {
+		let smallest = Geometry { batch: 1, sequence: 1, capacity: 1 };
+		self.schedule(&smallest, Scope::All, crate::Products::Plain).map(|_| ())
+	}
+
 	/// Whether the program runs in steps.
 	pub(crate) fn is_decoder(&self) -> bool {
 		self.next.is_some()
@@ -166,9 +172,22 @@ impl Plan {
 		let lowering = Lowering { plan: self, geometry, products, scope };
 		let mut calls = Vec::new();
 		for (number, _) in running.iter().enumerate().filter(|(_, runs)| **runs) {
-			calls.extend(lowering.operator(number)?);
-			if self.held.get(number) == Some(&true) {
-				calls.push(lowering.append(number)?);
+			// A maximum is made by the launch that quantises against it, where that comes next.
+			let quantised = running.get(number.saturating_add(1)) == Some(&true);
+			if quantised && lowering.is_quantised_next(number) {
+				continue;
+			}
+			let max = number
+				.checked_sub(1)
+				.filter(|max| running.get(*max) == Some(&true) && lowering.is_quantised_next(*max));
+			match max {
+				Some(max) => calls.extend(lowering.quantise_rows(max)?),
+				None => calls.extend(lowering.operator(number)?),
+			}
+			for made in max.into_iter().chain([number]) {
+				if self.held.get(made) == Some(&true) {
+					calls.push(lowering.append(made)?);
+				}
 			}
 		}
 		calls.extend(lowering.advance()?);

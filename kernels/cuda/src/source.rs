@@ -59,6 +59,7 @@ kernels! {
 	L2Normalise "l2_normalise" false,
 	MeanPool "mean_pool" false,
 	RowMax "row_max" true,
+	QuantiseRows "quantise_rows" true,
 	SoftmaxMax "softmax_max" true,
 	SoftmaxSum "softmax_sum" true,
 	Mean "mean" true,

@@ -79,7 +79,7 @@ impl Case<'_> {
 		assert_eq!(self.compare(backend, false), None);
 	}
 
-	fn check<D: Device>(&self, backend: &DeviceBackend<D>) {
+	pub(crate) fn check<D: Device>(&self, backend: &DeviceBackend<D>) {
 		if let Some(what) = self.difference(backend) {
 			let products = backend.devices().next().map(Device::products);
 			panic!("{what} differs: {products:?}, {:?}, {:?}", self.parameters, self.program);
