@@ -1,4 +1,4 @@
-//! The seam between the backend and whatever runs kernels: a GPU, or, in tests, the shim and OpenCL.
+//! The seam between the backend and what runs kernels: a GPU or, in tests, the shim and OpenCL.
 //!
 //! Everything that can be wrong about a plan (shapes, grids, arguments, buffers, steps) is on this
 //! side of it and runs in tests on any machine. On the other side are only allocation, copies and

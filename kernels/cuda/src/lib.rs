@@ -14,7 +14,7 @@
 //! - Weights stay on the device, keys and values too: an operator that reads rows of earlier steps
 //!   finds them where those steps put them.
 //! - Nothing waits for the device within a step. Every step of a decoder after the first is one
-//!   recording (a CUDA graph) that is replayed; what differs from step to step lies in device memory.
+//!   recording (a CUDA graph) that is replayed; what differs between them lies in device memory.
 //! - Jobs of an encoder that wait for a device are computed together ([`batch`](DeviceModel)).
 //! - Running out of memory is an error of one job, [`BackendError::OutOfMemory`], after idle memory
 //!   has been freed and the job tried again.

@@ -1,5 +1,5 @@
-//! What the compiled kernels say of themselves, and what published peaks would make of them. A model
-//! and no measurement: it needs the compiler and no GPU.
+//! What the compiled kernels say of themselves, and what published peaks would make of them. A
+//! model and no measurement: it needs the compiler and no GPU.
 
 use crate::{
 	compiler::{compile, CompileError, Compiled, Target},
