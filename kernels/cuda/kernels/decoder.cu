@@ -312,7 +312,8 @@ KERNEL draw(GLOBAL int32_t *out, GLOBAL const int32_t *sums, GLOBAL const int32_
 	for (int32_t block = 0; block < blocks; block++) {
 		total += (uint32_t)staged[block];
 	}
-	const uint64_t word = blake2_word(state + STATE_KEY, (uint32_t)state[STATE_STEP], (uint32_t)row);
+	const uint32_t step = (uint32_t)state[STATE_STEP];
+	const uint64_t word = blake2_word(state + STATE_KEY, step, (uint32_t)row);
 	const uint64_t place = upper_product(word, total);
 	uint64_t before = 0;
 	int32_t found = 0;

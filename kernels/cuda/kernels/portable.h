@@ -1,4 +1,5 @@
-// One source for four compilers: NVRTC, OpenCL C (PoCL, Oclgrind) and g++ with the shim of the tests.
+// One source for four compilers: NVRTC, OpenCL C (PoCL, Oclgrind) and g++ with the shim of the
+// tests.
 //
 // The subset: C without templates, references, warp shuffles or library calls. Every pointer to
 // device memory is GLOBAL, every one to a block's memory LOCAL. No left shift of a negative number,

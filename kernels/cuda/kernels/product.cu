@@ -1,4 +1,5 @@
-// Products of quantised rows: by int8 weights (linear), of queries and keys (scores), of weights and
+// Products of quantised rows: by int8 weights (linear), of queries and keys (scores), of weights
+// and
 // values (context). Here the plain kernels, which all others are compared with, and those that
 // use dot products of four.
 
@@ -55,7 +56,8 @@ DEVICE int32_t context_finish(int64_t products, int64_t factor, int32_t first, i
 	int32_t heads, int32_t groups, int32_t depth, int32_t weight_bits, int32_t value_bits, \
 	int32_t first, int32_t second
 
-// How results are made and stored. `*_ROW` is what a row of outputs has in common, `*_COLUMN` what a
+// How results are made and stored. `*_ROW` is what a row of outputs has in common, `*_COLUMN` what
+// a
 // column has: a thread works each out once. Places outside the output are left alone.
 
 #define LINEAR_ROW(row) ((row) < rows ? factor_of(max[row], bits) : 0)

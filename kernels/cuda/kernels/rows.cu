@@ -1,4 +1,5 @@
-// Operators that reduce along a row. A block takes THREADS_Y rows, THREADS_X lanes each; lanes are a
+// Operators that reduce along a row. A block takes THREADS_Y rows, THREADS_X lanes each; lanes are
+// a
 // power of two, and both together at most ROW_THREADS.
 
 #define ROW_THREADS 256

@@ -94,7 +94,8 @@ KERNEL softmax_normalise(GLOBAL int32_t *out, GLOBAL const int32_t *exponentials
 	out[i] = saturate(min64(round_div(part, sum[row]), 32767));
 }
 
-// Rows are numbered by batch entry, head, query position; `value_max` is held: `[B, pitch, groups]`.
+// Rows are numbered by batch entry, head, query position; `value_max` is held: `[B, pitch,
+// groups]`.
 KERNEL context_weight(GLOBAL int32_t *out, GLOBAL const int32_t *probabilities,
 	GLOBAL const int32_t *value_max, GLOBAL const int32_t *state, int32_t count, int32_t pitch,
 	int32_t width, int32_t heads, int32_t groups, int32_t sequence, int32_t shift)

@@ -475,11 +475,8 @@ impl Lowering<'_> {
 	/// one launch then, but in a trace, which shows the maximum first.
 	pub(crate) fn is_quantised_next(&self, number: usize) -> bool {
 		let operators = self.plan.program.operators.get(number..);
-		let Some([Operator::RowMax { value, .. }, Operator::Quantise { value: same, max, .. }, ..]) =
-			operators
-		else {
-			return false;
-		};
+		let Some([Operator::RowMax { value, .. }, next, ..]) = operators else { return false };
+		let Operator::Quantise { value: same, max, .. } = next else { return false };
 		self.scope != Scope::All && value == same && usize::from(max.0) == number
 	}
 

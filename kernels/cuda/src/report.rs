@@ -16,7 +16,8 @@ struct Card {
 	multiprocessors: f64,
 	/// Boost clock, in 10^9 a second.
 	clock_ghz: f64,
-	/// int8 operations (two for a multiply-add) of tensor cores in a multiprocessor and clock, dense.
+	/// int8 operations (two for a multiply-add) of tensor cores in a multiprocessor and clock,
+	/// dense.
 	tensor_ops: f64,
 	/// Bandwidth of its memory, in 10^9 bytes a second.
 	bandwidth_gb: f64,

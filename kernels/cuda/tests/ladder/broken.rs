@@ -76,8 +76,8 @@ fn a_wrong_index_is_found_in_every_kind_of_product() {
 #[test]
 fn a_step_that_forgets_its_past_is_found() {
 	let source = broken(
-		"const int64_t place = (int64_t)entry * pitch + state[STATE_PAST] + (row - entry * sequence);",
-		"const int64_t place = (int64_t)entry * pitch + (row - entry * sequence);",
+		"(int64_t)entry * pitch + state[STATE_PAST] + (row - entry * sequence);",
+		"(int64_t)entry * pitch + (row - entry * sequence);",
 	);
 	let backend = DeviceBackend::new([Shim::of(&source, Products::Dot, false)]);
 	let shape = small_decoder();

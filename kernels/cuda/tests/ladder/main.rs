@@ -3,8 +3,8 @@
 //! | rung | what it proves |
 //! |---|---|
 //! | [`nvrtc`] | every kernel compiles for every architecture, and to PTX |
-//! | [`shim`] | the logic of source and backend, on a processor, under the undefined-behaviour sanitizer, both thread orders, fast products emulated at their instructions |
-//! | [`opencl`] | a second compiler and runtime agree (PoCL); no data races, no uninitialised reads (Oclgrind) |
+//! | [`shim`] | source and backend, under a sanitizer, in both thread orders |
+//! | [`opencl`] | PoCL agrees; Oclgrind finds no race, nothing uninitialised |
 //! | [`broken`] | a kernel that is wrong is found: the test of the tests |
 //!
 //! A tool that is missing is a failure, not a skip: `scripts/setup` installs all of them.

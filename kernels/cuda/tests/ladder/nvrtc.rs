@@ -50,7 +50,8 @@ fn every_kernel_compiles_for_every_architecture_without_spills() {
 	}
 }
 
-/// What the compiler says of registers stands in the object too; the fast products are what they are
+/// What the compiler says of registers stands in the object too; the fast products are what they
+/// are
 /// called.
 #[test]
 fn the_report_counts_what_is_in_the_code() {

@@ -29,7 +29,8 @@ pub(crate) struct OpenCl {
 	products: Products,
 }
 
-// SAFETY: OpenCL's objects may be used by any thread, but for kernels, which each queue has its own.
+// SAFETY: OpenCL's objects may be used by any thread, but for kernels, which each queue has its
+// own.
 unsafe impl Send for OpenCl {}
 // SAFETY: as above.
 unsafe impl Sync for OpenCl {}
@@ -47,7 +48,8 @@ impl OpenCl {
 			found.unwrap_or_else(|| panic!("no OpenCL platform {platform}; run scripts/setup"));
 		let device = *found.get_devices(CL_DEVICE_TYPE_ALL).unwrap().first().unwrap();
 		let context = Context::from_device(&ClDevice::new(device)).unwrap();
-		// Oclgrind has no kernel whose code LLVM has turned into saturating or rotating instructions,
+		// Oclgrind has no kernel whose code LLVM has turned into saturating or rotating
+		// instructions,
 		// so it gets the code as written.
 		let options = match platform {
 			OCLGRIND => "-cl-std=CL1.2 -cl-opt-disable",
@@ -266,7 +268,8 @@ pub(crate) enum Part {
 	Decoder,
 }
 
-/// What Oclgrind says while the kernels of a source compute: whether the process ended well, and its
+/// What Oclgrind says while the kernels of a source compute: whether the process ended well, and
+/// its
 /// messages. Oclgrind is found as the only platform of a process.
 pub(crate) fn oclgrind(source: &str, part: Part) -> (bool, String) {
 	let folder = tempfile::tempdir().unwrap();

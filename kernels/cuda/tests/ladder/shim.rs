@@ -1,4 +1,5 @@
-//! The kernels built by g++ with `shim.h`, as a device; and the backend on it against the reference.
+//! The kernels built by g++ with `shim.h`, as a device; and the backend on it against the
+//! reference.
 
 use crate::checks;
 use assay_cuda::{
