@@ -9,6 +9,7 @@ use crate::{
 use assay_program::{
 	Backend, BackendError, Model, Operator, Program, WeightId, WeightKind, WeightShape,
 };
+use assay_reference::ReferenceBackend;
 use bytes::Bytes;
 use std::{borrow::Cow, sync::Arc};
 
@@ -65,8 +66,13 @@ impl<D: Device> Backend for DeviceBackend<D> {
 		"cuda"
 	}
 
+	/// Programs with operators that have no kernel yet, which are small ones, run by the reference.
 	fn load(&self, program: Arc<Program>, weights: Bytes) -> Result<Arc<dyn Model>, BackendError> {
-		Ok(Arc::new(self.load_model(program, &weights)?))
+		match self.load_model(program.clone(), &weights) {
+			Ok(model) => Ok(Arc::new(model)),
+			Err(BackendError::Unsupported(_)) => ReferenceBackend.load(program, weights),
+			Err(error) => Err(error),
+		}
 	}
 }
 
