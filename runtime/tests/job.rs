@@ -74,10 +74,10 @@ fn program() -> Vec<u8> {
 			by: EmbedBy::Token,
 			fraction: 12,
 		},
-		Operator::Stop,
+		Operator::Stop { next: None, ends: Vec::new() },
 		Operator::Emit { value: TensorId(1), stop: TensorId(2) },
 	];
-	let limits = Limits { max_batch: 1, max_sequence: 64 };
+	let limits = Limits::encoder(1, 64);
 	Program { semantics: SEMANTICS_DRAFT, limits, weights, operators }.encode()
 }
 

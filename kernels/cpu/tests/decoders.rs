@@ -196,12 +196,14 @@ fn shapes() -> impl Strategy<Value = DecoderShape> {
 	let heads = (1_u32..4, 1_u32..4, 1_u32..5);
 	let sizes = (1_u32..3, 1_u32..40, 1_u32..300, 0_u32..4);
 	let limits = (1_u32..5, 2_u32..50, 1_u32..20);
-	let numbers = (any::<bool>(), 8_u8..=20, 0_u8..=6, 0_u8..=4, 1_u32..20);
+	let shifts = (0_u8..=6, 0_u8..=4, prop::option::of(0_u8..=16));
+	let numbers = (any::<bool>(), 8_u8..=20, shifts, 1_u32..20);
 	(heads, sizes, limits, numbers).prop_map(|(heads, sizes, limits, numbers)| {
 		let (key_heads, each, half) = heads;
 		let (layers, inner, vocabulary, ends) = sizes;
 		let (max_batch, max_sequence, max_steps) = limits;
-		let (twelve, fraction, square_shift, context_shift, intervals) = numbers;
+		let (twelve, fraction, shifts, intervals) = numbers;
+		let (square_shift, context_shift, weight_shift) = shifts;
 		let heads = key_heads * each;
 		DecoderShape {
 			layers,
@@ -218,6 +220,7 @@ fn shapes() -> impl Strategy<Value = DecoderShape> {
 			fraction,
 			square_shift,
 			context_shift,
+			weight_shift,
 			intervals: intervals * 2,
 		}
 	})

@@ -19,6 +19,17 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # What an import loses
+//!
+//! Measured against the float model, which Python computes from the same dequantised weights:
+//!
+//! | SmolLM2-135M-Instruct | bound | float | integer |
+//! |---|---|---|---|
+//! | perplexity, 4,950 tokens of `corpus/english.txt` | at most 1.0 % worse | 37.727 | 37.712 |
+//! | answers to `corpus/prompts.txt` equal for 16 tokens | 40 of 50 | | 46 of 50 |
+//!
+//! `cargo xtask quality` repeats both.
 #![forbid(unsafe_code)]
 
 mod builder;

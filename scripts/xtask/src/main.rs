@@ -36,7 +36,9 @@ enum Command {
 	E2e,
 	/// Executors and nodes that die, stall and lie; a chain that forks.
 	Faults,
-	/// `demo`, `e2e`, `faults` and `net` side by side.
+	/// A chat model on a chain of its own.
+	Chat,
+	/// `chat`, `demo`, `e2e`, `faults` and `net` side by side.
 	Live,
 	/// A network of four nodes: a job submitted at one is computed at another.
 	Net,
@@ -86,6 +88,7 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<()> {
 	match command {
 		Command::Demo { json } => demo::run(json).await,
+		Command::Chat => e2e::chat::run().await,
 		Command::E2e => e2e::run().await,
 		Command::Faults => faults::run().await,
 		Command::Live => live::run().await,

@@ -9,7 +9,7 @@ use assay_program::{merkle, program_digest, Parameters, Program, Sampling};
 use std::sync::OnceLock;
 
 /// Ids of program and weights. A change of either is a new model on chain: never by accident.
-const PROGRAM_ID: &str = "ad48a7bdfd668f2edea7c6bf7b233c64a7722bad7d4da46f0f5d1ad8782c18cd";
+const PROGRAM_ID: &str = "04803ef756ae4f22e041b43ac7c4111ce6f4c3c4ba3af4ed299a9252af0d87d2";
 const WEIGHTS_ID: &str = "b4de214813c3ee7b55b911b90ef2c827e3234e1d15bea3e415e40d52735bd70a";
 
 fn imported() -> &'static Imported {

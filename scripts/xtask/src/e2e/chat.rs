@@ -1,40 +1,53 @@
-//! `assay chat` against a node: a real chat model, leased, streamed, settled.
+//! `cargo xtask chat`: a real chat model, leased, streamed, settled. It has a chain of its own, whose
+//! window is short for so much work.
 
 use super::Assay;
 use crate::{
 	checks::Checks,
+	net,
 	node::Node,
 	paths,
 	stage::{self, Cast},
 };
 use anyhow::{Context, Result};
-use assay_client::{
-	amount::ASY,
-	lease::{self, Terms},
-	model, provider, Account, Chain, Executor,
-};
+use assay_client::Chain;
 use assay_models::smollm2;
-use assay_program::merkle;
-use serde_json::Value;
+use serde_json::{json, Value};
 use std::path::Path;
 
-/// Who talks: an account that does nothing else on this chain.
-const TENANT: &str = "//Ferdie";
-/// Price of a compute unit; a token of this model takes about 150.
-const PRICE_PER_UNIT: u128 = ASY / 100_000;
+/// Runs it.
+pub(crate) async fn run() -> Result<()> {
+	let root = paths::root()?;
+	let folder = tempfile::Builder::new().prefix("assay-chat-").tempdir()?;
+	let timing = json!({
+		"duty_period": 20,
+		"accept": 10,
+		"commit_base": 20,
+		"window_base": 4,
+		"reveal_grace": 20,
+		"min_rate": 10_000,
+	});
+	let spec = folder.path().join("chat.json");
+	net::write_spec(folder.path(), "dev", &timing, &spec).await?;
+	let spec = spec.display().to_string();
+	let node = Node::start_with(folder.path(), &["--dev", "--chain", &spec]).await?;
+	let checks = Checks::default();
+	let outcome = talk(&root, &node, &checks).await;
+	outcome.with_context(|| node.failure())?;
+	checks.conclude()
+}
 
-pub(super) async fn run(
-	root: &Path,
-	node: &Node,
-	assay: &Assay,
-	chain: &Chain,
-	cast: &Cast,
-	checks: &Checks,
-) -> Result<()> {
-	let lease = lease_model(root, node, chain, cast).await?;
+async fn talk(root: &Path, node: &Node, checks: &Checks) -> Result<()> {
+	let chain = Chain::connect(node.url()).await?;
+	let cast = Cast::new()?;
+	let say = |line: String| println!("        {line}");
+	let imported =
+		smollm2::import(&paths::smollm2(root)).context("cannot import the chat model")?;
+	let offered = stage::provide(&chain, &node.executor_token()?, &cast, &imported, &say).await?;
+	let lease = stage::lease(&chain, &cast, offered.offer, &say).await?.to_string();
+	let assay = Assay { url: node.url().into(), program: paths::sibling("assay")? };
 	let folder = paths::smollm2(root).display().to_string();
-	let chat = ["--suri", TENANT, "chat", "--lease", &lease, "--model-folder", &folder];
-
+	let chat = ["chat", "--lease", &lease, "--model-folder", &folder];
 	let question = "What is the capital of France?";
 	let (code, done) =
 		assay.run(&with(&chat, &["--prompt", question, "--max-tokens", "8"])).await?;
@@ -57,7 +70,7 @@ pub(super) async fn run(
 		&format!("chat --seed: the same tokens in two jobs: {}", first.1["text"]),
 	);
 	checks.check(first.1["job"] != second.1["job"], "chat --seed: two jobs all the same");
-	refusals(assay, &chat, checks).await
+	refusals(&assay, &chat, checks).await
 }
 
 fn with<'a>(first: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
@@ -82,26 +95,4 @@ async fn refusals(assay: &Assay, chat: &[&str], checks: &Checks) -> Result<()> {
 		checks.check(code == 2, &format!("chat: {what}: exit code {code}, \"{said}\""));
 	}
 	Ok(())
-}
-
-/// Brings the model to the provider, registers and offers it, and leases it; returns the lease.
-async fn lease_model(root: &Path, node: &Node, chain: &Chain, cast: &Cast) -> Result<String> {
-	let imported =
-		smollm2::import(&paths::smollm2(root)).context("cannot import the chat model")?;
-	let status = provider::executor_status(chain).await?;
-	let executor = Executor::new(&status.url, &node.executor_token()?)?;
-	stage::hold(&executor, &imported).await?;
-	let tenant = Account::from_suri(TENANT)?;
-	let weights = merkle::blob(&imported.weights);
-	let (model, _) = model::register(chain, &tenant, &imported.program_bytes, &weights, 0).await?;
-	let terms = Terms {
-		price_per_unit: PRICE_PER_UNIT,
-		rate_units_per_block: 1_000_000,
-		duration_blocks_max: 1_200,
-		min_escrow: ASY,
-		risk_factor_max: 10,
-	};
-	let (offer, _) = lease::create_offer(chain, &cast.provider, model, &terms).await?;
-	let (lease, _) = lease::open(chain, &tenant, offer, 10 * ASY, 1_200, PRICE_PER_UNIT).await?;
-	Ok(lease.to_string())
 }

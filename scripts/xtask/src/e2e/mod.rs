@@ -1,7 +1,7 @@
 //! `cargo xtask e2e`: a real node, spoken to by our library, by the `assay` command and by the
 //! stock JavaScript client.
 
-mod chat;
+pub(crate) mod chat;
 mod commands;
 mod jobs;
 mod newcomer;
@@ -60,13 +60,8 @@ async fn all(root: &Path, node: &Node, checks: &Checks) -> Result<()> {
 		// Last: the window of its long job outlives this test.
 		jobs::run(root, &assay, &chain, &cast, lease, checks).await
 	};
-	// Three sets of accounts on one chain.
-	tokio::try_join!(
-		regulars,
-		newcomer::run(root, node, &assay, checks),
-		chat::run(root, node, &assay, &chain, &cast, checks),
-	)
-	.map(drop)
+	// Two sets of accounts on one chain.
+	tokio::try_join!(regulars, newcomer::run(root, node, &assay, checks)).map(drop)
 }
 
 /// The `assay` command.
