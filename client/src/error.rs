@@ -48,8 +48,8 @@ impl Kind {
 	}
 }
 
-/// What a provider had streamed of a job when it went wrong. The tokens are the bytes that the job's
-/// claim must begin with.
+/// What a provider had streamed of a job when it went wrong. The tokens are the bytes that the
+/// job's claim must begin with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Evidence {
 	/// The job.

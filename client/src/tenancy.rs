@@ -124,7 +124,9 @@ impl Tenancy {
 					outcome = ask(job) => {
 						match &outcome {
 							Ok(_) => tell(Step::Answered(job.digest)),
-							Err(error) => drop(silent.borrow_mut().insert(job.digest, error.clone())),
+							Err(error) => {
+								silent.borrow_mut().insert(job.digest, error.clone());
+							},
 						}
 						Some(outcome)
 					},

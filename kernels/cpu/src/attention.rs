@@ -1,8 +1,8 @@
 //! Attention as one step.
 //!
 //! Keys and values are packed once, for the two products of attention: those of an encoder for the
-//! step, those of a decoder for the whole run, in a [`Cache`] that each step adds its rows to. Scores
-//! are made for a few queries at a time, and only with the positions that their mask leaves.
+//! step, those of a decoder for the whole run, in a [`Cache`] that each step adds its rows to.
+//! Scores are made for a few queries at a time, and only with the positions that their mask leaves.
 
 use crate::{
 	plan::{Compiler, Plan},
@@ -124,6 +124,25 @@ fn find_softmax(compiler: &Compiler<'_>, scores: usize) -> Option<(usize, Mask, 
 	joined.then(|| (normalise, *mask, vec![maximum, exponential, sum, normalise]))
 }
 
+/// The operators from probabilities to contexts, if they are one chain that nobody else reads.
+fn find_context(compiler: &Compiler<'_>, probabilities: usize) -> Option<[usize; 4]> {
+	let operators = &compiler.program.operators;
+	let [weigh] = *compiler.readers(probabilities) else { return None };
+	let [row_max, quantise] = *compiler.readers(weigh) else { return None };
+	let Operator::RowMax { groups: 1, .. } = operators.get(row_max)? else { return None };
+	let Operator::Quantise { value, max, .. } = operators.get(quantise)? else { return None };
+	let [context] = *compiler.readers(quantise) else { return None };
+	let Operator::Context { weight, weight_max, .. } = operators.get(context)? else {
+		return None;
+	};
+	let joined = index(*value) == weigh
+		&& index(*max) == row_max
+		&& index(*weight) == quantise
+		&& index(*weight_max) == row_max
+		&& compiler.readers(row_max) == [quantise, context];
+	joined.then_some([weigh, row_max, quantise, context])
+}
+
 impl Attention {
 	/// The chain that begins at operator `scores`, if there is one, and the operators in it.
 	pub(crate) fn find(compiler: &Compiler<'_>, scores: usize) -> Option<(Self, Vec<usize>)> {
@@ -138,28 +157,16 @@ impl Attention {
 		let score_shifts = shifts::scores(bits, fractions, *shift, *fraction)?;
 		let (probabilities, mask, mut chain) = find_softmax(compiler, scores)?;
 
-		let [weigh] = *compiler.readers(probabilities) else { return None };
+		let [weigh, row_max, quantise, context] = find_context(compiler, probabilities)?;
 		let Operator::ContextWeight { value_max, fraction, .. } = operators.get(weigh)? else {
 			return None;
 		};
 		let weight_shift = shifts::context_weight(compiler.fraction(*value_max)?, *fraction)?;
-		let [row_max, quantise] = *compiler.readers(weigh) else { return None };
-		let Operator::RowMax { groups: 1, .. } = operators.get(row_max)? else { return None };
-		let Operator::Quantise { value, max, .. } = operators.get(quantise)? else { return None };
-		let [context] = *compiler.readers(quantise) else { return None };
 		let Operator::Context { weight, weight_max, value: values, groups, shift, fraction } =
 			operators.get(context)?
 		else {
 			return None;
 		};
-		let joined = index(*value) == weigh
-			&& index(*max) == row_max
-			&& index(*weight) == quantise
-			&& index(*weight_max) == row_max
-			&& compiler.readers(row_max) == [quantise, context];
-		if !joined {
-			return None;
-		}
 		let (weight_bits, value_bits) = (compiler.bits(*weight)?, compiler.bits(*values)?);
 		let weight_fraction = compiler.fraction(*weight_max)?;
 		let context_bits = (weight_bits, value_bits);

@@ -5,7 +5,7 @@
 //! machine has and several numbers of threads.
 //!
 //! ```text
-//! load:    program -> plan: stages of rows, attention, single operators; weights stay where they are
+//! load:    program -> plan: stages of rows, attention, single operators; weights stay in place
 //! encoder: batch -> parts of about 128 rows, side by side
 //!          part  -> stage after stage; within a stage, rows over threads
 //! decoder: prompt, then one position at a time -> stage after stage; within a stage, rows or
@@ -15,11 +15,12 @@
 //! - [`isa`]: which instruction set the processor has, or which one a test holds it to.
 //! - [`product`]: products of quantised rows by int8 weights and by quantised rows.
 //! - `vector`, `table`: everything else that is done to rows.
-//! - `plan`, `rows`, `linear`, `attention`, `choice`, `whole`: what a program becomes, and how its steps run.
+//! - `plan`, `rows`, `linear`, `attention`, `choice`, `whole`: what a program becomes, and how its
+//!   steps run.
 //!
 //! Memory: the weights as they were given, which may be a mapped file, the tensors that validation
-//! counted, and a bounded amount per thread. A program whose tables or stages would take more is left
-//! to the reference, and so is one of a form that no importer makes.
+//! counted, and a bounded amount per thread. A program whose tables or stages would take more is
+//! left to the reference, and so is one of a form that no importer makes.
 //!
 //! `unsafe` is in the inner loops of `product` and `table`, and where code compiled for an
 //! instruction set is called, for which there must be a [`Processor`] that has it.

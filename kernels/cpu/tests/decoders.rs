@@ -246,7 +246,7 @@ proptest! {
 	fn random_decoders_equal_the_reference(
 		shape in shapes(),
 		style in 0..3_usize,
-		(batch, sequence, steps) in any::<[prop::sample::Index; 3]>().prop_map(|[a, b, c]| (a, b, c)),
+		[batch, sequence, steps] in any::<[prop::sample::Index; 3]>(),
 		sampling in samplings(),
 		seed in any::<u64>(),
 	) {

@@ -407,7 +407,8 @@ mod tests {
 	#[test]
 	fn streamed_text_equals_the_whole_whatever_the_cuts() {
 		let whole: &[u8] =
-			b"a\xc3\xa9\xf0\x9f\x98\x80\xff\xe2\x82b\xf0\x9f\xe2\x82\xac\xc3\x80\xed\xa0\x80z\xf0\x9f\x98";
+			b"a\xc3\xa9\xf0\x9f\x98\x80\xff\xe2\x82b\xf0\x9f\xe2\x82\xac\xc3\x80\xed\xa0\x80z\
+			  \xf0\x9f\x98";
 		let expected = String::from_utf8_lossy(whole);
 		for length in 1..=whole.len() {
 			let bytes: Vec<Box<[u8]>> = whole.chunks(length).map(Box::from).collect();

@@ -1,4 +1,5 @@
-//! Tensors of a model as floats, and reading them from a safetensors file, every expectation checked.
+//! Tensors of a model as floats, and reading them from a safetensors file, every expectation
+//! checked.
 
 use crate::ImportError;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};

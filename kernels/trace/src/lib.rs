@@ -9,10 +9,10 @@
 //!
 //! Shape is law: where an element lies follows from program and parameters, never from a value.
 //!
-//! - The *body* holds what every operator but `Emit` makes, for all `max_steps` steps, step by step,
-//!   operator by operator, row by row. A row is the last dimension of a tensor. It is cut into
-//!   segments of 4096 bytes: 1024 int32 or 2048 int16 elements. A *leaf* is one segment, as long as
-//!   what is left of its row, little-endian, without fill.
+//! - The *body* holds what every operator but `Emit` makes, for all `max_steps` steps, step by
+//!   step, operator by operator, row by row. A row is the last dimension of a tensor. It is cut
+//!   into segments of 4096 bytes: 1024 int32 or 2048 int16 elements. A *leaf* is one segment, as
+//!   long as what is left of its row, little-endian, without fill.
 //! - The first step has `sequence` positions, every later one a single position after all before
 //!   it; a row over the context grows with the steps.
 //! - After the step whose `Stop` is 1 all leaves are *null*: their bytes are empty, which no other

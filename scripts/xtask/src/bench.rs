@@ -129,8 +129,8 @@ impl Embed {
 /// `cargo xtask bench cpu`: MiniLM and SmolLM2 on this machine's processor, beside onnxruntime and
 /// llama.cpp.
 ///
-/// The measurement is the example `speed` of `assay-models`, which needs nothing of the chain, so it
-/// is built and run by itself.
+/// The measurement is the example `speed` of `assay-models`, which needs nothing of the chain, so
+/// it is built and run by itself.
 #[derive(Debug, Args)]
 pub(crate) struct Cpu {
 	/// Threads of all. Default: one per core.

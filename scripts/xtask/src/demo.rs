@@ -22,8 +22,8 @@ use std::{
 
 /// The smallest cosine to the float model with which the demo succeeds.
 const COSINE_MIN: f64 = 0.998;
-/// Most blocks from a submission to its reveal, in the median: acceptance travels with the commitment,
-/// and the reveal waits until that is final.
+/// Most blocks from a submission to its reveal, in the median: acceptance travels with the
+/// commitment, and the reveal waits until that is final.
 const BLOCKS_TO_REVEAL: u32 = 6;
 /// Time for all jobs to be settled.
 const PATIENCE: Duration = Duration::from_secs(300);

@@ -8,8 +8,8 @@
 //! - Greedy answers to the prompts of `corpus/prompts.txt`, each of them alone.
 //!
 //! The float model is `scripts/py/smollm2_reference.py`; what it computed is kept under `.assay`.
-//! The two numbers limit how much is measured; the backend is `cpu` or `reference`, which compute the
-//! same bytes, the second slowly. It fails where quality misses its bounds.
+//! The two numbers limit how much is measured; the backend is `cpu` or `reference`, which compute
+//! the same bytes, the second slowly. It fails where quality misses its bounds.
 
 mod reference;
 

@@ -1,5 +1,5 @@
-//! Measures the CPU backend on MiniLM and SmolLM2 beside onnxruntime and llama.cpp, in one run, with
-//! the same inputs and threads, in turns.
+//! Measures the CPU backend on MiniLM and SmolLM2 beside onnxruntime and llama.cpp, in one run,
+//! with the same inputs and threads, in turns.
 //!
 //! ```text
 //! cargo run --release -p assay-models --example speed [-- [threads] [runs] [json]]
@@ -7,9 +7,9 @@
 //!
 //! Before, once: `scripts/setup`, and `npm ci --omit=optional --ignore-scripts` in `scripts/bench`.
 //! Each side is a process of its own that answers line by line, so that their memory can be told
-//! apart; ours is this program started again as `speed serve <folder> <threads>`. Figures are medians
-//! over runs. Beside rates by the clock stand those by the time that the processes had a processor,
-//! of which other work on the machine takes nothing away.
+//! apart; ours is this program started again as `speed serve <folder> <threads>`. Figures are
+//! medians over runs. Beside rates by the clock stand those by the time that the processes had a
+//! processor, of which other work on the machine takes nothing away.
 
 mod child;
 mod serve;

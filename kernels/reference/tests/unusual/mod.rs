@@ -4,7 +4,8 @@ use assay_program::{EmbedBy, Limits, Mask, Operator, Program};
 use assay_reference::sample::Builder;
 
 /// A decoder that does what the sample does not: embeds positions, has tokens without a rotation
-/// and keys that are queries and values too, and goes on with the likeliest token and no other, which is never one of the last two.
+/// and keys that are queries and values too, and goes on with the likeliest token and no other,
+/// which is never one of the last two.
 pub fn unusual() -> Program {
 	let (width, vocabulary) = (8, 9);
 	let mut builder = Builder::new(Limits { max_batch: 3, max_sequence: 12, max_steps: 12 });

@@ -174,6 +174,39 @@ fn possible(layout: &Layout<'_>, index: u32, generator: &mut Generator) -> Vec<u
 	(0..leaf.elements).flat_map(element).collect()
 }
 
+fn of_step(layout: &Layout<'_>, step: u32) -> std::ops::Range<u32> {
+	let first = layout.first_leaf(step, 0).unwrap();
+	first..first + layout.leaves_in_step(step) as u32
+}
+
+fn stop_of(layout: &Layout<'_>, step: u32) -> u32 {
+	layout.stop_leaf(step + 1).unwrap_or(layout.tree().leaves() - 1)
+}
+
+/// Makes step `last` the last one.
+fn stop_early(party: &mut Party<'_>, job: &Job, full: &Full, last: u32) {
+	let layout = job.layout();
+	let per_step = full.output.len() / full.claim.count() as usize;
+	let null = (last + 1..job.parameters.max_steps).flat_map(|step| of_step(&layout, step));
+	party.change(null.map(|index| (index, Vec::new())).collect::<Vec<_>>());
+	party.change([(stop_of(&layout, last), 1i32.to_le_bytes().to_vec())]);
+	party.claims(last + 1, full.output[..per_step * (last as usize + 1)].to_vec());
+}
+
+/// Adds a step after the last one.
+fn go_on(party: &mut Party<'_>, job: &Job, full: &Full, generator: &mut Generator) {
+	let (layout, count) = (job.layout(), full.claim.count());
+	let per_step = full.output.len() / count as usize;
+	let more: Vec<_> =
+		of_step(&layout, count).map(|index| (index, possible(&layout, index, generator))).collect();
+	party.change(more);
+	if generator.below(2) == 0 {
+		party.change([(stop_of(&layout, count - 1), 0i32.to_le_bytes().to_vec())]);
+	}
+	let token = full.output[..per_step].to_vec();
+	party.claims(count + 1, [full.output.clone(), token].concat());
+}
+
 /// A party that cheats in some way; what it did.
 pub fn cheat<'a>(job: &Job, full: &'a Full, generator: &mut Generator) -> (Party<'a>, String) {
 	let layout = job.layout();
@@ -181,12 +214,6 @@ pub fn cheat<'a>(job: &Job, full: &'a Full, generator: &mut Generator) -> (Party
 	let (leaves, count) = (layout.tree().leaves(), full.claim.count());
 	let index = generator.below(leaves);
 	let mut bytes = full.leaves[index as usize].clone();
-	let per_step = full.output.len() / count as usize;
-	let stop = |step| layout.stop_leaf(step + 1).unwrap_or(leaves - 1);
-	let of_step = |step: u32| {
-		let first = layout.first_leaf(step, 0).unwrap();
-		first..first + layout.leaves_in_step(step) as u32
-	};
 	let what = match generator.below(12) {
 		0..=2 if !bytes.is_empty() => {
 			let at = generator.below(bytes.len() as u32) as usize;
@@ -204,22 +231,11 @@ pub fn cheat<'a>(job: &Job, full: &'a Full, generator: &mut Generator) -> (Party
 			"a leaf of some length"
 		},
 		5 if count > 1 => {
-			let last = generator.below(count - 1);
-			let null = (last + 1..job.parameters.max_steps).flat_map(of_step);
-			party.change(null.map(|index| (index, Vec::new())).collect::<Vec<_>>());
-			party.change([(stop(last), 1i32.to_le_bytes().to_vec())]);
-			party.claims(last + 1, full.output[..per_step * (last as usize + 1)].to_vec());
+			stop_early(&mut party, job, full, generator.below(count - 1));
 			"an early stop"
 		},
 		6 if count < job.parameters.max_steps => {
-			let more: Vec<_> =
-				of_step(count).map(|index| (index, possible(&layout, index, generator))).collect();
-			party.change(more);
-			if generator.below(2) == 0 {
-				party.change([(stop(count - 1), 0i32.to_le_bytes().to_vec())]);
-			}
-			let token = full.output[..per_step].to_vec();
-			party.claims(count + 1, [full.output.clone(), token].concat());
+			go_on(&mut party, job, full, generator);
 			"a step after the stop"
 		},
 		7 => {

@@ -1,5 +1,5 @@
-//! `cargo xtask chat`: a real chat model, leased, streamed, settled. It has a chain of its own, whose
-//! window is short for so much work.
+//! `cargo xtask chat`: a real chat model, leased, streamed, settled. It has a chain of its own,
+//! whose window is short for so much work.
 
 use super::Assay;
 use crate::{
