@@ -21,7 +21,7 @@
 //!
 //! ## The probe
 //!
-//! Nothing may call the driver before [`probe`] says that there is one.
+//! Nothing may call the driver before [`probe()`] says that there is one.
 //!
 //! ```
 //! match assay_cuda::probe() {
