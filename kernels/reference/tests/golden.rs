@@ -244,7 +244,9 @@ fn files_are_what_the_reference_computes() {
 	let recipes = recipes();
 	assert_eq!(recipes.len(), golden::FILES.len());
 	let write = std::env::var("ASSAY_GOLDEN").as_deref() == Ok("write");
-	for (seed, (recipe, (name, bytes))) in (1..).zip(recipes.iter().zip(golden::FILES)) {
+	// The last two sets were made side by side, and count on from the same seed.
+	let seeds = (1..=21).chain(18..=21);
+	for (seed, (recipe, (name, bytes))) in seeds.zip(recipes.iter().zip(golden::FILES)) {
 		assert_eq!(recipe.name, name);
 		let encoded = compute(recipe, seed).encode();
 		if write {

@@ -5,9 +5,11 @@
 
 mod common;
 
-use assay_program::Operator;
-use assay_reference::sample::Generator;
-use assay_trace::{Layout, Need, Part, Partial, Position, RefereeError, Source, Truth};
+use assay_program::{Operator, Parameters};
+use assay_reference::sample::{self, Generator};
+use assay_trace::{
+	Layout, LayoutError, LeafForm, Need, Part, Partial, Position, RefereeError, Source, Truth,
+};
 use common::{Full, Job};
 use std::collections::BTreeMap;
 
@@ -113,7 +115,9 @@ fn elements_and_partials_of_every_operator_are_what_the_reference_made() {
 	for job in jobs.chain((0..4).map(common::long)) {
 		check_job(&job, &mut generator, &mut seen);
 	}
-	for name in Operator::NAMES.iter().filter(|name| **name != "Emit") {
+	// The last four are of networks that have no traces yet, see below.
+	let unknown = ["Emit", "Samples", "Convolution", "Depthwise", "Lookup"];
+	for name in Operator::NAMES.iter().filter(|name| !unknown.contains(*name)) {
 		assert!(seen.contains_key(name), "{name} was not met");
 	}
 	// Every reduction that can be long was met with several blocks.
@@ -184,4 +188,13 @@ fn positions_outside_are_refused() {
 		assert_eq!(layout.judge(&bad, &full), Err(RefereeError::Position), "{bad:?}");
 		assert!(layout.needs(&bad, &full).is_err());
 	}
+}
+
+#[test]
+fn a_network_that_is_int8_throughout_is_refused() {
+	let program = sample::network(&sample::NetworkShape::SMALL);
+	let parameters = Parameters::encoder(1, 3);
+	let refused = Layout::new(&program, &parameters).map(|_| ());
+	assert_eq!(refused, Err(LayoutError::Operator { operator: 0 }));
+	assert_eq!(LeafForm::of(&program), Err(LayoutError::Operator { operator: 0 }));
 }

@@ -65,7 +65,8 @@ impl Sample {
 		let last = builder.push(Operator::Last { value: embedded });
 		let row = builder.quantise(last, 1, 12);
 		let logits = builder.linear(row, vocabulary, width, 16);
-		let next = builder.push(Operator::ArgMax { value: logits });
+		let greedy = builder.push(Operator::ArgMax { value: logits });
+		let next = builder.push(Operator::Choose { ids, greedy, sampled: greedy });
 		let mut program = builder.finish(next);
 		let stop = program.operators.len() - 2;
 		program.operators[stop] = Operator::Stop { next: Some(next), ends: Vec::new() };
