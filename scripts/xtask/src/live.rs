@@ -5,12 +5,10 @@ use crate::{demo, e2e, faults, net};
 use anyhow::{ensure, Result};
 
 pub(crate) async fn run() -> Result<()> {
-	let (e2e, chat, faults, net, demo) =
-		tokio::join!(e2e::run(), e2e::chat::run(), faults::run(), net::run(), demo::run(true));
+	let (e2e, faults, net, demo) =
+		tokio::join!(e2e::run(), faults::run(), net::run(), demo::run(true));
 	let mut failed = Vec::new();
-	for (part, outcome) in
-		[("e2e", e2e), ("chat", chat), ("faults", faults), ("net", net), ("demo", demo)]
-	{
+	for (part, outcome) in [("e2e", e2e), ("faults", faults), ("net", net), ("demo", demo)] {
 		if let Err(error) = outcome {
 			eprintln!("{part} failed: {error:#}");
 			failed.push(part);

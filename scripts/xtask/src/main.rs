@@ -38,7 +38,7 @@ enum Command {
 	Faults,
 	/// A chat model on a chain of its own.
 	Chat,
-	/// `chat`, `demo`, `e2e`, `faults` and `net` side by side.
+	/// `demo`, `e2e`, `faults` and `net` side by side.
 	Live,
 	/// A network of four nodes: a job submitted at one is computed at another.
 	Net,
