@@ -1,8 +1,7 @@
 //! Reading a GGUF file of version 3: metadata, and tensors as floats.
 //!
-//! The crates on the registry that read GGUF neither bound what a file makes them allocate nor
-//! dequantise, so the few hundred lines that one architecture needs stand here. Every length is
-//! checked against the bytes there are before anything is read or allocated.
+//! Only what one architecture needs, dequantising included. Every length is checked against the
+//! bytes there are before anything is read or allocated.
 
 use crate::checkpoint::{self, Matrix, Vector};
 use crate::ImportError;
