@@ -74,6 +74,7 @@ mod error;
 mod form;
 pub mod input;
 mod layout;
+mod moves;
 pub mod output;
 mod referee;
 mod source;
@@ -85,6 +86,7 @@ pub use disclosure::{blob_tree, trace_root, Opening, Roots, NULL};
 pub use error::{DisclosureError, LayoutError, RefereeError};
 pub use form::LeafForm;
 pub use layout::{Layout, Leaf};
+pub use moves::{Answer, Openings, Question};
 pub use referee::{Part, Partial, Position, Truth};
 pub use source::{Need, Source};
 #[cfg(feature = "std")]
