@@ -5,16 +5,19 @@
 //! Beyond those hashes and the output it holds what one step holds.
 
 use crate::{
-	disclosure::blob_tree, parents, path, trace_root, DisclosureError, Layout, LayoutError, Need,
-	Opening, Part, Partial, Position, RefereeError, Roots, Tree, FAN_OUT, NULL,
+	disclosure::blob_tree, input::Offence, parents, path, trace_root, Answer, DisclosureError,
+	Layout, LayoutError, Need, Opening, Openings, Part, Partial, Position, Question, RefereeError,
+	Roots, Source, Tree, Truth, FAN_OUT, NULL,
 };
-use assay_program::{merkle, Claim, Hash, InvalidCode, Outcome, Parameters, Program, SEGMENT};
+use assay_program::{
+	merkle, Claim, Hash, InvalidCode, Operator, Outcome, Parameters, Program, SEGMENT,
+};
 use assay_reference::HostError;
 use std::{
 	collections::{BTreeMap, BTreeSet},
 	fmt,
 	ops::ControlFlow,
-	sync::OnceLock,
+	sync::{Arc, OnceLock},
 };
 
 /// Whatever can run a job again and show what every operator of every step makes.
@@ -66,6 +69,8 @@ pub enum TracerError {
 	Disclosure(DisclosureError),
 	/// There is nothing at the position.
 	Referee(RefereeError),
+	/// The input breaks no rule, so no offence can be shown.
+	NoOffence,
 }
 
 impl fmt::Display for TracerError {
@@ -76,6 +81,7 @@ impl fmt::Display for TracerError {
 			Self::Run(error) => write!(f, "the job could not be run again: {error}"),
 			Self::Disclosure(error) => error.fmt(f),
 			Self::Referee(error) => error.fmt(f),
+			Self::NoOffence => f.write_str("the input breaks no rule"),
 		}
 	}
 }
@@ -154,6 +160,12 @@ impl BlobTree {
 	}
 }
 
+impl Source for BTreeMap<Need, Opening> {
+	fn bytes(&self, need: Need) -> Option<&[u8]> {
+		self.get(&need).map(|opening| opening.bytes.as_slice())
+	}
+}
+
 /// What one run is asked for.
 #[derive(Default)]
 struct Wanted {
@@ -174,12 +186,9 @@ impl Wanted {
 	}
 }
 
-/// The trace of one job.
-pub struct Tracer<'a, S> {
-	layout: Layout<'a>,
-	steps: S,
-	weights: &'a [u8],
-	input: &'a [u8],
+/// The upper part of a trace: all that is kept of a run. It borrows nothing, so that whoever owns
+/// program, weights and input can put it away between two questions.
+pub struct Upper {
 	/// Nodes of level 1.
 	chunks: Vec<Hash>,
 	body: Hash,
@@ -189,9 +198,36 @@ pub struct Tracer<'a, S> {
 	input_tree: OnceLock<BlobTree>,
 }
 
+impl Upper {
+	/// The digest of the body.
+	pub fn body(&self) -> Hash {
+		self.body
+	}
+
+	/// What the run ended in.
+	pub fn claim(&self) -> Claim {
+		self.claim
+	}
+}
+
+impl fmt::Debug for Upper {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.debug_struct("Upper").field("body", &self.body).field("claim", &self.claim).finish()
+	}
+}
+
+/// The trace of one job.
+pub struct Tracer<'a, S> {
+	layout: Layout<'a>,
+	steps: S,
+	weights: &'a [u8],
+	input: &'a [u8],
+	upper: Arc<Upper>,
+}
+
 impl<S> fmt::Debug for Tracer<'_, S> {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		f.debug_struct("Tracer").field("body", &self.body).field("claim", &self.claim).finish()
+		f.debug_struct("Tracer").field("upper", &self.upper).finish_non_exhaustive()
 	}
 }
 
@@ -240,18 +276,25 @@ impl<'a, S: Steps> Tracer<'a, S> {
 		let chunks = hasher.finish(layout.tree());
 		let body = merkle::root_of(chunks.clone());
 		let (weights_tree, input_tree) = (OnceLock::new(), OnceLock::new());
-		Ok(Self {
-			layout,
-			steps,
-			weights,
-			input,
-			chunks,
-			body,
-			claim,
-			output,
-			weights_tree,
-			input_tree,
-		})
+		let upper = Upper { chunks, body, claim, output, weights_tree, input_tree };
+		Ok(Self::resume(layout, steps, weights, input, Arc::new(upper)))
+	}
+
+	/// Goes on with what [`Self::upper`] gave. All else must be what it was made of: of another
+	/// job the answers would be wrong.
+	pub fn resume(
+		layout: Layout<'a>,
+		steps: S,
+		weights: &'a [u8],
+		input: &'a [u8],
+		upper: Arc<Upper>,
+	) -> Self {
+		Self { layout, steps, weights, input, upper }
+	}
+
+	/// All that it keeps of the run.
+	pub fn upper(&self) -> &Arc<Upper> {
+		&self.upper
 	}
 
 	/// Its layout.
@@ -261,34 +304,34 @@ impl<'a, S: Steps> Tracer<'a, S> {
 
 	/// The digest of the body.
 	pub fn body(&self) -> Hash {
-		self.body
+		self.upper.body
 	}
 
 	/// What the run ended in.
 	pub fn claim(&self) -> Claim {
-		self.claim
+		self.upper.claim
 	}
 
 	/// The root of the trace.
 	pub fn root(&self) -> Hash {
-		trace_root(&self.body, &self.claim.output())
+		trace_root(&self.body(), &self.claim().output())
 	}
 
 	/// What openings are checked against.
 	pub fn roots(&self) -> Roots {
 		Roots {
-			body: self.body,
+			body: self.body(),
 			input: self.input_tree().digest(),
 			weights: self.weights_tree().digest(),
 		}
 	}
 
 	fn weights_tree(&self) -> &BlobTree {
-		self.weights_tree.get_or_init(|| BlobTree::new(self.weights))
+		self.upper.weights_tree.get_or_init(|| BlobTree::new(self.weights))
 	}
 
 	fn input_tree(&self) -> &BlobTree {
-		self.input_tree.get_or_init(|| BlobTree::new(self.input))
+		self.upper.input_tree.get_or_init(|| BlobTree::new(self.input))
 	}
 
 	/// The children of a node of the body. Those of level 1 are leaves, and cost a run.
@@ -301,7 +344,7 @@ impl<'a, S: Steps> Tracer<'a, S> {
 			let wanted = Wanted { chunks: [(position, Vec::new())].into(), ..Wanted::default() };
 			return Ok(self.collect(wanted)?.chunks.remove(&position).unwrap_or_default());
 		}
-		Ok(children_of(&self.chunks, level, position))
+		Ok(children_of(&self.upper.chunks, level, position))
 	}
 
 	/// The bytes of a leaf.
@@ -313,21 +356,38 @@ impl<'a, S: Steps> Tracer<'a, S> {
 		Ok(self.collect(wanted)?.leaves.remove(&index).unwrap_or_default())
 	}
 
-	/// Everything that a position depends on, opened.
+	/// Everything that a position depends on, opened, and nothing else: of a step after the end
+	/// that is the `Stop` row before it alone.
 	pub fn openings(&self, position: &Position) -> Result<BTreeMap<Need, Opening>, TracerError> {
-		let (mut open, mut bytes) = (BTreeMap::new(), BTreeMap::new());
+		let open = self.open_all(&[*position])?;
+		self.only(position, open)
+	}
+
+	/// Everything that some positions depend on, opened in as few runs as one of them takes.
+	fn open_all(&self, positions: &[Position]) -> Result<BTreeMap<Need, Opening>, TracerError> {
+		let mut open = BTreeMap::new();
 		loop {
-			let needs = self.layout.needs(position, &bytes)?;
-			let missing: BTreeSet<Need> =
-				needs.into_iter().filter(|need| !bytes.contains_key(need)).collect();
+			let mut missing = BTreeSet::new();
+			for position in positions {
+				let needs = self.layout.needs(position, &open)?;
+				missing.extend(needs.into_iter().filter(|need| !open.contains_key(need)));
+			}
 			if missing.is_empty() {
 				return Ok(open);
 			}
-			for (need, opening) in self.open(&missing)? {
-				bytes.insert(need, opening.bytes.clone());
-				open.insert(need, opening);
-			}
+			open.append(&mut self.open(&missing)?);
 		}
+	}
+
+	/// Of what was opened that which a position depends on.
+	fn only(
+		&self,
+		position: &Position,
+		mut open: BTreeMap<Need, Opening>,
+	) -> Result<BTreeMap<Need, Opening>, TracerError> {
+		let needs = self.layout.needs(position, &open)?;
+		open.retain(|need, _| needs.binary_search(need).is_ok());
+		Ok(open)
 	}
 
 	/// Opens leaves and segments, all leaves in one run.
@@ -350,7 +410,7 @@ impl<'a, S: Steps> Tracer<'a, S> {
 					let chunk = index.div_euclid(FAN_OUT);
 					let hashes = chunks.get(&chunk).map_or(&[][..], Vec::as_slice);
 					let mut siblings = path(hashes, index.rem_euclid(FAN_OUT));
-					siblings.extend(path(&self.chunks, chunk));
+					siblings.extend(path(&self.upper.chunks, chunk));
 					let bytes = leaves.remove(index).unwrap_or_default();
 					Opening { bytes, path: siblings }
 				},
@@ -362,48 +422,101 @@ impl<'a, S: Steps> Tracer<'a, S> {
 		Ok(open)
 	}
 
-	/// The partials of a reduction, one for each block.
-	pub fn partials(&self, position: &Position) -> Result<Vec<Partial>, TracerError> {
+	/// The partials of a reduction, one for each block, and what the step from them to the
+	/// element at `position` depends on.
+	pub fn partials(
+		&self,
+		position: &Position,
+	) -> Result<(Vec<Partial>, BTreeMap<Need, Opening>), TracerError> {
+		if position.part != Part::Finish {
+			return Err(RefereeError::Position.into());
+		}
 		let blocks = self.layout.blocks(position.step, position.operator);
 		let at = |block| Position { part: Part::Block(block), ..*position };
-		let mut needs = BTreeSet::new();
-		for block in 0..blocks {
-			needs.extend(self.layout.needs(&at(block), &())?);
-		}
-		let open: BTreeMap<Need, Vec<u8>> =
-			self.open(&needs)?.into_iter().map(|(need, open)| (need, open.bytes)).collect();
+		// Checked before they are listed: there may be as many as a u32 holds.
+		self.layout.needs(position, &())?;
+		let all: Vec<Position> = std::iter::once(*position).chain((0..blocks).map(at)).collect();
+		let open = self.open_all(&all)?;
 		let partial = |block| match self.layout.judge(&at(block), &open)? {
-			crate::Truth::Partial(partial) => Ok(partial),
-			_ => Err(RefereeError::Position.into()),
+			Truth::Partial(partial) => Ok(partial),
+			_ => Err(TracerError::from(RefereeError::Position)),
 		};
-		(0..blocks).map(partial).collect()
+		let partials = (0..blocks).map(partial).collect::<Result<_, _>>()?;
+		Ok((partials, self.only(position, open)?))
+	}
+
+	/// The honest answer to any question of a game about this trace.
+	pub fn answer(&self, question: &Question) -> Result<Answer, TracerError> {
+		match *question {
+			// An input with an offence has no trace, see [`offence`].
+			Question::Offence => Err(TracerError::NoOffence),
+			Question::Children { level, position } => {
+				self.children(level, position).map(Answer::Children)
+			},
+			Question::Leaf { index } => self.leaf(index).map(Answer::Bytes),
+			Question::Partials { position } => {
+				let (partials, open) = self.partials(&position)?;
+				Ok(Answer::Partials(partials, listed(open)))
+			},
+			Question::Openings { position } => {
+				self.openings(&position).map(listed).map(Answer::Openings)
+			},
+			Question::Counts { counts } => {
+				let needs = counts.iter().filter_map(|count| self.layout.count_need(*count));
+				self.opened(needs, DisclosureError::Count)
+			},
+			Question::OutputChildren { level, position } => {
+				self.output_children(level, position).map(Answer::Children)
+			},
+			Question::OutputSegment { segment } => {
+				let missing = DisclosureError::NoSuchNode { level: 0, position: segment };
+				Ok(Answer::Bytes(self.output_segment(segment).ok_or(missing)?))
+			},
+			Question::OutputOpening { element } => {
+				let need = self.layout.output_need(element).ok_or(RefereeError::Position)?;
+				self.open(&[need].into()).map(listed).map(Answer::Openings)
+			},
+		}
+	}
+
+	/// Openings of things of which there must be one.
+	fn opened(
+		&self,
+		needs: impl Iterator<Item = Need>,
+		missing: DisclosureError,
+	) -> Result<Answer, TracerError> {
+		let needs: BTreeSet<Need> = needs.collect();
+		match needs.is_empty() {
+			true => Err(missing.into()),
+			false => self.open(&needs).map(listed).map(Answer::Openings),
+		}
 	}
 
 	/// The output's bytes.
 	pub fn output(&self) -> &[u8] {
-		&self.output
+		&self.upper.output
 	}
 
 	/// The root of the segments of the output.
 	pub fn output_root(&self) -> Hash {
-		merkle::root_of(segments(&self.output))
+		merkle::root_of(segments(&self.upper.output))
 	}
 
 	/// The children of a node of the output.
 	pub fn output_children(&self, level: u32, position: u32) -> Result<Vec<Hash>, TracerError> {
 		let missing = DisclosureError::NoSuchNode { level, position };
-		let tree = blob_tree(self.output.len() as u64).ok_or(missing)?;
+		let tree = blob_tree(self.upper.output.len() as u64).ok_or(missing)?;
 		if tree.children(level, position) == 0 {
 			return Err(missing.into());
 		}
-		let leaves = segments(&self.output);
+		let leaves = segments(&self.upper.output);
 		let level = level.saturating_add(1);
 		Ok(children_of(&leaves, level, position))
 	}
 
 	/// The bytes of a segment of the output.
 	pub fn output_segment(&self, segment: u32) -> Option<Vec<u8>> {
-		self.output.chunks(SEGMENT).nth(segment as usize).map(filled)
+		self.upper.output.chunks(SEGMENT).nth(segment as usize).map(filled)
 	}
 
 	/// Runs the job until everything that is wanted was seen.
@@ -447,6 +560,49 @@ impl<'a, S: Steps> Tracer<'a, S> {
 			_ => Ok(wanted),
 		}
 	}
+}
+
+/// Openings in the order of what they open.
+fn listed(open: BTreeMap<Need, Opening>) -> Openings {
+	open.into_iter().collect()
+}
+
+/// The first rule that an input breaks, with what shows it: the answer to [`Question::Offence`].
+/// None where it breaks no rule, or where the job has no layout and so no game.
+pub fn offence(program: &Program, parameters: &Parameters, input: &[u8]) -> Option<Answer> {
+	let layout = Layout::new(program, parameters).ok()?;
+	let length = input.len() as u64;
+	if length != layout.input_length() {
+		let root = merkle::root_of(segments(input));
+		return Some(Answer::Offence(Offence::Length { length, root }, Openings::new()));
+	}
+	let offence = Offence::Token(first_bad_token(&layout, input)?);
+	let tree = BlobTree::new(input);
+	let mut openings = Openings::new();
+	for need in layout.offence_needs(&offence) {
+		let Need::Input(segment) = need else { return None };
+		openings.push((need, tree.open(input, segment).ok()?));
+	}
+	Some(Answer::Offence(offence, openings))
+}
+
+/// The first token of an input of the right length that breaks a rule.
+fn first_bad_token(layout: &Layout<'_>, input: &[u8]) -> Option<u64> {
+	let Some(Operator::Tokens { vocabulary }) = layout.operator(0) else { return None };
+	let row = u64::from(layout.parameters().sequence);
+	let pads = !layout.is_decoder();
+	let (words, _) = input.as_chunks::<4>();
+	let mut before = 0;
+	(0u64..).zip(words).find_map(|(index, word)| {
+		let begins = index.checked_rem(row) == Some(0);
+		let (id, last) = (i32::from_le_bytes(*word), if begins { 0 } else { before });
+		before = id;
+		let is_bad = match u32::try_from(id) {
+			Ok(token) => token >= *vocabulary || last == -1,
+			Err(_) => id != -1 || begins || !pads,
+		};
+		is_bad.then_some(index)
+	})
 }
 
 /// The children of a node of level 2 or more, from the nodes of level 1.

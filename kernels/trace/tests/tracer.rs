@@ -50,7 +50,7 @@ fn answers_are_those_of_the_whole_trace() {
 			}
 			let truth = match part {
 				Part::Finish => {
-					let partials = tracer.partials(&position).unwrap();
+					let (partials, _) = tracer.partials(&position).unwrap();
 					assert_eq!(partials, party.partials(layout, &position, &mut generator));
 					layout.judge_partials(&position, &partials, &open).unwrap()
 				},
