@@ -112,6 +112,16 @@ impl Layout<'_> {
 		elements(bytes, size, place..place.checked_add(1)?)?.first().copied()
 	}
 
+	/// The body that the opening of a leaf leads to.
+	pub(crate) fn opened_root(
+		&self,
+		index: u32,
+		opening: &Opening,
+	) -> Result<Hash, DisclosureError> {
+		self.check_length(index, &opening.bytes)?;
+		self.tree().root_of(index, merkle::leaf(&opening.bytes), &opening.path)
+	}
+
 	/// Whether an opening is what it says, against the root it belongs to.
 	pub fn check_opening(
 		&self,
@@ -120,13 +130,9 @@ impl Layout<'_> {
 		roots: &Roots,
 	) -> Result<(), DisclosureError> {
 		match need {
-			Need::Leaf(index) => {
-				self.check_length(index, &opening.bytes)?;
-				let leaf = merkle::leaf(&opening.bytes);
-				match self.tree().root_of(index, leaf, &opening.path)? == roots.body {
-					true => Ok(()),
-					false => Err(DisclosureError::Root),
-				}
+			Need::Leaf(index) => match self.opened_root(index, opening)? == roots.body {
+				true => Ok(()),
+				false => Err(DisclosureError::Root),
 			},
 			Need::Input(segment) => {
 				check_segment(segment, self.input_length(), &roots.input, opening)

@@ -106,6 +106,49 @@ pub enum RefereeError {
 	Partials,
 }
 
+/// Why two claims make no game.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GameError {
+	/// Both have the same output digest, so there is nothing to decide.
+	SameClaim,
+}
+
+/// Why a move is refused. It leaves the game as it is: who can make no other by the deadline loses
+/// by [`crate::Game::timeout`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+	/// It answers a question that the game does not ask, or no longer.
+	Stale,
+	/// The answer is not one to a question of this kind.
+	Kind,
+	/// The party has answered this question.
+	Answered,
+	/// The layout is not that of this game.
+	Ground,
+	/// More is disclosed than any program has.
+	Long,
+	/// What is disclosed is not what the party's claim or an earlier disclosure says.
+	Disclosure(DisclosureError),
+	/// Openings are not in ascending order, each once.
+	Order,
+	/// Something that the question depends on is not opened.
+	Missing(Need),
+	/// Something is opened that the question does not depend on.
+	Surplus(Need),
+	/// An opening leads to neither party's body, or not to the digest of input or weights.
+	Opening(Need, DisclosureError),
+	/// What was opened or disclosed gives no verdict.
+	Referee(RefereeError),
+	/// The partials do not make the element that the party disclosed.
+	Element,
+	/// The input breaks no rule there.
+	NoOffence,
+	/// The same or an earlier offence was shown before.
+	Beaten,
+}
+
 impl fmt::Display for LayoutError {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		match self {
@@ -167,6 +210,37 @@ impl fmt::Display for RefereeError {
 	}
 }
 
+impl fmt::Display for GameError {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		match self {
+			Self::SameClaim => f.write_str("both claims have the same output digest"),
+		}
+	}
+}
+
+impl fmt::Display for Refusal {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		match self {
+			Self::Stale => f.write_str("the game asks another question"),
+			Self::Kind => f.write_str("the question wants another kind of answer"),
+			Self::Answered => f.write_str("the party has answered this question"),
+			Self::Ground => f.write_str("the layout is of another job"),
+			Self::Long => f.write_str("more is disclosed than any program has"),
+			Self::Disclosure(error) => error.fmt(f),
+			Self::Order => f.write_str("openings must ascend, each once"),
+			Self::Missing(need) => write!(f, "{need} is not opened"),
+			Self::Surplus(need) => write!(f, "nothing depends on {need}"),
+			Self::Opening(need, error) => write!(f, "the opening of {need} is wrong: {error}"),
+			Self::Referee(error) => error.fmt(f),
+			Self::Element => f.write_str("the partials do not make the element disclosed"),
+			Self::NoOffence => f.write_str("the input breaks no rule there"),
+			Self::Beaten => f.write_str("the same or an earlier offence was shown before"),
+		}
+	}
+}
+
+impl core::error::Error for GameError {}
+impl core::error::Error for Refusal {}
 impl core::error::Error for LayoutError {}
 impl core::error::Error for DisclosureError {}
 impl core::error::Error for RefereeError {}
@@ -174,6 +248,18 @@ impl core::error::Error for RefereeError {}
 impl From<ProgramError> for LayoutError {
 	fn from(error: ProgramError) -> Self {
 		Self::Program(error)
+	}
+}
+
+impl From<DisclosureError> for Refusal {
+	fn from(error: DisclosureError) -> Self {
+		Self::Disclosure(error)
+	}
+}
+
+impl From<RefereeError> for Refusal {
+	fn from(error: RefereeError) -> Self {
+		Self::Referee(error)
 	}
 }
 

@@ -72,9 +72,11 @@ extern crate alloc;
 mod disclosure;
 mod error;
 mod form;
+mod game;
 pub mod input;
 mod layout;
 mod moves;
+mod outline;
 pub mod output;
 mod referee;
 mod source;
@@ -83,10 +85,12 @@ mod tracer;
 mod tree;
 
 pub use disclosure::{blob_tree, trace_root, Opening, Roots, NULL};
-pub use error::{DisclosureError, LayoutError, RefereeError};
+pub use error::{DisclosureError, GameError, LayoutError, RefereeError, Refusal};
 pub use form::LeafForm;
+pub use game::{Game, Ground, Side, Turn, MOVES_MAX, PARTIALS_MAX, QUESTIONS_MAX};
 pub use layout::{Layout, Leaf};
 pub use moves::{Answer, Openings, Question};
+pub use outline::Outline;
 pub use referee::{Part, Partial, Position, Truth};
 pub use source::{Need, Source};
 #[cfg(feature = "std")]

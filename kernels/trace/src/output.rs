@@ -7,8 +7,8 @@
 //! differs must be what `Emit` copies. Where the last segment is not full, the rest is zeros.
 
 use crate::{
-	disclosure::blob_tree, source::elements, source::Reader, DisclosureError, Layout, Need,
-	RefereeError, Source, Tree,
+	source::elements, source::Reader, DisclosureError, Layout, Need, Outline, RefereeError, Source,
+	Tree,
 };
 use assay_program::{merkle, Claim, Hash, Operator, SEGMENT};
 
@@ -20,18 +20,20 @@ impl Layout<'_> {
 		Some((*value, self.elements(0, emit)))
 	}
 
+	/// What of it a game knows without the program.
+	pub fn outline(&self) -> Outline {
+		let elements = self.emitted().map_or(0, |(_, elements)| elements);
+		Outline::new(self.tree(), self.parameters().max_steps, elements.saturating_mul(4))
+	}
+
 	/// Bytes of an output of so many steps.
 	pub fn output_length(&self, count: u32) -> u64 {
-		let elements = self.emitted().map_or(0, |(_, elements)| elements);
-		elements.saturating_mul(4).saturating_mul(count.into())
+		self.outline().output_length(count)
 	}
 
 	/// Whether a count is one that any run could have.
 	pub fn check_count(&self, count: u32) -> Result<(), DisclosureError> {
-		match (1..=self.parameters().max_steps).contains(&count) {
-			true => Ok(()),
-			false => Err(DisclosureError::Count),
-		}
+		self.outline().check_count(count)
 	}
 
 	/// What a count depends on: the `Stop` row of its last step.
@@ -54,18 +56,12 @@ impl Layout<'_> {
 
 	/// The tree over the segments of the output.
 	pub fn output_tree(&self, count: u32) -> Option<Tree> {
-		self.check_count(count).ok()?;
-		blob_tree(self.output_length(count))
+		self.outline().output_tree(count)
 	}
 
 	/// Whether a root is that of a claim's data, with the length that its count demands.
 	pub fn check_output_root(&self, claim: &Claim, root: &Hash) -> Result<(), DisclosureError> {
-		let Claim::Output { count, data } = claim else { return Err(DisclosureError::Count) };
-		self.check_count(*count)?;
-		match merkle::sized(self.output_length(*count), root) == *data {
-			true => Ok(()),
-			false => Err(DisclosureError::Parent),
-		}
+		self.outline().check_output_root(claim, root)
 	}
 
 	/// Whether a segment of the output has this hash, its length, and zeros after its end.

@@ -8,6 +8,8 @@
 use crate::{DisclosureError, LayoutError, MAX_LEAVES};
 use alloc::vec::Vec;
 use assay_program::{merkle, Hash};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
 
 /// Most children of a node.
 pub const FAN_OUT: u32 = 256;
@@ -15,7 +17,18 @@ pub const FAN_OUT: u32 = 256;
 pub const LEVEL_HEIGHT: u32 = 8;
 
 /// The shape of a tree over a number of leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	TypeInfo,
+	MaxEncodedLen,
+)]
 pub struct Tree {
 	leaves: u32,
 }
@@ -97,6 +110,23 @@ impl Tree {
 		}))
 	}
 
+	/// Whether a node has so many children.
+	pub(crate) fn check_width(
+		&self,
+		level: u32,
+		position: u32,
+		children: usize,
+	) -> Result<(), DisclosureError> {
+		let expected = self.children(level, position);
+		if expected == 0 {
+			return Err(DisclosureError::NoSuchNode { level, position });
+		}
+		match usize::try_from(expected) == Ok(children) {
+			true => Ok(()),
+			false => Err(DisclosureError::Children { expected, actual: length(children) }),
+		}
+	}
+
 	/// Whether hashes are the children of a node with a given hash.
 	pub fn check_children(
 		&self,
@@ -105,13 +135,7 @@ impl Tree {
 		parent: &Hash,
 		children: &[Hash],
 	) -> Result<(), DisclosureError> {
-		let expected = self.children(level, position);
-		if expected == 0 {
-			return Err(DisclosureError::NoSuchNode { level, position });
-		}
-		if usize::try_from(expected) != Ok(children.len()) {
-			return Err(DisclosureError::Children { expected, actual: length(children.len()) });
-		}
+		self.check_width(level, position, children.len())?;
 		if merkle::root(children.iter().copied()) != *parent {
 			return Err(DisclosureError::Parent);
 		}

@@ -4,11 +4,11 @@
 
 mod common;
 
-use assay_program::{merkle, Claim, InvalidCode, Kind, Parameters, SEGMENT};
+use assay_program::{merkle, Claim, InvalidCode, Kind, SEGMENT};
 use assay_reference::sample::Generator;
 use assay_trace::{
 	input::{first, judge, Offence},
-	DisclosureError, Layout, Need, Opening, Part, Partial, Position, RefereeError, Source, NULL,
+	DisclosureError, Need, Opening, Part, Partial, Position, RefereeError, Source, NULL,
 };
 use common::{party::Party, Full};
 use std::collections::BTreeMap;
@@ -184,32 +184,6 @@ fn outputs_of_a_wrong_count_length_or_fill_are_refused() {
 	assert_eq!(refused, Err(DisclosureError::LeafHash));
 }
 
-/// The first offence that the law of inputs finds, by looking everywhere.
-fn first_offence(layout: &Layout<'_>, input: &[u8]) -> Option<(Offence, InvalidCode)> {
-	let digest = merkle::blob(input);
-	let mut open: BTreeMap<Need, Vec<u8>> = BTreeMap::new();
-	for (segment, bytes) in (0u32..).zip(input.chunks(SEGMENT)) {
-		let mut bytes = bytes.to_vec();
-		bytes.resize(SEGMENT, 0);
-		open.insert(Need::Input(segment), bytes);
-	}
-	let tokens = layout.input_length() / 4;
-	let found = (0..tokens).rev().map(Offence::Token).fold(None, |later, offence| {
-		assert!(layout.offence_needs(&offence).iter().all(|need| open.contains_key(need)));
-		let broken = layout.judge_offence(&offence, &digest, &open).unwrap();
-		// Shown in any order, the first counts.
-		first(later, broken.map(|code| (offence, code)))
-	});
-	let hashes = input.chunks(SEGMENT).map(|bytes| {
-		let mut bytes = bytes.to_vec();
-		bytes.resize(SEGMENT, 0);
-		merkle::leaf(&bytes)
-	});
-	let offence = Offence::Length { length: input.len() as u64, root: merkle::root(hashes) };
-	let broken = layout.judge_offence(&offence, &digest, &()).unwrap();
-	first(found, broken.map(|code| (offence, code)))
-}
-
 #[test]
 fn the_first_offence_of_an_input_is_its_code() {
 	let mut generator = Generator::new(4);
@@ -227,9 +201,8 @@ fn the_first_offence_of_an_input_is_its_code() {
 			let token = [-1, -2, i32::MIN, 0, 5, 5_000][generator.below(6) as usize];
 			input[at..at + 4].copy_from_slice(&token.to_le_bytes());
 		}
-		let Parameters { .. } = job.parameters;
 		let truth = job.program.validate_input(&input, &job.parameters).err();
-		let shown = first_offence(&layout, &input);
+		let shown = common::first_offence(&layout, &input);
 		assert_eq!(shown.map(|(_, code)| code), truth);
 		let output = Claim::Output { count: 1, data: [0; 32] };
 		assert_eq!(judge(&output, shown), truth.is_none());
@@ -244,12 +217,7 @@ fn the_first_offence_of_an_input_is_its_code() {
 	let job = common::encoder(1);
 	let layout = job.layout();
 	let input = [&job.input[..], &(-1i32).to_le_bytes()].concat();
-	let root = merkle::root(input.chunks(SEGMENT).map(|bytes| {
-		let mut bytes = bytes.to_vec();
-		bytes.resize(SEGMENT, 0);
-		merkle::leaf(&bytes)
-	}));
-	let offence = Offence::Length { length: input.len() as u64, root };
+	let offence = common::length_of(&input);
 	let broken = layout.judge_offence(&offence, &merkle::blob(&input), &()).unwrap();
 	assert_eq!(broken, Some(InvalidCode::Shape));
 	// Not of another input, and not where the length is right.

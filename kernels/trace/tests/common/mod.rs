@@ -3,11 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
 pub mod party;
+pub mod play;
 pub mod programs;
 
-use assay_program::{merkle, Claim, Hash, Limits, Outcome, Parameters, Program, Sampling, SEGMENT};
+use assay_program::{
+	merkle, Claim, Hash, InvalidCode, Limits, Outcome, Parameters, Program, Sampling, SEGMENT,
+};
 use assay_reference::sample::{self, DecoderShape, Generator, Shape, Style};
-use assay_trace::{BlobTree, Layout, Need, Roots, Source};
+use assay_trace::{
+	input::{first, Offence},
+	BlobTree, Layout, Need, Roots, Source,
+};
+use std::collections::BTreeMap;
 
 /// A program, its weights, and a job.
 pub struct Job {
@@ -86,6 +93,30 @@ impl Source for Full {
 		let (Need::Leaf(index) | Need::Input(index) | Need::Weights(index)) = need;
 		all.get(index as usize).map(Vec::as_slice)
 	}
+}
+
+/// The first offence that the law of inputs finds, by looking everywhere.
+pub fn first_offence(layout: &Layout<'_>, input: &[u8]) -> Option<(Offence, InvalidCode)> {
+	let digest = merkle::blob(input);
+	let offence = length_of(input);
+	if let Some(code) = layout.judge_offence(&offence, &digest, &()).unwrap() {
+		return Some((offence, code));
+	}
+	let segments = (0..).map(Need::Input).zip(segments(input));
+	let open: BTreeMap<Need, Vec<u8>> = segments.collect();
+	let tokens = layout.input_length() / 4;
+	(0..tokens).rev().map(Offence::Token).fold(None, |later, offence| {
+		assert!(layout.offence_needs(&offence).iter().all(|need| open.contains_key(need)));
+		let broken = layout.judge_offence(&offence, &digest, &open).unwrap();
+		// Shown in any order, the first counts.
+		first(later, broken.map(|code| (offence, code)))
+	})
+}
+
+/// What shows the length of an input.
+pub fn length_of(input: &[u8]) -> Offence {
+	let root = merkle::root(segments(input).iter().map(|bytes| merkle::leaf(bytes)));
+	Offence::Length { length: input.len() as u64, root }
 }
 
 pub fn sampling(generator: &mut Generator) -> Sampling {

@@ -3,7 +3,10 @@
 use super::{Full, Job};
 use assay_program::{merkle, Claim, Hash, Kind, SEGMENT};
 use assay_reference::sample::Generator;
-use assay_trace::{parents, path, Layout, Need, Opening, Part, Partial, Position, Roots, Truth};
+use assay_trace::{
+	parents, path, Answer, Layout, Need, Opening, Openings, Part, Partial, Position, Question,
+	RefereeError, Roots, Source, Truth,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub struct Party<'a> {
@@ -60,6 +63,16 @@ impl<'a> Party<'a> {
 		self.honest = false;
 	}
 
+	/// Claims an output that no honest party does, where it has not yet.
+	pub fn dissent(&mut self, generator: &mut Generator) {
+		if self.claim == self.full.claim {
+			let mut output = self.output.clone();
+			let at = generator.below(output.len() as u32) as usize;
+			output[at] ^= 1 << generator.below(8);
+			self.claims(self.claim.count(), output);
+		}
+	}
+
 	pub fn body(&self) -> Hash {
 		self.levels.last().unwrap()[0]
 	}
@@ -111,7 +124,11 @@ impl<'a> Party<'a> {
 			let position = Position { part: Part::Block(block), ..*position };
 			match layout.judge(&position, self.full) {
 				Ok(Truth::Partial(partial)) => partial,
-				other => panic!("{position:?}: {other:?}"),
+				// The step is null, and the party says that it is not.
+				other => {
+					assert!(!self.honest, "{position:?}: {other:?}");
+					Partial::default()
+				},
 			}
 		};
 		let mut partials: Vec<Partial> = (0..blocks).map(partial).collect();
@@ -153,7 +170,65 @@ impl<'a> Party<'a> {
 	}
 
 	pub fn output_segment(&self, segment: u32) -> Vec<u8> {
-		segments(&self.output)[segment as usize].clone()
+		segments(&self.output).get(segment as usize).cloned().unwrap_or_default()
+	}
+
+	fn output_children(&self, level: u32, position: u32) -> Vec<Hash> {
+		let levels = self.output_levels();
+		let Some(below) = levels.get(level as usize - 1) else { return Vec::new() };
+		below.chunks(256).nth(position as usize).unwrap_or(&[]).to_vec()
+	}
+
+	fn openings(&self, needs: Vec<Need>) -> Openings {
+		needs.into_iter().map(|need| (need, self.open(need))).collect()
+	}
+
+	/// What follows from its trace. Nothing where that is so wrong that there is no answer.
+	pub fn answer(
+		&self,
+		layout: &Layout<'_>,
+		question: &Question,
+		generator: &mut Generator,
+	) -> Option<Answer> {
+		let needs = |needs: Result<Vec<Need>, RefereeError>| {
+			assert!(needs.is_ok() || !self.honest, "{question:?}: {needs:?}");
+			Some(self.openings(needs.ok()?))
+		};
+		Some(match *question {
+			Question::Offence => return None,
+			Question::Children { level, position } => {
+				Answer::Children(self.children(level, position).to_vec())
+			},
+			Question::Leaf { index } => Answer::Bytes(self.leaf(index).to_vec()),
+			Question::Partials { position } => {
+				let openings = needs(layout.needs(&position, self))?;
+				Answer::Partials(self.partials(layout, &position, generator), openings)
+			},
+			Question::Openings { position } => {
+				Answer::Openings(needs(layout.needs(&position, self))?)
+			},
+			Question::Counts { mut counts } => {
+				counts.sort_unstable();
+				let list = counts.iter().filter_map(|count| layout.count_need(*count));
+				Answer::Openings(self.openings(list.collect()))
+			},
+			Question::OutputChildren { level, position } => {
+				Answer::Children(self.output_children(level, position))
+			},
+			Question::OutputSegment { segment } => Answer::Bytes(self.output_segment(segment)),
+			Question::OutputOpening { element } => {
+				Answer::Openings(self.openings(layout.output_need(element).into_iter().collect()))
+			},
+		})
+	}
+}
+
+impl Source for Party<'_> {
+	fn bytes(&self, need: Need) -> Option<&[u8]> {
+		match need {
+			Need::Leaf(index) => Some(self.leaf(index)),
+			_ => self.full.bytes(need),
+		}
 	}
 }
 
