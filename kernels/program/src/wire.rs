@@ -65,6 +65,37 @@ pub enum JobState {
 	},
 }
 
+/// Where the trace of a job stands at the executor.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(tag = "state", rename_all = "snake_case"))]
+pub enum TraceState {
+	/// The job waits to be run again, or is being run.
+	#[codec(index = 0)]
+	Building,
+	/// Questions about it are answered.
+	#[codec(index = 1)]
+	Ready {
+		/// What may be claimed of the job.
+		claim: Claim,
+		/// The digest of the trace's body.
+		#[cfg_attr(feature = "serde", serde(with = "crate::hexadecimal"))]
+		body: Hash,
+	},
+	/// The input breaks the rules, so there is no trace. The offence is what is answered.
+	#[codec(index = 2)]
+	Invalid {
+		/// Number of the rule, see [`crate::InvalidCode`].
+		code: u32,
+	},
+	/// The job could not be run again.
+	#[codec(index = 3)]
+	Failed {
+		/// The executor's code for the reason.
+		code: u32,
+	},
+}
+
 /// Who may use the data listener, and the chain's present block.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
