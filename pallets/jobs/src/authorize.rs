@@ -123,9 +123,11 @@ impl<T: Config> Pallet<T> {
 			| Error::SlotUnknown
 			| Error::JobUnknown
 			| Error::DeadlinePassed => InvalidTransaction::Stale.into(),
-			Error::NotDue | Error::NotSettleable | Error::CommitPhaseOpen | Error::Paused => {
-				InvalidTransaction::Future.into()
-			},
+			Error::NotDue
+			| Error::NotSettleable
+			| Error::Disputed
+			| Error::CommitPhaseOpen
+			| Error::Paused => InvalidTransaction::Future.into(),
 			Error::ReceiptsFull => InvalidTransaction::ExhaustsResources.into(),
 			other => {
 				let index = other.encode().first().copied().unwrap_or(u8::MAX);

@@ -101,7 +101,8 @@ impl<T: Config> Pallet<T> {
 		}
 		let due = Self::now().saturating_add(Self::timing().accept);
 		let state = SlotState::Assigned { accepted: false, due };
-		Self::open_slot(slot, Slot { job: digest, party: provider.clone(), worker: None, state })?;
+		let party = provider.clone();
+		Self::open_slot(slot, Slot { job: digest, party, worker: None, state, disputes: 0 })?;
 		Self::deposit_event(Event::JobSubmitted {
 			job: digest,
 			lease: job.lease,
@@ -178,6 +179,8 @@ impl<T: Config> Pallet<T> {
 		parameters: &Parameters,
 	) -> Result<(InputDigest, Option<InlineInput>), Error<T>> {
 		model.cost.check(parameters).map_err(|_| Error::<T>::ShapeRefused)?;
+		let traceable = model.leaves.is_none_or(|leaves| leaves.check(parameters).is_ok());
+		ensure!(traceable, Error::<T>::TraceTooLarge);
 		match input {
 			JobInput::Stored(digest) => Ok((digest, None)),
 			JobInput::Inline(bytes) => {
@@ -202,7 +205,9 @@ impl<T: Config> Pallet<T> {
 			SlotState::Committed { .. } | SlotState::Revealed { .. } => {
 				return Err(Error::<T>::AlreadyAccepted)
 			},
-			SlotState::Lapsed { .. } | SlotState::Guilty => return Err(Error::<T>::SlotClosed),
+			SlotState::Lapsed { .. } | SlotState::Guilty { .. } => {
+				return Err(Error::<T>::SlotClosed)
+			},
 		}
 		ensure!(T::Stake::free(&slot.party) >= job.pledge, Error::<T>::BondTooLow);
 		let worker = T::Providers::worker_key(&slot.party).ok_or(Error::<T>::WorkerKeyMissing)?;
@@ -252,7 +257,7 @@ impl<T: Config> Pallet<T> {
 			(SlotState::Committed { .. } | SlotState::Revealed { .. }, _) => {
 				return Err(Error::<T>::AlreadyCommitted)
 			},
-			(SlotState::Lapsed { .. } | SlotState::Guilty, _) => {
+			(SlotState::Lapsed { .. } | SlotState::Guilty { .. }, _) => {
 				return Err(Error::<T>::SlotClosed)
 			},
 		};
@@ -285,7 +290,9 @@ impl<T: Config> Pallet<T> {
 			SlotState::Committed { commitment } => commitment,
 			SlotState::Assigned { .. } => return Err(Error::<T>::NotCommitted),
 			SlotState::Revealed { .. } => return Err(Error::<T>::AlreadyRevealed),
-			SlotState::Lapsed { .. } | SlotState::Guilty => return Err(Error::<T>::SlotClosed),
+			SlotState::Lapsed { .. } | SlotState::Guilty { .. } => {
+				return Err(Error::<T>::SlotClosed)
+			},
 		};
 		let Phase::Revealing { closed_at, reveal_by } = job.phase else {
 			return Err(Error::<T>::CommitPhaseOpen);
@@ -344,7 +351,7 @@ impl<T: Config> Pallet<T> {
 		};
 		let (output, count) = (claim.output().into(), claim.count());
 		let units = model.cost.units(&job.parameters, count).min(job.units_max);
-		slot.state = SlotState::Revealed { output, count, units };
+		slot.state = SlotState::Revealed { claim, units };
 		let digest = slot.job;
 		Slots::<T>::insert(slot_id, slot);
 		Self::deposit_event(Event::SlotRevealed {
@@ -432,11 +439,16 @@ impl<T: Config> Pallet<T> {
 
 	/// End a job without a claim: everything goes back to the lease.
 	fn expire(digest: JobDigest, job: Job<AccountId>, reason: LapseReason) -> DispatchResult {
-		let paid = T::Leases::settle(job.lease, digest, job.price_max, Vec::new());
-		let refund = job.price_max.saturating_sub(paid);
-		Self::remove(digest, &job);
+		let refund = Self::refund(digest, &job);
 		Self::deposit_event(Event::JobExpired { job: digest, reason, refund });
 		Ok(())
+	}
+
+	/// Give the price back to the lease and remove the job.
+	pub(crate) fn refund(digest: JobDigest, job: &Job<AccountId>) -> Balance {
+		let paid = T::Leases::settle(job.lease, digest, job.price_max, Vec::new());
+		Self::remove(digest, job);
+		job.price_max.saturating_sub(paid)
 	}
 
 	// --- settle ---
@@ -455,18 +467,21 @@ impl<T: Config> Pallet<T> {
 			BlockReceipts::<T>::decode_len().unwrap_or(0) < types::RECEIPTS_MAX as usize,
 			Error::<T>::ReceiptsFull
 		);
-		let paid = job
+		let slots = job
 			.slots
 			.iter()
 			.filter_map(|id| Slots::<T>::get(id).map(|slot| (*id, slot)))
-			.find(|(_, slot)| matches!(slot.state, SlotState::Revealed { .. }));
+			.collect::<Vec<_>>();
+		ensure!(slots.iter().all(|(_, slot)| slot.disputes == 0), Error::<T>::Disputed);
+		let paid =
+			slots.into_iter().find(|(_, slot)| matches!(slot.state, SlotState::Revealed { .. }));
 		let (slot_id, slot) = paid.ok_or(Error::<T>::NotSettleable)?;
 		Ok((job, slot_id, slot))
 	}
 
 	pub(crate) fn do_settle(digest: JobDigest) -> DispatchResult {
 		let (job, slot_id, slot) = Self::check_settle(digest)?;
-		let SlotState::Revealed { output, count, units } = slot.state else {
+		let SlotState::Revealed { claim, units } = slot.state else {
 			return Err(Error::<T>::NotSettleable.into());
 		};
 		let Phase::Window { length, .. } = job.phase else {
@@ -487,8 +502,8 @@ impl<T: Config> Pallet<T> {
 			program: job.program,
 			weights: job.weights,
 			input: job.input,
-			output,
-			count,
+			output: claim.output().into(),
+			count: claim.count(),
 			units,
 			price: price_paid,
 			value_at_risk: job.value_at_risk,

@@ -44,11 +44,13 @@ impl<T: Config> Pallet<T> {
 				SlotStateView::Assigned { accepted, due_at: clock.block_of(due) }
 			},
 			SlotState::Committed { commitment } => SlotStateView::Committed { commitment },
-			SlotState::Revealed { output, count, .. } => SlotStateView::Revealed { output, count },
+			SlotState::Revealed { claim, .. } => {
+				SlotStateView::Revealed { output: claim.output().into(), count: claim.count() }
+			},
 			SlotState::Lapsed { reason } => SlotStateView::Lapsed { reason },
-			SlotState::Guilty => SlotStateView::Guilty,
+			SlotState::Guilty { .. } => SlotStateView::Guilty,
 		};
-		SlotView { id, party: slot.party, worker: slot.worker, state }
+		SlotView { id, party: slot.party, worker: slot.worker, state, disputes: slot.disputes }
 	}
 
 	/// Open slots of a provider, at most as many as it may have.

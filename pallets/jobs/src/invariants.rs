@@ -15,7 +15,8 @@ impl<T: Config> Pallet<T> {
 		Self::check_phases()?;
 		Self::check_amounts()?;
 		Self::check_ids()?;
-		Self::check_receipts()
+		Self::check_receipts()?;
+		Self::check_disputes()
 	}
 
 	/// INV-1: every job's slots exist and name it; every slot belongs to exactly one job.
@@ -101,8 +102,10 @@ impl<T: Config> Pallet<T> {
 				Phase::Window { .. } => !claiming && !revealing,
 			};
 			ensure!(expected, "INV-4: a job is in another phase than its slots");
+			let disputed =
+				job.slots.iter().filter_map(Slots::<T>::get).any(|slot| slot.disputes > 0);
 			ensure!(
-				!states().all(|state| matches!(state, SlotState::Lapsed { .. })),
+				disputed || !states().all(|state| state.is_closed()),
 				"INV-4: a job outlived its last slot"
 			);
 		}
@@ -143,6 +146,20 @@ impl<T: Config> Pallet<T> {
 	fn check_receipts() -> Result<(), TryRuntimeError> {
 		let waiting = BlockReceipts::<T>::decode_len().unwrap_or(0);
 		ensure!(waiting <= types::RECEIPTS_MAX as usize, "INV-7: too many receipts");
+		Ok(())
+	}
+
+	/// INV-8: a dispute is about a revealed claim only; a convicted slot has no pledge.
+	fn check_disputes() -> Result<(), TryRuntimeError> {
+		for (id, slot) in Slots::<T>::iter() {
+			let is_claim = slot.state.claim().is_some();
+			ensure!(slot.disputes == 0 || is_claim, "INV-8: a dispute about no claim");
+			let guilty = matches!(slot.state, SlotState::Guilty { .. });
+			ensure!(
+				!guilty || T::Stake::pledged(&slot.party, id) == 0,
+				"INV-8: a convicted slot has a pledge"
+			);
+		}
 		Ok(())
 	}
 }

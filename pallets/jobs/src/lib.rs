@@ -31,6 +31,9 @@
 //!                v                  v
 //!             refund, gone      refund, gone
 //!
+//!  settle waits for disputes; a guilty slot is never paid, and a job whose slots all lapsed or are
+//!  guilty is refunded when the last dispute is over
+//!
 //!  slot:  Assigned --accept--> Assigned(accepted) --commit--> Committed --reveal--> Revealed
 //!             |  \___________________commit (accepts too)_____^   |
 //!             +---- lapse: nothing lost / a fifth of the pledge --+---> Lapsed
@@ -56,6 +59,7 @@
 //!   the price for it.
 //! - INV-6: slot ids in use lie below the next id.
 //! - INV-7: at most [`types::RECEIPTS_MAX`] receipts wait for the end of a block.
+//! - INV-8: a dispute is about a revealed claim only; a convicted slot has no pledge.
 //!
 //! ## Design
 //!
@@ -80,6 +84,7 @@ mod authorize;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
 mod calls;
+mod disputes;
 mod impls;
 #[cfg(any(feature = "std", feature = "try-runtime"))]
 mod invariants;
@@ -339,6 +344,24 @@ pub mod pallet {
 			/// What went back.
 			refund: Balance,
 		},
+		/// A party was found guilty of a wrong claim; its pledge is taken.
+		SlotConvicted {
+			/// The slot.
+			slot: SlotId,
+			/// Its job.
+			job: JobDigest,
+			/// Whose pledge.
+			party: AccountId,
+			/// What was taken.
+			slashed: Balance,
+		},
+		/// All claims of a job were wrong; its price went back to the lease.
+		JobRefuted {
+			/// The job.
+			job: JobDigest,
+			/// What went back.
+			refund: Balance,
+		},
 		/// Jobs were paused or resumed.
 		PausedSet {
 			/// Whether they are paused now.
@@ -411,6 +434,13 @@ pub mod pallet {
 		ReceiptsFull,
 		/// The job's window is still open, or its claims are not in.
 		NotSettleable,
+		/// A dispute about a claim of the job is open; the settlement waits for its end.
+		Disputed,
+		/// The slot has no revealed claim, or its challenge window is over.
+		NotDisputable,
+		/// The trace of this shape would have too many leaves to be disputed: take a smaller batch, a
+		/// shorter sequence or fewer steps.
+		TraceTooLarge,
 	}
 
 	#[pallet::hooks]

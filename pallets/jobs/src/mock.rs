@@ -525,7 +525,7 @@ pub(crate) fn add_slot(job: JobDigest, party: AccountId) -> SlotId {
 	crate::NextSlot::<Test>::put(slot.next().unwrap());
 	let due = Jobs::now() + TIMING.accept;
 	let state = crate::types::SlotState::Assigned { accepted: false, due };
-	assert_ok!(Jobs::open_slot(slot, crate::Slot { job, party, worker: None, state }));
+	assert_ok!(Jobs::open_slot(slot, crate::Slot { job, party, worker: None, state, disputes: 0 }));
 	crate::Jobs::<Test>::mutate(job, |job| {
 		let job = job.as_mut().unwrap();
 		assert_eq!(job.phase, crate::Phase::Claiming, "no slot opens after the commit phase");

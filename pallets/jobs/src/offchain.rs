@@ -10,14 +10,13 @@ use crate::{types::SlotState, *};
 use alloc::{
 	collections::{BTreeMap, BTreeSet},
 	format,
-	string::String,
 	vec::Vec,
 };
 use assay_primitives::{
 	accept_statement, claim_statement, commit_statement, commitment,
 	offchain::{
-		executor_settings, finalized, node_secret, request, Answer, ExecutorSettings, Finalized,
-		RequestError,
+		executor_settings, finalized, hex, is_due_to_send, node_secret, request, Answer,
+		ExecutorSettings, Finalized, RequestError,
 	},
 	salt, AccountId, Anchor, JobDigest, Leases, Providers, SlotId, Stake, WorkerKey,
 };
@@ -44,8 +43,8 @@ const RUN_MILLIS: u64 = 2_000;
 const JOB_WAIT_MILLIS: u64 = 400;
 /// Slots for which one run asks the executor; the rest has its turn in the next blocks.
 const TASKS_PER_RUN: usize = 64;
-/// Places in which it is noted what was sent when.
-const SENT_PLACES: u64 = 4_096;
+/// Where it is noted what was sent when.
+const SENT_PREFIX: &[u8] = b"assay/sent/";
 /// Blocks after which a submission that is not on chain is sent again.
 pub(crate) const RESEND_BLOCKS: u32 = 2;
 /// Blocks after which it is said again that this node has a worker key but no executor.
@@ -112,13 +111,6 @@ impl Run {
 		let path = format!("/v1/jobs/{}?wait_ms={JOB_WAIT_MILLIS}", hex(digest.as_ref()));
 		self.ask(Method::Get, &path, Vec::new())
 	}
-}
-
-fn hex(bytes: &[u8; 32]) -> String {
-	const DIGITS: &[u8; 16] = b"0123456789abcdef";
-	let digit =
-		|nibble: u8| DIGITS.get(usize::from(nibble)).map_or('0', |digit| char::from(*digit));
-	bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 impl<T: Config> Pallet<T> {
@@ -466,26 +458,9 @@ impl<T: Config> Pallet<T> {
 		Self::send(run, (slot_id, b'R'), call);
 	}
 
-	/// Send a call unless it was sent within the last blocks. The pool may take it and lose it:
-	/// what is not on chain after [`RESEND_BLOCKS`] is sent again.
+	/// Send a call unless it was sent within the last blocks.
 	fn send(run: &Run, duty: (SlotId, u8), call: Call<T>) {
-		// Few places for all slots there will ever be: the local database does not grow. A slot
-		// that takes another's place is sent again a block early, which is harmless.
-		let place = duty.0 .0.checked_rem(SENT_PLACES).unwrap_or_default();
-		let key = (b"assay/sent/", place, duty.1).encode();
-		let marker = StorageValueRef::persistent(&key);
-		let sent = marker.mutate(|sent: Result<Option<(SlotId, u32)>, _>| match sent {
-			// A block number above ours is from a branch that was reverted.
-			Ok(Some((slot, at)))
-				if slot == duty.0
-					&& at <= run.block
-					&& run.block.saturating_sub(at) < RESEND_BLOCKS =>
-			{
-				Err(())
-			},
-			_ => Ok((duty.0, run.block)),
-		});
-		if sent.is_err() {
+		if !is_due_to_send(SENT_PREFIX, duty, run.block, RESEND_BLOCKS) {
 			return;
 		}
 		let transaction = T::create_authorized_transaction(call.into());

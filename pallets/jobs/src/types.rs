@@ -139,7 +139,8 @@ pub enum Phase {
 		/// Clock time until which a reveal is on time.
 		reveal_by: u32,
 	},
-	/// All slots have revealed or closed. `settle` ends the job when the window is over.
+	/// All slots have revealed or closed. `settle` ends the job when the window is over and no
+	/// dispute is open.
 	Window {
 		/// Last clock time of the challenge window.
 		closes: u32,
@@ -227,11 +228,9 @@ pub enum SlotState {
 	},
 	/// The claim is open; it settles with its job.
 	Revealed {
-		/// The claimed output.
-		output: OutputDigest,
-		/// Steps claimed.
-		count: u32,
-		/// Units they cost.
+		/// What is claimed.
+		claim: Claim,
+		/// Units it costs.
 		units: u64,
 	},
 	/// Ended without a claim.
@@ -239,8 +238,11 @@ pub enum SlotState {
 		/// Why.
 		reason: LapseReason,
 	},
-	/// Convicted by the referee.
-	Guilty,
+	/// Convicted by the referee. Other disputes about the claim may still be open.
+	Guilty {
+		/// What was claimed.
+		claim: Claim,
+	},
 }
 
 impl SlotState {
@@ -259,7 +261,20 @@ impl SlotState {
 		match self {
 			Self::Assigned { accepted, .. } => *accepted,
 			Self::Committed { .. } | Self::Revealed { .. } => true,
-			Self::Lapsed { .. } | Self::Guilty => false,
+			Self::Lapsed { .. } | Self::Guilty { .. } => false,
+		}
+	}
+
+	/// Whether the slot can no longer be paid.
+	pub fn is_closed(&self) -> bool {
+		matches!(self, Self::Lapsed { .. } | Self::Guilty { .. })
+	}
+
+	/// The claim that was revealed.
+	pub fn claim(&self) -> Option<Claim> {
+		match self {
+			Self::Revealed { claim, .. } | Self::Guilty { claim } => Some(*claim),
+			Self::Assigned { .. } | Self::Committed { .. } | Self::Lapsed { .. } => None,
 		}
 	}
 }
@@ -275,6 +290,8 @@ pub struct Slot<AccountId> {
 	pub worker: Option<WorkerKey>,
 	/// Where it stands.
 	pub state: SlotState,
+	/// Disputes about its claim that are open.
+	pub disputes: u32,
 }
 
 /// How much was done to find a wrong result before it was paid.

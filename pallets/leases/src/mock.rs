@@ -142,6 +142,7 @@ impl assay_primitives::Models<AccountId, Balance> for Neighbours {
 			weights: WeightsRoot::default(),
 			owner: MODEL_OWNER,
 			royalty_per_unit,
+			leaves: None,
 			cost: CostForm {
 				semantics: assay_program::SEMANTICS_DRAFT,
 				max_batch: 1,
@@ -159,6 +160,10 @@ impl assay_primitives::Models<AccountId, Balance> for Neighbours {
 		Ok(())
 	}
 	fn job_closed(_: ModelId) {}
+
+	fn program(_: &ProgramDigest) -> Option<Vec<u8>> {
+		None
+	}
 }
 
 impl pallet_leases::Config for Test {

@@ -4,7 +4,7 @@ use crate::{
 	ledger::Ledger, BalanceOf, Config, Error, Event, Model, ModelOf, Models, NextModelId, Pallet,
 	ProgramBytes, ProgramBytesVec, ProgramRecord, Programs,
 };
-use assay_primitives::{ModelId, ProgramDigest, WeightsRoot};
+use assay_primitives::{LeafForm, ModelId, ProgramDigest, WeightsRoot};
 use assay_program::{program_digest, Program};
 use frame_support::{
 	defensive, ensure,
@@ -47,7 +47,8 @@ impl<T: Config> Pallet<T> {
 			length,
 			deposit: deposit.amount(),
 		});
-		let record = ProgramRecord { cost: program.cost_form(), length, models: 0, deposit };
+		let (cost, leaves) = (program.cost_form(), LeafForm::of(&program).ok());
+		let record = ProgramRecord { cost, leaves, length, models: 0, deposit };
 		Programs::<T>::insert(digest, record);
 		ProgramBytes::<T>::insert(digest, bytes);
 		Ok(())

@@ -1,7 +1,8 @@
 //! What other pallets ask of this one.
 
-use crate::{BalanceOf, Config, Error, Models, Pallet, Programs};
-use assay_primitives::{ModelId, ModelInfo};
+use crate::{BalanceOf, Config, Error, Models, Pallet, ProgramBytes, Programs};
+use alloc::vec::Vec;
+use assay_primitives::{ModelId, ModelInfo, ProgramDigest};
 use frame_support::{defensive, ensure, storage::with_storage_layer, traits::DefensiveSaturating};
 use sp_runtime::DispatchResult;
 
@@ -15,6 +16,7 @@ impl<T: Config> assay_primitives::Models<T::AccountId, BalanceOf<T>> for Pallet<
 			owner: model.owner,
 			royalty_per_unit: model.royalty_per_unit,
 			cost: program.cost,
+			leaves: program.leaves,
 			retired: model.retired,
 		})
 	}
@@ -26,6 +28,10 @@ impl<T: Config> assay_primitives::Models<T::AccountId, BalanceOf<T>> for Pallet<
 			model.open_jobs = model.open_jobs.checked_add(1).ok_or(Error::<T>::TooManyOpenJobs)?;
 			Ok(())
 		})
+	}
+
+	fn program(digest: &ProgramDigest) -> Option<Vec<u8>> {
+		ProgramBytes::<T>::get(digest).map(Into::into)
 	}
 
 	fn job_closed(id: ModelId) {

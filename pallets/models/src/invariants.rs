@@ -5,7 +5,7 @@ use crate::{
 	ProgramBytes, Programs,
 };
 use alloc::collections::BTreeMap;
-use assay_primitives::ProgramDigest;
+use assay_primitives::{LeafForm, ProgramDigest};
 use assay_program::{program_digest, Program};
 use frame_support::ensure;
 use sp_runtime::{
@@ -83,6 +83,10 @@ impl<T: Config> Pallet<T> {
 			ensure!(
 				record.cost == program.cost_form(),
 				"INV-3: the cost form is that of the program"
+			);
+			ensure!(
+				record.leaves == LeafForm::of(&program).ok(),
+				"INV-3: the leaf form is that of the program"
 			);
 			ensure!(
 				usize::try_from(record.length) == Ok(bytes.len()),

@@ -1,7 +1,7 @@
 //! Stored types, and how a program's faults look on chain.
 
 use crate::{ledger::Deposit, Config, Error};
-use assay_primitives::{CostForm, ProgramDigest, WeightsRoot};
+use assay_primitives::{CostForm, LeafForm, ProgramDigest, WeightsRoot};
 use assay_program::{OperatorError, ProgramError, MAX_PROGRAM_BYTES};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{
@@ -48,6 +48,8 @@ pub type ModelOf<T> = Model<<T as frame_system::Config>::AccountId, BalanceOf<T>
 pub struct ProgramRecord<AccountId, Balance> {
 	/// Cost and shape limits: all that a job needs to know of it.
 	pub cost: CostForm,
+	/// How large the traces of its jobs are; none where the referee does not know all operators.
+	pub leaves: Option<LeafForm>,
 	/// Length of its bytes.
 	pub length: u32,
 	/// Registered models that use it. It goes with the last one.

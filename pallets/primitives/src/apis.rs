@@ -74,6 +74,8 @@ pub struct SlotView {
 	pub worker: Option<WorkerKey>,
 	/// Where it stands.
 	pub state: SlotStateView,
+	/// Games about its claim that are not over.
+	pub disputes: u32,
 }
 
 /// An open job, as the outside sees it.

@@ -18,6 +18,7 @@ pub mod traits;
 pub mod worker;
 
 pub use assay_program::{CostForm, Parameters};
+pub use assay_trace::{LeafForm, Outline};
 pub use ids::*;
 pub use reasons::*;
 pub use statements::*;

@@ -4,6 +4,7 @@
 //! reader sees half a change. Workers read them, ask the executor over loopback HTTP with a
 //! deadline on everything, and keep nothing in memory between blocks.
 
+use crate::SlotId;
 use alloc::{format, string::String, vec, vec::Vec};
 use codec::{Decode, Encode};
 use sp_core::{
@@ -21,6 +22,9 @@ pub const EXECUTOR_SETTINGS_KEY: &[u8] = b"assay/executor";
 pub const FINALIZED_KEY: &[u8] = b"assay/finalized";
 /// Key of the node's secret, 32 random bytes made once, that salts derive from.
 pub const NODE_SECRET_KEY: &[u8] = b"assay/secret";
+
+/// Key of [`Watch`] in local off-chain storage.
+pub const WATCH_KEY: &[u8] = b"assay/watch";
 
 /// Longest wait for one answer of the executor.
 pub const REQUEST_MILLIS_MAX: u64 = 1_000;
@@ -43,6 +47,18 @@ pub struct Finalized {
 	pub hash: H256,
 }
 
+/// That this node looks at the claims of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Watch {
+	/// Most that may be held in bonds of its challenges at the same time.
+	pub budget: crate::Balance,
+}
+
+/// Whether and how this node watches.
+pub fn watch() -> Option<Watch> {
+	StorageValueRef::persistent(WATCH_KEY).get().ok().flatten()
+}
+
 /// The executor's address, if this node has one.
 pub fn executor_settings() -> Option<ExecutorSettings> {
 	StorageValueRef::persistent(EXECUTOR_SETTINGS_KEY).get().ok().flatten()
@@ -56,6 +72,38 @@ pub fn finalized() -> Option<Finalized> {
 /// The node's secret, if the node has made one.
 pub fn node_secret() -> Option<[u8; 32]> {
 	StorageValueRef::persistent(NODE_SECRET_KEY).get().ok().flatten()
+}
+
+/// Lower-case hexadecimal digits, as the executor's paths name digests.
+pub fn hex(bytes: &[u8; 32]) -> String {
+	const DIGITS: &[u8; 16] = b"0123456789abcdef";
+	let digit =
+		|nibble: u8| DIGITS.get(usize::from(nibble)).map_or('0', |digit| char::from(*digit));
+	bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// Places in which it is noted what was sent when, for each prefix and kind of duty.
+const SENT_PLACES: u64 = 4_096;
+
+/// Whether a duty was not sent within the last blocks, and notes that it is sent now. The pool may
+/// take a call and lose it: what is not on chain after `resend_blocks` is sent again.
+pub fn is_due_to_send(prefix: &[u8], duty: (SlotId, u8), block: u32, resend_blocks: u32) -> bool {
+	// Few places for all slots there will ever be: the local database does not grow. A slot that
+	// takes another's place is sent again a block early, which is harmless.
+	let place = duty.0 .0.checked_rem(SENT_PLACES).unwrap_or_default();
+	let mut key = prefix.to_vec();
+	(place, duty.1).encode_to(&mut key);
+	StorageValueRef::persistent(&key)
+		.mutate(|sent: Result<Option<(SlotId, u32)>, _>| match sent {
+			// A block number above ours is from a branch that was reverted.
+			Ok(Some((slot, at)))
+				if slot == duty.0 && at <= block && block.saturating_sub(at) < resend_blocks =>
+			{
+				Err(())
+			},
+			_ => Ok((duty.0, block)),
+		})
+		.is_ok()
 }
 
 /// Why the executor gave no usable answer.

@@ -64,6 +64,26 @@ pub fn claim_statement(
 	("assay/claim/1", genesis, job, slot, output, anchor).encode()
 }
 
+/// A challenge: this worker will play for the claim that another slot's claim is wrong.
+pub fn challenge_statement(
+	genesis: &H256,
+	slot: SlotId,
+	challenger: &impl Encode,
+	output: &OutputDigest,
+) -> Vec<u8> {
+	("assay/challenge/1", genesis, slot, challenger, output).encode()
+}
+
+/// A move: this worker gives this answer to this question of a game.
+pub fn move_statement(
+	genesis: &H256,
+	game: SlotId,
+	question: &impl Encode,
+	answer: &impl Encode,
+) -> Vec<u8> {
+	("assay/move/1", genesis, game, question, answer).encode()
+}
+
 /// The commitment to an output. The worker key is inside, so a copied one cannot be revealed.
 pub fn commitment(
 	genesis: &H256,

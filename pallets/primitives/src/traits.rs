@@ -1,10 +1,11 @@
 //! What pallets ask of each other.
 
 use crate::{
-	CostForm, JobDigest, LeaseId, ModelId, PaymentKind, ProgramDigest, SlashReason, SlotId,
-	WeightsRoot, WorkerKey,
+	CostForm, JobDigest, LeafForm, LeaseId, ModelId, Outline, PaymentKind, ProgramDigest,
+	SlashReason, SlotId, WeightsRoot, WorkerKey,
 };
 use alloc::vec::Vec;
+use assay_program::{wire::JobRequest, Claim};
 use sp_runtime::{DispatchError, DispatchResult};
 
 /// Bonded stake, as those who hold parties to their word see it.
@@ -58,6 +59,8 @@ pub struct ModelInfo<AccountId, Balance> {
 	pub royalty_per_unit: Balance,
 	/// Cost and shape limits of the program.
 	pub cost: CostForm,
+	/// How large the traces of its jobs are; none where its jobs cannot be disputed.
+	pub leaves: Option<LeafForm>,
 	/// A retired model takes no new lease and no new job.
 	pub retired: bool,
 }
@@ -70,6 +73,8 @@ pub trait Models<AccountId, Balance> {
 	fn job_opened(id: ModelId) -> DispatchResult;
 	/// The end of what [`Models::job_opened`] began.
 	fn job_closed(id: ModelId);
+	/// Bytes of a program that an unretired model or an open job uses.
+	fn program(digest: &ProgramDigest) -> Option<Vec<u8>>;
 }
 
 /// An agreement, as a job needs it.
@@ -121,4 +126,52 @@ pub trait Leases<AccountId, Balance> {
 	) -> Balance;
 	/// Tenants with an open lease at this provider: who may use its data listener.
 	fn tenants_of(provider: &AccountId) -> Vec<AccountId>;
+}
+
+/// A revealed claim, with all that a dispute about it depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimInfo<AccountId, Balance> {
+	/// Who claims.
+	pub party: AccountId,
+	/// The key that acts for it in this slot.
+	pub worker: WorkerKey,
+	/// What is claimed.
+	pub claim: Claim,
+	/// The job, as its digest covers it.
+	pub request: JobRequest,
+	/// Sizes of the job's trace; none where it cannot be disputed.
+	pub outline: Option<Outline>,
+	/// Compute units of the job at most.
+	pub units: u64,
+	/// Price of these.
+	pub price: Balance,
+	/// What the slot still has pledged.
+	pub pledge: Balance,
+}
+
+/// Claims that wait for their settlement, as those who dispute them see them.
+pub trait Claims<AccountId, Balance> {
+	/// The clock that deadlines count by. It stands still while jobs are paused.
+	fn now() -> u32;
+	/// The block in which the clock shows a time, if it is not stopped before.
+	fn block_of(time: u32) -> u32;
+	/// Whether jobs are paused: no move is taken and no deadline passes.
+	fn is_paused() -> bool;
+	/// Blocks in which any party must manage so many compute units.
+	fn span(units: u64) -> u32;
+	/// The claim of a slot that has revealed, convicted or not.
+	fn claim(slot: SlotId) -> Option<ClaimInfo<AccountId, Balance>>;
+	/// Some revealed claims whose challenge window is open, at most `count` jobs being looked at.
+	fn disputable(count: usize) -> Vec<SlotId>;
+	/// The input of a claim's job, where it travelled with it.
+	fn inline_input(slot: &SlotId) -> Option<Vec<u8>>;
+	/// A dispute about a claim begins: its job is not settled before it ends. Gives an id of its own
+	/// to the other party's claim. Fails where the challenge window is not open.
+	fn open_dispute(slot: SlotId) -> Result<SlotId, DispatchError>;
+	/// The party of a slot is guilty: its pledge is taken. Up to `reward.1` of it goes to
+	/// `reward.0`, the rest to the slash sink. Returns what was taken; zero if it was guilty before.
+	fn convict(slot: SlotId, reward: Option<(&AccountId, Balance)>) -> Balance;
+	/// The end of what [`Claims::open_dispute`] began. With the last one a job whose claims have all
+	/// fallen ends, and is refunded.
+	fn close_dispute(slot: SlotId);
 }

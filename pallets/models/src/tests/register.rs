@@ -1,7 +1,7 @@
 //! `register` and `register_existing`.
 
 use super::*;
-use assay_primitives::ModelInfo;
+use assay_primitives::{LeafForm, ModelInfo};
 use frame_support::assert_noop;
 use sp_runtime::{DispatchError, TokenError};
 
@@ -39,6 +39,7 @@ fn stores_program_and_model_under_deposits() {
 				owner: OWNER,
 				royalty_per_unit: ROYALTY,
 				cost: program(VOCABULARY).cost_form(),
+				leaves: LeafForm::of(&program(VOCABULARY)).ok(),
 				retired: false,
 			})
 		);

@@ -1,0 +1,117 @@
+//! What disputes ask of jobs, and do to them.
+
+use crate::{types::SlotState, *};
+use alloc::vec::Vec;
+use assay_primitives::{
+	AccountId, Balance, ClaimInfo, Claims, JobDigest, Models, Outline, SlashReason, SlotId, Stake,
+};
+use frame_support::{defensive, ensure, traits::DefensiveSaturating};
+use sp_runtime::DispatchError;
+
+impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
+	fn now() -> u32 {
+		Self::now()
+	}
+
+	fn block_of(time: u32) -> u32 {
+		JobClock::<T>::get().block_of(time)
+	}
+
+	fn is_paused() -> bool {
+		JobClock::<T>::get().paused_since.is_some()
+	}
+
+	fn span(units: u64) -> u32 {
+		Self::timing().span(0, units)
+	}
+
+	fn claim(slot_id: SlotId) -> Option<ClaimInfo<AccountId, Balance>> {
+		let slot = Slots::<T>::get(slot_id)?;
+		let job = Jobs::<T>::get(slot.job)?;
+		let model = T::Models::model(job.model)?;
+		let outline =
+			model.leaves.and_then(|form| Outline::of(&form, &model.cost, &job.parameters).ok());
+		Some(ClaimInfo {
+			claim: slot.state.claim()?,
+			worker: slot.worker?,
+			request: job.request(&Self::genesis()),
+			outline,
+			units: job.units_max,
+			price: job.price_max,
+			pledge: T::Stake::pledged(&slot.party, slot_id),
+			party: slot.party,
+		})
+	}
+
+	fn disputable(count: usize) -> Vec<SlotId> {
+		let now = Self::now();
+		Jobs::<T>::iter_values()
+			.take(count)
+			.filter(|job| matches!(job.phase, Phase::Window { closes, .. } if now <= closes))
+			.flat_map(|job| job.slots)
+			.filter(|id| {
+				Slots::<T>::get(id)
+					.is_some_and(|slot| matches!(slot.state, SlotState::Revealed { .. }))
+			})
+			.collect()
+	}
+
+	fn inline_input(slot_id: &SlotId) -> Option<Vec<u8>> {
+		let slot = Slots::<T>::get(slot_id)?;
+		InlineInputs::<T>::get(slot.job).map(Into::into)
+	}
+
+	fn open_dispute(slot_id: SlotId) -> Result<SlotId, DispatchError> {
+		let mut slot = Slots::<T>::get(slot_id).ok_or(Error::<T>::SlotUnknown)?;
+		let job = Jobs::<T>::get(slot.job).ok_or(Error::<T>::JobUnknown)?;
+		let Phase::Window { closes, .. } = job.phase else {
+			return Err(Error::<T>::NotDisputable.into());
+		};
+		ensure!(Self::now() <= closes, Error::<T>::NotDisputable);
+		ensure!(matches!(slot.state, SlotState::Revealed { .. }), Error::<T>::NotDisputable);
+		let id = NextSlot::<T>::get();
+		let next = id.next().ok_or(Error::<T>::SlotIdsSpent)?;
+		slot.disputes = slot.disputes.checked_add(1).ok_or(Error::<T>::NotDisputable)?;
+		NextSlot::<T>::put(next);
+		Slots::<T>::insert(slot_id, slot);
+		Ok(id)
+	}
+
+	fn convict(slot_id: SlotId, reward: Option<(&AccountId, Balance)>) -> Balance {
+		let Some(mut slot) = Slots::<T>::get(slot_id) else {
+			defensive!("a dispute outlived its slot");
+			return 0;
+		};
+		let SlotState::Revealed { claim, .. } = slot.state else { return 0 };
+		let pledged = T::Stake::pledged(&slot.party, slot_id);
+		let slashed = T::Stake::slash(&slot.party, slot_id, pledged, reward, SlashReason::Guilty);
+		slot.state = SlotState::Guilty { claim };
+		let (job, party) = (slot.job, slot.party.clone());
+		Slots::<T>::insert(slot_id, slot);
+		Self::deposit_event(Event::SlotConvicted { slot: slot_id, job, party, slashed });
+		slashed
+	}
+
+	fn close_dispute(slot_id: SlotId) {
+		let Some(mut slot) = Slots::<T>::get(slot_id) else {
+			defensive!("a dispute outlived its slot");
+			return;
+		};
+		slot.disputes = slot.disputes.defensive_saturating_sub(1);
+		let digest = slot.job;
+		Slots::<T>::insert(slot_id, slot);
+		Self::refute_if_fallen(digest);
+	}
+}
+
+impl<T: Config> Pallet<T> {
+	/// End a job that has no claim left, once nobody disputes any more.
+	fn refute_if_fallen(digest: JobDigest) {
+		let Some(job) = Jobs::<T>::get(digest) else { return };
+		let mut slots = job.slots.iter().filter_map(Slots::<T>::get);
+		if slots.all(|slot| slot.state.is_closed() && slot.disputes == 0) {
+			let refund = Self::refund(digest, &job);
+			Self::deposit_event(Event::JobRefuted { job: digest, refund });
+		}
+	}
+}
