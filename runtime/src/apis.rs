@@ -24,7 +24,7 @@ use sp_session::OpaqueGeneratedSessionKeys;
 use sp_version::RuntimeVersion;
 
 use crate::{
-	reads, AccountId, Babe, Balance, Block, BlockNumber, Executive, Grandpa, Historical,
+	reads, AccountId, Babe, Balance, Block, BlockNumber, Disputes, Executive, Grandpa, Historical,
 	InherentDataExt, Jobs, Leases, Models, Nonce, ProviderStake, Providers, Runtime, RuntimeCall,
 	RuntimeGenesisConfig, SessionKeys, System, TransactionPayment, EPOCH_DURATION_IN_SLOTS,
 	VERSION,
@@ -293,6 +293,20 @@ impl_runtime_apis! {
 
 		fn models_from(first: ModelId) -> Vec<(ModelId, reads::Model)> {
 			Models::models_from(first)
+		}
+	}
+
+	impl reads::DisputesApi<Block> for Runtime {
+		fn game(game: SlotId) -> Option<reads::Game> {
+			Disputes::game_view(game)
+		}
+
+		fn games_of(worker: WorkerKey) -> Vec<SlotId> {
+			Disputes::games_of(worker)
+		}
+
+		fn challenge_bond(slot: SlotId) -> Option<Balance> {
+			Disputes::bond_for(slot)
 		}
 	}
 

@@ -3,9 +3,12 @@
 
 use alloc::{string::String, vec, vec::Vec};
 
-use assay_primitives::{worker_statement, LeaseId, ModelId, WeightsRoot, WorkerKey};
+use assay_primitives::{
+	worker_statement, LeaseId, ModelId, Parameters, Providers as _, SlotId, Stake, WeightsRoot,
+	WorkerKey,
+};
 use assay_program::{
-	EmbedBy, Limits, Operator, Program, TensorId, WeightId, WeightKind, WeightShape,
+	Claim, EmbedBy, Limits, Operator, Program, TensorId, WeightId, WeightKind, WeightShape,
 	SEMANTICS_DRAFT,
 };
 use codec::Encode;
@@ -15,14 +18,15 @@ use frame_support::{
 	traits::{fungible::Mutate, StorageInfo, StorageInfoTrait, WhitelistedStorageKeys},
 };
 use frame_system::RawOrigin;
+use pallet_jobs::JobInput;
 use pallet_leases::OfferTerms;
 use pallet_providers::types::{Device, DeviceKind};
 use sp_application_crypto::RuntimeAppPublic;
 use sp_core::H256;
 
 use crate::{
-	AccountId, AllPalletsWithSystem, Authorities, Balances, Jobs, Leases, Models, ProviderStake,
-	Providers, Runtime, System, ASY, MILLI_ASY,
+	AccountId, AllPalletsWithSystem, Authorities, Balances, Disputes, Jobs, Leases, Models,
+	ProviderStake, Providers, Runtime, System, ASY, MICRO_ASY,
 };
 
 define_benchmarks!(
@@ -32,6 +36,7 @@ define_benchmarks!(
 	[pallet_models, Models]
 	[pallet_leases, Leases]
 	[pallet_jobs, Jobs]
+	[pallet_disputes, Disputes]
 );
 
 /// Which benchmarks there are.
@@ -66,25 +71,7 @@ impl pallet_leases::BenchmarkHelper<AccountId> for Helper {
 		let who = AccountId::new([0xbe; 32]);
 		if Providers::provider(who.clone()).is_none() {
 			<Self as pallet_providers::BenchmarkHelper<_>>::bond(&who);
-			let worker = WorkerKey::generate_pair(None);
-			let genesis: H256 = System::block_hash(0);
-			let proof = worker
-				.sign(&worker_statement(&genesis, &who))
-				.expect("the key was just made in this keystore; qed");
-			let device = Device {
-				name: b"cores".to_vec().try_into().expect("a name may be this long; qed"),
-				memory_mib: 1_024,
-				kind: DeviceKind::Cpu,
-			};
-			let devices = vec![device].try_into().expect("one device may be registered; qed");
-			let endpoint = b"http://127.0.0.1:9950".to_vec();
-			assert_ok!(Providers::register(
-				RawOrigin::Signed(who.clone()).into(),
-				devices,
-				endpoint.try_into().expect("an address may be this long; qed"),
-				worker,
-				proof,
-			));
+			register(&who);
 		}
 		who
 	}
@@ -103,24 +90,7 @@ impl pallet_leases::BenchmarkHelper<AccountId> for Helper {
 impl pallet_jobs::BenchmarkHelper for Helper {
 	fn lease() -> LeaseId {
 		let provider = <Self as pallet_leases::BenchmarkHelper<_>>::provider();
-		let model = <Self as pallet_leases::BenchmarkHelper<AccountId>>::model();
-		let offer = pallet_leases::NextOfferId::<Runtime>::get();
-		let provider = RawOrigin::Signed(provider).into();
-		let terms = OfferTerms {
-			price_per_unit: MILLI_ASY,
-			rate_units_per_block: 1_000,
-			duration_blocks_max: 1_000,
-			min_escrow: ASY,
-			risk_factor_max: 10,
-		};
-		assert_ok!(Leases::create_offer(provider, model, terms));
-
-		let tenant = AccountId::new([0x7e; 32]);
-		Balances::set_balance(&tenant, 10_000 * ASY);
-		let id = pallet_leases::NextLeaseId::<Runtime>::get();
-		let tenant = RawOrigin::Signed(tenant).into();
-		assert_ok!(Leases::open_lease(tenant, offer, 100 * ASY, 1_000, MILLI_ASY));
-		id
+		lease_of(provider, <Self as pallet_leases::BenchmarkHelper<AccountId>>::model())
 	}
 
 	fn wind_down(id: LeaseId) {
@@ -130,6 +100,100 @@ impl pallet_jobs::BenchmarkHelper for Helper {
 		assert_ok!(Leases::close_lease(RawOrigin::Signed(lease.tenant).into(), id));
 		assert_ok!(Models::retire(RawOrigin::Signed(model.owner).into(), lease.model));
 	}
+}
+
+impl pallet_disputes::BenchmarkHelper for Helper {
+	fn claimed(program: Program, weights: WeightsRoot, shape: Parameters, claim: Claim) -> SlotId {
+		let provider = <Self as pallet_leases::BenchmarkHelper<_>>::provider();
+		let owner = AccountId::new([0x0d; 32]);
+		Balances::set_balance(&owner, 1_000_000 * ASY);
+		let model = pallet_models::NextModelId::<Runtime>::get();
+		let program = program.encode().try_into().expect("a program may be this long; qed");
+		assert_ok!(Models::register(RawOrigin::Signed(owner.clone()).into(), program, weights, 1));
+		let lease = lease_of(provider.clone(), model);
+		let slot = pallet_jobs::NextSlot::<Runtime>::get();
+		let input = JobInput::Stored([9; 32].into());
+		let tenant = RawOrigin::Signed(AccountId::new([0x7e; 32])).into();
+		assert_ok!(Jobs::submit_job(tenant, lease, 0, input, shape, 0));
+		assert_ok!(Leases::close_lease(
+			RawOrigin::Signed(AccountId::new([0x7e; 32])).into(),
+			lease
+		));
+		assert_ok!(Models::retire(RawOrigin::Signed(owner).into(), model));
+		reveal(slot, &provider, claim);
+		slot
+	}
+
+	fn challenger() -> (AccountId, WorkerKey) {
+		let who = AccountId::new([0xcc; 32]);
+		Balances::set_balance(&who, 1_000_000 * ASY);
+		assert_ok!(ProviderStake::bond(RawOrigin::Signed(who.clone()).into(), 1_000 * ASY));
+		(who.clone(), register(&who))
+	}
+}
+
+/// Register a bonded account as a provider with a new worker key.
+fn register(who: &AccountId) -> WorkerKey {
+	let worker = WorkerKey::generate_pair(None);
+	let genesis: H256 = System::block_hash(0);
+	let proof = worker
+		.sign(&worker_statement(&genesis, who))
+		.expect("the key was just made in this keystore; qed");
+	let device = Device {
+		name: b"cores".to_vec().try_into().expect("a name may be this long; qed"),
+		memory_mib: 1_024,
+		kind: DeviceKind::Cpu,
+	};
+	let devices = vec![device].try_into().expect("one device may be registered; qed");
+	let endpoint = b"http://127.0.0.1:9950".to_vec();
+	assert_ok!(Providers::register(
+		RawOrigin::Signed(who.clone()).into(),
+		devices,
+		endpoint.try_into().expect("an address may be this long; qed"),
+		worker.clone(),
+		proof,
+	));
+	worker
+}
+
+/// A funded tenant's lease of a model at a provider.
+fn lease_of(provider: AccountId, model: ModelId) -> LeaseId {
+	let offer = pallet_leases::NextOfferId::<Runtime>::get();
+	let provider = RawOrigin::Signed(provider).into();
+	let terms = OfferTerms {
+		price_per_unit: MICRO_ASY,
+		rate_units_per_block: 1_000_000,
+		duration_blocks_max: 1_000,
+		min_escrow: ASY,
+		risk_factor_max: 10,
+	};
+	assert_ok!(Leases::create_offer(provider, model, terms));
+
+	let tenant = AccountId::new([0x7e; 32]);
+	Balances::set_balance(&tenant, 10_000 * ASY);
+	let id = pallet_leases::NextLeaseId::<Runtime>::get();
+	let tenant = RawOrigin::Signed(tenant).into();
+	assert_ok!(Leases::open_lease(tenant, offer, 100 * ASY, 1_000, MICRO_ASY));
+	id
+}
+
+/// Let a slot have committed and revealed, and its window be open for ever.
+fn reveal(slot: SlotId, provider: &AccountId, claim: Claim) {
+	let worker = pallet_providers::Pallet::<Runtime>::worker_key(provider);
+	let digest = pallet_jobs::Slots::<Runtime>::mutate(slot, |record| {
+		let record = record.as_mut().expect("the job was just submitted");
+		let pledge = pallet_jobs::Jobs::<Runtime>::get(record.job).expect("it is open").pledge;
+		assert_ok!(<ProviderStake as Stake<_, _>>::pledge(provider, slot, pledge));
+		record.worker = worker.clone();
+		record.state = pallet_jobs::types::SlotState::Revealed { claim, units: 1 };
+		record.job
+	});
+	let worker = worker.expect("the provider is registered");
+	pallet_jobs::WorkerDuties::<Runtime>::insert(worker, slot, ());
+	pallet_jobs::Jobs::<Runtime>::mutate(digest, |job| {
+		let job = job.as_mut().expect("the job was just submitted");
+		job.phase = pallet_jobs::Phase::Window { closes: u32::MAX, length: 1 };
+	});
 }
 
 /// A program that looks its input up in a table and returns what it found. It takes as many tokens

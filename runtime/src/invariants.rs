@@ -4,6 +4,7 @@
 //! - INV-1: every open job has its model, and every model counts its open jobs.
 //! - INV-2: what leases have reserved are the prices of open jobs, one for each.
 //! - INV-3: what binds a provider are its leases and its slots.
+//! - INV-4: every slot counts the games about its claim.
 
 use alloc::collections::BTreeMap;
 
@@ -19,7 +20,8 @@ use crate::{AccountId, Providers, Runtime};
 pub fn do_try_state() -> Result<(), TryRuntimeError> {
 	check_models()?;
 	check_reservations()?;
-	check_engagements()
+	check_engagements()?;
+	check_games()
 }
 
 fn check_models() -> Result<(), TryRuntimeError> {
@@ -70,5 +72,15 @@ fn check_engagements() -> Result<(), TryRuntimeError> {
 		);
 	}
 	ensure!(engaged.is_empty(), "INV-3: a lease or a slot binds an account that is gone");
+	Ok(())
+}
+
+fn check_games() -> Result<(), TryRuntimeError> {
+	let mut open: BTreeMap<_, _> = pallet_disputes::ClaimGames::<Runtime>::iter().collect();
+	for (id, slot) in pallet_jobs::Slots::<Runtime>::iter() {
+		let games = open.remove(&id).unwrap_or_default();
+		ensure!(slot.disputes == games, "INV-4: a slot miscounts the games about its claim");
+	}
+	ensure!(open.is_empty(), "INV-4: a game is about a slot that is gone");
 	Ok(())
 }

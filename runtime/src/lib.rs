@@ -203,4 +203,6 @@ mod runtime {
 	pub type Leases = pallet_leases;
 	#[runtime::pallet_index(44)]
 	pub type Jobs = pallet_jobs;
+	#[runtime::pallet_index(45)]
+	pub type Disputes = pallet_disputes;
 }

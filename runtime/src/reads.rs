@@ -1,9 +1,10 @@
-//! Runtime APIs of ours that only read, beside [`assay_primitives::apis`]: providers, models and
-//! leases in the form that their pallets' view functions give.
+//! Runtime APIs of ours that only read, beside [`assay_primitives::apis`]: providers, models, leases
+//! and disputes in the form that their pallets' view functions give.
 
 use alloc::vec::Vec;
 
-use assay_primitives::{LeaseId, ModelId, OfferId, WorkerKey};
+use assay_primitives::{LeaseId, ModelId, OfferId, SlotId, WorkerKey};
+use pallet_disputes::GameView;
 use pallet_leases::{LeaseViewOf, OfferOf};
 use pallet_models::ModelOf;
 use pallet_providers::ProviderView;
@@ -17,6 +18,8 @@ pub type Bond = BondView<Balance, BlockNumber>;
 pub type Offer = OfferOf<Runtime>;
 /// A lease, with what can be spent of it now.
 pub type Lease = LeaseViewOf<Runtime>;
+/// An open game.
+pub type Game = GameView<AccountId>;
 /// A registered model.
 pub type Model = ModelOf<Runtime>;
 
@@ -51,5 +54,15 @@ sp_api::decl_runtime_apis! {
 		fn leases_of_provider(provider: AccountId) -> Vec<(LeaseId, Lease)>;
 		/// Leases of a tenant, at most 256.
 		fn leases_of_tenant(tenant: AccountId) -> Vec<(LeaseId, Lease)>;
+	}
+
+	/// Games about claims.
+	pub trait DisputesApi {
+		/// An open game.
+		fn game(game: SlotId) -> Option<Game>;
+		/// Open games that a worker key plays, at most 256.
+		fn games_of(worker: WorkerKey) -> Vec<SlotId>;
+		/// What a challenge of a slot's claim costs in bond now; none where there is no such claim.
+		fn challenge_bond(slot: SlotId) -> Option<Balance>;
 	}
 }

@@ -1,4 +1,4 @@
-//! The pallets of compute: bonds, providers, models, leases and jobs. How long things take on a
+//! The pallets of compute: bonds, providers, models, leases, jobs and disputes. How long things take on a
 //! chain is in the jobs pallet's genesis ([`pallet_jobs::Timing`]), so chains of one runtime can
 //! differ.
 
@@ -10,7 +10,7 @@ use frame_support::{
 	},
 };
 use frame_system::EnsureRoot;
-use sp_runtime::Permill;
+use sp_runtime::{Perbill, Permill};
 
 use crate::{
 	configs::TreasuryAccount, deposit, weights, AccountId, Balance, Balances, BlockNumber, Jobs,
@@ -30,6 +30,11 @@ parameter_types! {
 	pub const ProviderRecordByte: Balance = deposit(0, 1);
 	/// The protocol's share of every job's price.
 	pub const ProtocolFee: Permill = Permill::from_percent(1);
+	/// What a challenger earns of a pledge: enough to pay for looking, far too little for a provider
+	/// to gain by convicting itself.
+	pub const ChallengeReward: Permill = Permill::from_percent(20);
+	/// About a tenth a year, at ten million blocks.
+	pub const PledgeRent: Perbill = Perbill::from_parts(10);
 }
 
 impl pallet_stake::Config<pallet_stake::Instance1> for Runtime {
@@ -128,4 +133,22 @@ impl pallet_jobs::Config for Runtime {
 	type Stake = ProviderStake;
 	type Treasury = TreasuryAccount;
 	type WeightInfo = weights::jobs::WeightInfo<Runtime>;
+}
+
+impl pallet_disputes::Config for Runtime {
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = crate::benches::Helper;
+	type Claims = Jobs;
+	type Currency = Balances;
+	// What half a megabyte in a block would cost in fees, roughly.
+	type GameCost = ConstU128<ASY>;
+	type MaxGamesPerChallenger = ConstU32<64>;
+	type Models = Models;
+	type MoveBlocks = ConstU32<32>;
+	type PledgeRent = PledgeRent;
+	type Providers = Providers;
+	type Reward = ChallengeReward;
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type Treasury = TreasuryAccount;
+	type WeightInfo = ();
 }

@@ -3,9 +3,10 @@
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use assay_runtime::{
-	genesis, AccountId, Authorities, Executive, Header, Jobs, Leases, Models, ProviderStake,
-	Providers, Runtime, RuntimeCall, RuntimeGenesisConfig, RuntimeOrigin, SessionKeys, System,
-	Timestamp, UncheckedExtrinsic, EPOCH_DURATION_IN_SLOTS, MILLISECONDS_PER_SLOT,
+	genesis, AccountId, Authorities, Disputes, Executive, Header, Jobs, Leases, Models,
+	ProviderStake, Providers, Runtime, RuntimeCall, RuntimeGenesisConfig, RuntimeOrigin,
+	SessionKeys, System, Timestamp, UncheckedExtrinsic, EPOCH_DURATION_IN_SLOTS,
+	MILLISECONDS_PER_SLOT,
 };
 use codec::Encode;
 use frame_support::{dispatch::DispatchResult, genesis_builder_helper::build_state};
@@ -117,6 +118,7 @@ pub fn try_state() {
 	Models::do_try_state().expect("invariants hold");
 	Leases::do_try_state().expect("invariants hold");
 	Jobs::do_try_state().expect("invariants hold");
+	Disputes::do_try_state().expect("invariants hold");
 	assay_runtime::invariants::do_try_state().expect("invariants hold");
 }
 

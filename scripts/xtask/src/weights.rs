@@ -11,13 +11,14 @@ use std::{
 use tokio::process::Command;
 
 /// Our pallets: as the runtime's list of benchmarks names them, and as files are named.
-const PALLETS: [(&str, &str); 6] = [
+const PALLETS: [(&str, &str); 7] = [
 	("crate::authorities", "authorities"),
 	("pallet_stake", "stake"),
 	("pallet_providers", "providers"),
 	("pallet_models", "models"),
 	("pallet_leases", "leases"),
 	("pallet_jobs", "jobs"),
+	("pallet_disputes", "disputes"),
 ];
 /// Where the bencher's build script leaves the runtime, below the target folder.
 const WASM: &str = "release/wbuild/assay-runtime/assay_runtime.compact.compressed.wasm";

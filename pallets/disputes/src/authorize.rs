@@ -1,0 +1,150 @@
+//! Authorisation of what workers send: cheap checks on state first, then the signature, then the
+//! hashes of an answer, so that only a party can make a node hash.
+
+use crate::*;
+use assay_primitives::{move_statement, AccountId, SlotId, WorkerKey, WorkerSignature};
+use assay_program::Claim;
+use assay_trace::{Answer, Question, Refusal, Side};
+use codec::Encode;
+use frame_support::{pallet_prelude::*, traits::PalletError};
+use sp_runtime::{
+	transaction_validity::{
+		InvalidTransaction, TransactionSource, TransactionValidityWithRefund, ValidTransaction,
+	},
+	RuntimeAppPublic,
+};
+
+/// Blocks for which an authorised transaction is worth keeping.
+const LONGEVITY_BLOCKS: u64 = 16;
+/// Above what other workers send: a game is lost where a move comes late.
+const PRIORITY: u64 = 1 << 61;
+
+/// What a move is called in the pool.
+#[derive(Encode)]
+enum Duty {
+	Challenge(SlotId, AccountId),
+	Answer(SlotId, Side, Question),
+	Timeout(SlotId),
+}
+
+impl From<Refusal> for AnswerFault {
+	fn from(refusal: Refusal) -> Self {
+		match refusal {
+			Refusal::Kind => Self::Kind,
+			Refusal::Disclosure(_) | Refusal::Long => Self::Disclosure,
+			Refusal::Order
+			| Refusal::Missing(_)
+			| Refusal::Surplus(_)
+			| Refusal::Opening(..)
+			| Refusal::Referee(_) => Self::Opening,
+			Refusal::Element => Self::Partials,
+			Refusal::NoOffence | Refusal::Beaten => Self::Offence,
+			_ => Self::Other,
+		}
+	}
+}
+
+impl<T: Config> Pallet<T> {
+	pub(crate) fn authorize_challenge(
+		_source: TransactionSource,
+		slot: &SlotId,
+		claim: &Claim,
+		challenger: &AccountId,
+		worker: &WorkerKey,
+		signature: &WorkerSignature,
+	) -> TransactionValidityWithRefund {
+		Self::ensure_works_for(worker, challenger).map_err(Self::refusal)?;
+		Self::check_challenge(*slot, claim, challenger).map_err(Self::refusal)?;
+		Self::ensure_challenge_signed(*slot, claim, challenger, worker, signature)
+			.map_err(Self::refusal)?;
+		Self::valid(Duty::Challenge(*slot, challenger.clone()))
+	}
+
+	pub(crate) fn authorize_answer(
+		_source: TransactionSource,
+		game_id: &SlotId,
+		side: &Side,
+		question: &Question,
+		answer: &Answer,
+		signature: &WorkerSignature,
+	) -> TransactionValidityWithRefund {
+		let (dispute, game) = Self::check_turn(*game_id, *side, question).map_err(Self::refusal)?;
+		let statement = move_statement(&Self::genesis(), *game_id, question, answer);
+		if !dispute.party(*side).worker.verify(&statement, signature) {
+			return Err(InvalidTransaction::BadProof.into());
+		}
+		Self::play(&dispute, &game, *side, question, answer).map_err(Self::refusal)?;
+		Self::valid(Duty::Answer(*game_id, *side, *question))
+	}
+
+	pub(crate) fn authorize_timeout(
+		_source: TransactionSource,
+		game_id: &SlotId,
+	) -> TransactionValidityWithRefund {
+		Self::check_timeout(*game_id).map_err(Self::refusal)?;
+		Self::valid(Duty::Timeout(*game_id))
+	}
+
+	/// Weight of the dispatch of an answer.
+	pub(crate) fn weight_of_answer(answer: &Answer) -> Weight {
+		match answer {
+			Answer::Children(_) => T::WeightInfo::answer_children(),
+			Answer::Bytes(_) => T::WeightInfo::answer_bytes(),
+			Answer::Partials(_, openings)
+			| Answer::Openings(openings)
+			| Answer::Offence(_, openings) => T::WeightInfo::answer_openings(types::count(openings)),
+		}
+	}
+
+	/// Weight of the authorisation of an answer.
+	pub(crate) fn weight_of_authorize_answer(answer: &Answer) -> Weight {
+		match answer {
+			Answer::Children(_) => T::WeightInfo::authorize_answer_children(),
+			Answer::Bytes(_) => T::WeightInfo::authorize_answer_bytes(),
+			Answer::Partials(_, openings)
+			| Answer::Openings(openings)
+			| Answer::Offence(_, openings) => {
+				T::WeightInfo::authorize_answer_openings(types::count(openings))
+			},
+		}
+	}
+
+	fn valid(duty: Duty) -> TransactionValidityWithRefund {
+		ValidTransaction::with_tag_prefix("AssayDisputes")
+			.priority(PRIORITY)
+			.and_provides(duty)
+			.longevity(LONGEVITY_BLOCKS)
+			.propagate(true)
+			.build()
+			.map(|valid| (valid, Weight::zero()))
+	}
+
+	/// What the pool is told: stale when the game has moved on or the time is over, future when it is
+	/// not due yet, and otherwise the index of the pallet's error.
+	fn refusal(error: Error<T>) -> TransactionValidityError {
+		match error {
+			Error::GameUnknown
+			| Error::ClaimUnknown
+			| Error::Stale
+			| Error::NotAsked
+			| Error::DeadlinePassed => InvalidTransaction::Stale.into(),
+			Error::NotDue | Error::Paused => InvalidTransaction::Future.into(),
+			Error::BadSignature => InvalidTransaction::BadProof.into(),
+			other => {
+				let index = other.encode().first().copied().unwrap_or(u8::MAX);
+				InvalidTransaction::Custom(index).into()
+			},
+		}
+	}
+}
+
+// The refusal's number is the variant's index: it must be the first byte of the encoding.
+const _: () = assert!(<Error<()> as ErrorSize>::SIZE == 2);
+
+trait ErrorSize {
+	const SIZE: usize;
+}
+
+impl<T> ErrorSize for Error<T> {
+	const SIZE: usize = <Error<T> as PalletError>::MAX_ENCODED_SIZE;
+}

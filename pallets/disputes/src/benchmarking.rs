@@ -1,0 +1,398 @@
+//! Benchmarks of every call and authorisation, each on its longest path: the largest program, the
+//! widest node, the second answer of a pair, and at the end of a game its verdict.
+
+use super::*;
+use alloc::{vec, vec::Vec};
+use assay_primitives::{
+	challenge_statement, move_statement, AccountId, Claims, Parameters, SlotId, WeightsRoot,
+	WorkerKey, WorkerSignature,
+};
+use assay_program::{
+	limits::MAX_OPERATORS, Claim, EmbedBy, Hash, Limits, Operator, Program, TensorId, WeightId,
+	WeightKind, WeightShape, SEMANTICS_DRAFT,
+};
+use assay_trace::{parents, path, Answer, Layout, Need, Opening, Question, Side, FAN_OUT};
+use codec::Encode;
+use frame_benchmarking::v2::*;
+use frame_support::traits::Authorize;
+use frame_system::RawOrigin;
+use sp_runtime::{transaction_validity::TransactionSource, RuntimeAppPublic};
+
+/// Elements of a row: one leaf of 4 KiB.
+const WIDTH: u32 = 1_024;
+const CLAIM: Claim = Claim::Output { count: 1, data: [3; 32] };
+const OTHER_CLAIM: Claim = Claim::Output { count: 1, data: [4; 32] };
+
+/// What benchmarks need of neighbouring pallets.
+pub trait BenchmarkHelper {
+	/// A claim in its challenge window, of a job of this program in this shape; the worker key of its
+	/// party is in the keystore. The job ends when the claim falls.
+	fn claimed(program: Program, weights: WeightsRoot, shape: Parameters, claim: Claim) -> SlotId;
+	/// A funded provider whose worker key is in the keystore.
+	fn challenger() -> (AccountId, WorkerKey);
+}
+
+/// The largest program whose first operators are `MeanPool` and what it pools.
+fn program(batch: u32, sequence: u32) -> Program {
+	let weights = vec![
+		WeightShape { kind: WeightKind::Int8, dims: vec![8, WIDTH] },
+		WeightShape { kind: WeightKind::Int32, dims: vec![8] },
+	];
+	let mut operators = vec![
+		Operator::Tokens { vocabulary: 8 },
+		Operator::Embed {
+			ids: TensorId(0),
+			table: WeightId(0),
+			scales: WeightId(1),
+			by: EmbedBy::Token,
+			fraction: 12,
+		},
+		Operator::MeanPool { value: TensorId(1), ids: TensorId(0) },
+	];
+	let mut last = TensorId(2);
+	while operators.len().saturating_add(2) < MAX_OPERATORS {
+		operators.push(Operator::Add { left: last, right: TensorId(2) });
+		last = TensorId(last.0.saturating_add(1));
+	}
+	let stop = TensorId(last.0.saturating_add(1));
+	operators.push(Operator::Stop { next: None, ends: vec![] });
+	operators.push(Operator::Emit { value: last, stop });
+	let limits = Limits::encoder(batch, sequence);
+	Program { semantics: SEMANTICS_DRAFT, limits, weights, operators }
+}
+
+/// A trace that nobody computed: leaves of the right lengths, and the hashes above them.
+struct Trace {
+	leaves: Vec<Vec<u8>>,
+	/// From the leaves' hashes up to the root's children.
+	levels: Vec<Vec<Hash>>,
+}
+
+impl Trace {
+	/// All zeros but for the pooled row, whose first element is `value`.
+	fn new(layout: &Layout<'_>, value: i32) -> Result<Self, BenchmarkError> {
+		let count = layout.tree().leaves();
+		let pooled = layout.first_leaf(0, 2);
+		let mut leaves = Vec::new();
+		for index in 0..count {
+			let leaf = layout.leaf(index).ok_or(BenchmarkError::Stop("no such leaf"))?;
+			let mut bytes = vec![0; leaf.bytes() as usize];
+			if Some(index) == pooled {
+				bytes.splice(..4, value.to_le_bytes());
+			}
+			leaves.push(bytes);
+		}
+		let hashes: Vec<Hash> =
+			leaves.iter().map(|bytes| assay_program::merkle::leaf(bytes)).collect();
+		let mut levels = vec![hashes];
+		while let Some(top) = levels.last().filter(|top| top.len() > FAN_OUT as usize) {
+			let above = parents(top);
+			levels.push(above);
+		}
+		Ok(Self { leaves, levels })
+	}
+
+	fn open(&self, index: u32) -> Option<Opening> {
+		let bytes = self.leaves.get(index as usize)?.clone();
+		let (mut siblings, mut place) = (Vec::new(), index);
+		for nodes in &self.levels {
+			let chunk = place.div_euclid(FAN_OUT);
+			let nodes = nodes.chunks(FAN_OUT as usize).nth(chunk as usize)?;
+			siblings.extend(path(nodes, place.rem_euclid(FAN_OUT)));
+			place = chunk;
+		}
+		Some(Opening { bytes, path: siblings })
+	}
+
+	fn answer(&self, layout: &Layout<'_>, question: &Question) -> Option<Answer> {
+		Some(match question {
+			Question::Children { level, position } => {
+				let nodes = self.levels.get(level.checked_sub(1)? as usize)?;
+				let children = nodes.chunks(FAN_OUT as usize).nth(*position as usize)?;
+				Answer::Children(children.to_vec())
+			},
+			Question::Leaf { index } => Answer::Bytes(self.leaves.get(*index as usize)?.clone()),
+			Question::Openings { position } => {
+				let needs = layout.needs(position, &()).ok()?;
+				let open = needs.into_iter().map(|need| match need {
+					Need::Leaf(index) => Some((need, self.open(index)?)),
+					_ => None,
+				});
+				Answer::Openings(open.collect::<Option<_>>()?)
+			},
+			_ => return None,
+		})
+	}
+}
+
+/// A game and what its parties say.
+struct Set {
+	game: SlotId,
+	program: Program,
+	shape: Parameters,
+}
+
+impl Set {
+	/// A game about a job of the largest program with `sequence` positions.
+	fn new<T: Config>(batch: u32, sequence: u32) -> Result<Self, BenchmarkError> {
+		let program = program(batch, sequence);
+		let shape = Parameters::encoder(batch, sequence);
+		let weights = WeightsRoot::from([7; 32]);
+		let slot = T::BenchmarkHelper::claimed(program.clone(), weights, shape.clone(), CLAIM);
+		let (challenger, worker) = T::BenchmarkHelper::challenger();
+		let signature = sign_challenge::<T>(slot, &challenger, &worker)?;
+		let party = Party { account: challenger, worker };
+		Pallet::<T>::do_challenge(slot, OTHER_CLAIM, party, &signature)?;
+		let game = Disputes::<T>::iter_keys().next().ok_or(BenchmarkError::Stop("no game"))?;
+		Ok(Self { game, program, shape })
+	}
+
+	fn layout(&self) -> Result<Layout<'_>, BenchmarkError> {
+		Layout::new(&self.program, &self.shape).map_err(|_| BenchmarkError::Stop("no layout"))
+	}
+
+	/// Play until the game asks for this kind of thing and, where both are asked, one has answered;
+	/// the call of the other.
+	fn until<T: Config>(
+		&self,
+		is_asked: impl Fn(&Question) -> bool,
+	) -> Result<Call<T>, BenchmarkError> {
+		let layout = self.layout()?;
+		// The claimant's first element is wrong.
+		let traces = [Trace::new(&layout, 5)?, Trace::new(&layout, 0)?];
+		loop {
+			let question = Pallet::<T>::game_view(self.game)
+				.ok_or(BenchmarkError::Stop("the game is over"))?
+				.question;
+			let [first, second] = traces.each_ref().map(|trace| trace.answer(&layout, &question));
+			let (first, second) =
+				first.zip(second).ok_or(BenchmarkError::Stop("no answer to a question"))?;
+			let is_last = matches!(question, Question::Openings { .. });
+			if !is_last {
+				Pallet::<T>::do_answer(self.game, Side::Claimant, &question, &first)?;
+			}
+			if is_asked(&question) {
+				return self.call(question, second);
+			}
+			Pallet::<T>::do_answer(self.game, Side::Challenger, &question, &second)?;
+		}
+	}
+
+	fn call<T: Config>(
+		&self,
+		question: Question,
+		answer: Answer,
+	) -> Result<Call<T>, BenchmarkError> {
+		let statement = move_statement(&Pallet::<T>::genesis(), self.game, &question, &answer);
+		let dispute = Disputes::<T>::get(self.game).ok_or(BenchmarkError::Stop("no game"))?;
+		let signature = dispute
+			.challenger
+			.worker
+			.sign(&statement)
+			.ok_or(BenchmarkError::Stop("the keystore does not sign"))?;
+		let (game, side) = (self.game, Side::Challenger);
+		Ok(Call::answer { game, side, question, answer, signature })
+	}
+}
+
+/// The widest node that a program can have at the top, with one answer in.
+fn children<T: Config>() -> Result<Call<T>, BenchmarkError> {
+	let set = Set::new::<T>(24, 2_048)?;
+	let view = Pallet::<T>::game_view(set.game).ok_or(BenchmarkError::Stop("no game"))?;
+	let Question::Children { level, position } = view.question else {
+		return Err(BenchmarkError::Stop("another question"));
+	};
+	let width = set.layout()?.tree().children(level, position) as usize;
+	let first = Answer::Children(vec![[1; 32]; width]);
+	Pallet::<T>::do_answer(set.game, Side::Claimant, &view.question, &first)?;
+	let mut second = vec![[1; 32]; width];
+	if let Some(last) = second.last_mut() {
+		*last = [2; 32];
+	}
+	set.call(view.question, Answer::Children(second))
+}
+
+fn bytes<T: Config>() -> Result<Call<T>, BenchmarkError> {
+	Set::new::<T>(1, 32)?.until(|question| matches!(question, Question::Leaf { .. }))
+}
+
+/// The verdict, over so many positions: the claimant falls, and the job with it.
+fn openings<T: Config>(positions: u32) -> Result<Call<T>, BenchmarkError> {
+	let set = Set::new::<T>(1, positions.max(1))?;
+	set.until(|question| matches!(question, Question::Openings { .. }))
+}
+
+fn sign_challenge<T: Config>(
+	slot: SlotId,
+	challenger: &AccountId,
+	worker: &WorkerKey,
+) -> Result<WorkerSignature, BenchmarkError> {
+	let output = OTHER_CLAIM.output().into();
+	let statement = challenge_statement(&Pallet::<T>::genesis(), slot, challenger, &output);
+	worker.sign(&statement).ok_or(BenchmarkError::Stop("the keystore does not sign"))
+}
+
+fn challenge_call<T: Config>() -> Result<Call<T>, BenchmarkError> {
+	let shape = Parameters::encoder(1, 32);
+	let weights = WeightsRoot::from([7; 32]);
+	let slot = T::BenchmarkHelper::claimed(program(1, 32), weights, shape, CLAIM);
+	let (challenger, worker) = T::BenchmarkHelper::challenger();
+	let signature = sign_challenge::<T>(slot, &challenger, &worker)?;
+	Ok(Call::challenge { slot, claim: OTHER_CLAIM, challenger, worker, signature })
+}
+
+/// A game in which the claimant is silent and the time is over.
+fn overdue<T: Config>() -> Result<SlotId, BenchmarkError> {
+	let set = Set::new::<T>(1, 32)?;
+	let layout = set.layout()?;
+	let view = Pallet::<T>::game_view(set.game).ok_or(BenchmarkError::Stop("no game"))?;
+	let answer = Trace::new(&layout, 0)?
+		.answer(&layout, &view.question)
+		.ok_or(BenchmarkError::Stop("no answer"))?;
+	Pallet::<T>::do_answer(set.game, Side::Challenger, &view.question, &answer)?;
+	Disputes::<T>::mutate(set.game, |dispute| {
+		if let Some(dispute) = dispute {
+			dispute.due = T::Claims::now().saturating_sub(1);
+		}
+	});
+	Ok(set.game)
+}
+
+fn authorize<T: Config>(call: &Call<T>) -> Result<(), BenchmarkError> {
+	call.authorize(TransactionSource::InBlock)
+		.ok_or(BenchmarkError::Stop("no authorisation for this call"))?
+		.map_err(|_| BenchmarkError::Stop("the call is refused"))?;
+	Ok(())
+}
+
+#[benchmarks]
+mod benchmarks {
+	use super::*;
+
+	#[benchmark]
+	fn challenge() -> Result<(), BenchmarkError> {
+		let Call::challenge { slot, claim, challenger, worker, signature } = challenge_call::<T>()?
+		else {
+			return Err(BenchmarkError::Stop("another call"));
+		};
+
+		#[extrinsic_call]
+		_(RawOrigin::Authorized, slot, claim, challenger, worker, signature);
+
+		assert_eq!(OpenGames::<T>::get(), 1);
+		Ok(())
+	}
+
+	#[benchmark]
+	fn answer_children() -> Result<(), BenchmarkError> {
+		let Call::answer { game, side, question, answer, signature } = children::<T>()? else {
+			return Err(BenchmarkError::Stop("another call"));
+		};
+
+		#[extrinsic_call]
+		answer(RawOrigin::Authorized, game, side, question, answer, signature);
+
+		assert!(Games::<T>::get(game).is_some_and(|game| game.question() != question));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn answer_bytes() -> Result<(), BenchmarkError> {
+		let Call::answer { game, side, question, answer, signature } = bytes::<T>()? else {
+			return Err(BenchmarkError::Stop("another call"));
+		};
+
+		#[extrinsic_call]
+		answer(RawOrigin::Authorized, game, side, question, answer, signature);
+
+		assert!(Games::<T>::get(game).is_some_and(|game| game.question() != question));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn answer_openings(n: Linear<2, 33>) -> Result<(), BenchmarkError> {
+		let Call::answer { game, side, question, answer, signature } =
+			openings::<T>(n.saturating_sub(1))?
+		else {
+			return Err(BenchmarkError::Stop("another call"));
+		};
+		assert!(matches!(&answer, Answer::Openings(open) if open.len() == n as usize));
+
+		#[extrinsic_call]
+		answer(RawOrigin::Authorized, game, side, question, answer, signature);
+
+		assert_eq!(OpenGames::<T>::get(), 0);
+		Ok(())
+	}
+
+	#[benchmark]
+	fn timeout() -> Result<(), BenchmarkError> {
+		let game = overdue::<T>()?;
+
+		#[extrinsic_call]
+		_(RawOrigin::Authorized, game);
+
+		assert_eq!(OpenGames::<T>::get(), 0);
+		Ok(())
+	}
+
+	#[benchmark]
+	fn authorize_challenge() -> Result<(), BenchmarkError> {
+		let call = challenge_call::<T>()?;
+
+		#[block]
+		{
+			authorize(&call)?;
+		}
+
+		Ok(())
+	}
+
+	#[benchmark]
+	fn authorize_answer_children() -> Result<(), BenchmarkError> {
+		let call = children::<T>()?;
+
+		#[block]
+		{
+			authorize(&call)?;
+		}
+
+		Ok(())
+	}
+
+	#[benchmark]
+	fn authorize_answer_bytes() -> Result<(), BenchmarkError> {
+		let call = bytes::<T>()?;
+
+		#[block]
+		{
+			authorize(&call)?;
+		}
+
+		Ok(())
+	}
+
+	#[benchmark]
+	fn authorize_answer_openings(n: Linear<2, 33>) -> Result<(), BenchmarkError> {
+		let call = openings::<T>(n.saturating_sub(1))?;
+
+		#[block]
+		{
+			authorize(&call)?;
+		}
+
+		Ok(())
+	}
+
+	#[benchmark]
+	fn authorize_timeout() -> Result<(), BenchmarkError> {
+		let call = Call::<T>::timeout { game: overdue::<T>()? };
+
+		#[block]
+		{
+			authorize(&call)?;
+		}
+
+		Ok(())
+	}
+}

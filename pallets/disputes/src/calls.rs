@@ -1,0 +1,294 @@
+//! Bodies of the calls. What a call needs is checked by a `check_*` function that the authorisation
+//! of the call shares, then everything is written.
+
+use crate::{
+	ledger::Ledger,
+	types::{move_span, reward, BondTerms},
+	*,
+};
+use assay_primitives::{
+	challenge_statement, AccountId, Balance, ClaimInfo, Claims, Models, Providers, SlotId,
+	WorkerKey, WorkerSignature,
+};
+use assay_program::{wire::JobRequest, Claim, Program};
+use assay_trace::{Answer, Game, Ground, Layout, Question, Refusal, Side, Turn, QUESTIONS_MAX};
+use frame_support::{defensive, pallet_prelude::*};
+use frame_system::pallet_prelude::*;
+use sp_core::H256;
+use sp_runtime::{traits::SaturatedConversion, RuntimeAppPublic};
+
+/// A challenge that was checked.
+pub(crate) struct Challenge {
+	info: ClaimInfo<AccountId, Balance>,
+	game: Game,
+	bond: Balance,
+}
+
+impl<T: Config> Pallet<T> {
+	pub(crate) fn genesis() -> H256 {
+		frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::from(0u32))
+	}
+
+	fn ensure_running() -> Result<(), Error<T>> {
+		ensure!(!T::Claims::is_paused(), Error::<T>::Paused);
+		Ok(())
+	}
+
+	pub(crate) fn ensure_works_for(worker: &WorkerKey, who: &AccountId) -> Result<(), Error<T>> {
+		let owner = T::Providers::provider_of(worker);
+		ensure!(owner.as_ref() == Some(who), Error::<T>::NotTheChallenger);
+		Ok(())
+	}
+
+	// --- challenge ---
+
+	/// What weighs on the bond of a challenge of this claim now.
+	fn bond_terms(slot: SlotId, info: &ClaimInfo<AccountId, Balance>) -> BondTerms {
+		let move_blocks = T::MoveBlocks::get().saturating_add(T::Claims::span(info.units));
+		BondTerms {
+			price: info.price,
+			pledge: info.pledge,
+			blocks: move_blocks.saturating_mul(QUESTIONS_MAX),
+			game_cost: T::GameCost::get(),
+			rent: T::PledgeRent::get(),
+			games_on_claim: ClaimGames::<T>::get(slot),
+			games_open: OpenGames::<T>::get(),
+		}
+	}
+
+	/// The bond of a challenge of a slot's claim now.
+	pub fn bond_for(slot: SlotId) -> Option<Balance> {
+		Self::bond_terms(slot, &T::Claims::claim(slot)?).bond()
+	}
+
+	pub(crate) fn check_challenge(
+		slot: SlotId,
+		claim: &Claim,
+		challenger: &AccountId,
+	) -> Result<Challenge, Error<T>> {
+		Self::ensure_running()?;
+		let info = T::Claims::claim(slot).ok_or(Error::<T>::ClaimUnknown)?;
+		if let Claim::Output { count, .. } = claim {
+			let counts = 1..=info.request.parameters.max_steps;
+			ensure!(counts.contains(count), Error::<T>::CountOutOfRange);
+		}
+		let outline = info.outline.ok_or(Error::<T>::NotRefereed)?;
+		let game = Game::new([info.claim, *claim], outline).map_err(|_| Error::<T>::SameClaim)?;
+		ensure!(
+			ChallengerGames::<T>::get(challenger) < T::MaxGamesPerChallenger::get(),
+			Error::<T>::TooManyGames
+		);
+		let bond = Self::bond_terms(slot, &info).bond().ok_or(Error::<T>::BondOverflow)?;
+		Ok(Challenge { info, game, bond })
+	}
+
+	pub(crate) fn ensure_challenge_signed(
+		slot: SlotId,
+		claim: &Claim,
+		challenger: &AccountId,
+		worker: &WorkerKey,
+		signature: &WorkerSignature,
+	) -> Result<(), Error<T>> {
+		let output = claim.output().into();
+		let statement = challenge_statement(&Self::genesis(), slot, challenger, &output);
+		ensure!(worker.verify(&statement, signature), Error::<T>::BadSignature);
+		Ok(())
+	}
+
+	pub(crate) fn do_challenge(
+		slot: SlotId,
+		claim: Claim,
+		party: Party<AccountId>,
+		signature: &WorkerSignature,
+	) -> DispatchResult {
+		let Challenge { info, game, bond } = Self::check_challenge(slot, &claim, &party.account)?;
+		Self::ensure_challenge_signed(slot, &claim, &party.account, &party.worker, signature)?;
+		let id = T::Claims::open_dispute(slot)?;
+		Ledger::<T>::hold(&party.account, bond)?;
+		let run_blocks = T::Claims::span(info.units);
+		let dispute = Dispute {
+			slot,
+			job: info.request.digest().into(),
+			program: info.request.program.into(),
+			claimant: Party { account: info.party, worker: info.worker },
+			challenger: party,
+			bond,
+			run_blocks,
+			due: Self::due_of_next(run_blocks),
+			opened_at: frame_system::Pallet::<T>::block_number().saturated_into(),
+		};
+		Self::deposit_event(Event::GameOpened {
+			game: id,
+			slot,
+			job: dispute.job,
+			challenger: dispute.challenger.account.clone(),
+			output: claim.output().into(),
+			bond,
+			question: game.question(),
+			due_at: T::Claims::block_of(dispute.due),
+		});
+		Self::insert(id, dispute, game);
+		Ok(())
+	}
+
+	/// Clock time until which a question that is asked now can be answered.
+	fn due_of_next(run_blocks: u32) -> u32 {
+		let span = move_span(T::MoveBlocks::get(), run_blocks, OpenGames::<T>::get());
+		T::Claims::now().saturating_add(span)
+	}
+
+	// --- answer ---
+
+	/// What of an answer can be checked without looking into it.
+	pub(crate) fn check_turn(
+		id: SlotId,
+		side: Side,
+		question: &Question,
+	) -> Result<(Dispute<AccountId>, Game), Error<T>> {
+		Self::ensure_running()?;
+		let dispute = Disputes::<T>::get(id).ok_or(Error::<T>::GameUnknown)?;
+		let game = Games::<T>::get(id).ok_or(Error::<T>::GameUnknown)?;
+		ensure!(game.question() == *question, Error::<T>::Stale);
+		ensure!(game.owes(side), Error::<T>::NotAsked);
+		ensure!(T::Claims::now() <= dispute.due, Error::<T>::DeadlinePassed);
+		Ok((dispute, game))
+	}
+
+	/// What an answer leads to.
+	pub(crate) fn play(
+		dispute: &Dispute<AccountId>,
+		game: &Game,
+		side: Side,
+		question: &Question,
+		answer: &Answer,
+	) -> Result<Turn, Error<T>> {
+		// Most moves are of hashes alone, and need no program: it would cost more than they do.
+		if let Answer::Children(children) = answer {
+			return game.play_children(side, question, children).map_err(Self::refused);
+		}
+		let info = T::Claims::claim(dispute.slot).ok_or(Error::<T>::ClaimUnknown)?;
+		let bytes = T::Models::program(&dispute.program).ok_or(Error::<T>::ProgramMissing)?;
+		let program = Program::decode_validated(&bytes).map_err(|_| Error::<T>::ProgramMissing)?;
+		let JobRequest { input, weights, parameters, .. } = info.request;
+		let layout = Layout::new(&program, &parameters).map_err(|_| Error::<T>::NotRefereed)?;
+		let ground = Ground { layout: &layout, input, weights };
+		game.play(&ground, side, question, answer).map_err(Self::refused)
+	}
+
+	fn refused(refusal: Refusal) -> Error<T> {
+		Error::<T>::AnswerWrong(refusal.into())
+	}
+
+	pub(crate) fn do_answer(
+		id: SlotId,
+		side: Side,
+		question: &Question,
+		answer: &Answer,
+	) -> DispatchResult {
+		let (mut dispute, game) = Self::check_turn(id, side, question)?;
+		match Self::play(&dispute, &game, side, question, answer)? {
+			Turn::Waits(game) => {
+				Self::deposit_event(Event::Answered { game: id, side, question: *question });
+				Games::<T>::insert(id, game);
+			},
+			Turn::Next(game) => {
+				dispute.due = Self::due_of_next(dispute.run_blocks);
+				Self::deposit_event(Event::Asked {
+					game: id,
+					question: game.question(),
+					due_at: T::Claims::block_of(dispute.due),
+				});
+				Disputes::<T>::insert(id, dispute);
+				Games::<T>::insert(id, game);
+			},
+			Turn::Over(guilty) => Self::conclude(id, dispute, guilty, EndReason::Refereed),
+		}
+		Ok(())
+	}
+
+	// --- timeout ---
+
+	pub(crate) fn check_timeout(id: SlotId) -> Result<(Dispute<AccountId>, Game), Error<T>> {
+		Self::ensure_running()?;
+		let dispute = Disputes::<T>::get(id).ok_or(Error::<T>::GameUnknown)?;
+		let game = Games::<T>::get(id).ok_or(Error::<T>::GameUnknown)?;
+		ensure!(T::Claims::now() > dispute.due, Error::<T>::NotDue);
+		Ok((dispute, game))
+	}
+
+	pub(crate) fn do_timeout(id: SlotId) -> DispatchResult {
+		let (dispute, game) = Self::check_timeout(id)?;
+		Self::conclude(id, dispute, game.timeout(), EndReason::TimedOut);
+		Ok(())
+	}
+
+	/// Take from the guilty, give to who was right, forget the game.
+	fn conclude(id: SlotId, dispute: Dispute<AccountId>, guilty: [bool; 2], reason: EndReason) {
+		let verdict = Verdict::of(guilty);
+		let Dispute { slot, bond, .. } = dispute;
+		let (claimant, challenger) = (&dispute.claimant.account, &dispute.challenger.account);
+		let [claimant_guilty, challenger_guilty] = guilty;
+		if guilty == [false, false] {
+			defensive!("a game ended without a verdict");
+		}
+		// The record goes first: what follows may end the job.
+		Self::remove(id, &dispute);
+		let slashed = if claimant_guilty {
+			let pledge = T::Claims::claim(slot).map_or(0, |info| info.pledge);
+			let earned = reward(T::Reward::get(), pledge);
+			T::Claims::convict(slot, (!challenger_guilty).then_some((challenger, earned)))
+		} else {
+			0
+		};
+		let forfeited = if challenger_guilty {
+			let winner = (!claimant_guilty).then_some(claimant);
+			Ledger::<T>::forfeit(id, challenger, bond, winner);
+			bond
+		} else {
+			Ledger::<T>::release(challenger, bond);
+			0
+		};
+		Self::deposit_event(Event::GameClosed {
+			game: id,
+			slot,
+			job: dispute.job,
+			verdict,
+			reason,
+			slashed,
+			forfeited,
+		});
+		T::Claims::close_dispute(slot);
+	}
+
+	// --- records ---
+
+	fn insert(id: SlotId, dispute: Dispute<AccountId>, game: Game) {
+		for party in [&dispute.claimant, &dispute.challenger] {
+			WorkerGames::<T>::insert(&party.worker, id, ());
+		}
+		ChallengerGames::<T>::mutate(&dispute.challenger.account, Self::increase);
+		ClaimGames::<T>::mutate(dispute.slot, Self::increase);
+		OpenGames::<T>::mutate(Self::increase);
+		Games::<T>::insert(id, game);
+		Disputes::<T>::insert(id, dispute);
+	}
+
+	fn remove(id: SlotId, dispute: &Dispute<AccountId>) {
+		for party in [&dispute.claimant, &dispute.challenger] {
+			WorkerGames::<T>::remove(&party.worker, id);
+		}
+		ChallengerGames::<T>::mutate_exists(&dispute.challenger.account, Self::decrease);
+		ClaimGames::<T>::mutate_exists(dispute.slot, Self::decrease);
+		OpenGames::<T>::mutate_exists(Self::decrease);
+		Games::<T>::remove(id);
+		Disputes::<T>::remove(id);
+	}
+
+	fn increase(count: &mut u32) {
+		*count = count.saturating_add(1);
+	}
+
+	fn decrease(count: &mut Option<u32>) {
+		*count = count.map(|count| count.saturating_sub(1)).filter(|count| *count > 0);
+	}
+}

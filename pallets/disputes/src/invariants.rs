@@ -1,0 +1,76 @@
+//! What must hold after every block and every call, one function for each numbered invariant.
+
+use crate::{ledger::Ledger, *};
+use alloc::collections::{BTreeMap, BTreeSet};
+use assay_primitives::{AccountId, Balance, Claims, SlotId, WorkerKey};
+use frame_support::ensure;
+use sp_runtime::TryRuntimeError;
+
+impl<T: Config> Pallet<T> {
+	/// All invariants; see the crate documentation.
+	pub fn do_try_state() -> Result<(), TryRuntimeError> {
+		Self::inv_1_bonds_are_held()?;
+		Self::inv_2_records_match()?;
+		Self::inv_3_games_are_counted()?;
+		Self::inv_4_claims_exist()
+	}
+
+	fn inv_1_bonds_are_held() -> Result<(), TryRuntimeError> {
+		let mut bonds = BTreeMap::<AccountId, Balance>::new();
+		for dispute in Disputes::<T>::iter_values() {
+			let sum = bonds.entry(dispute.challenger.account).or_default();
+			*sum = sum.saturating_add(dispute.bond);
+		}
+		for who in frame_system::Account::<T>::iter_keys() {
+			let bond = bonds.remove(&who).unwrap_or_default();
+			ensure!(Ledger::<T>::held(&who) == bond, "INV-1: a bond is not what is held");
+		}
+		ensure!(bonds.is_empty(), "INV-1: a bond of an account that is gone");
+		Ok(())
+	}
+
+	fn inv_2_records_match() -> Result<(), TryRuntimeError> {
+		let mut listed = BTreeSet::<(WorkerKey, SlotId)>::new();
+		for (id, dispute) in Disputes::<T>::iter() {
+			ensure!(Games::<T>::contains_key(id), "INV-2: a record without a game");
+			listed.insert((dispute.claimant.worker, id));
+			listed.insert((dispute.challenger.worker, id));
+		}
+		ensure!(
+			Games::<T>::iter_keys().count() == Disputes::<T>::iter_keys().count(),
+			"INV-2: a game without a record"
+		);
+		let keys: BTreeSet<_> = WorkerGames::<T>::iter_keys().collect();
+		ensure!(keys == listed, "INV-2: worker keys list other games than theirs");
+		Ok(())
+	}
+
+	fn inv_3_games_are_counted() -> Result<(), TryRuntimeError> {
+		let (mut challengers, mut claims) = (BTreeMap::new(), BTreeMap::new());
+		let mut open = 0u32;
+		for dispute in Disputes::<T>::iter_values() {
+			open = open.saturating_add(1);
+			let count: &mut u32 = challengers.entry(dispute.challenger.account).or_default();
+			*count = count.saturating_add(1);
+			let count: &mut u32 = claims.entry(dispute.slot).or_default();
+			*count = count.saturating_add(1);
+		}
+		ensure!(OpenGames::<T>::get() == open, "INV-3: open games are miscounted");
+		let counted: BTreeMap<_, _> = ChallengerGames::<T>::iter().collect();
+		ensure!(counted == challengers, "INV-3: games of a challenger are miscounted");
+		let counted: BTreeMap<_, _> = ClaimGames::<T>::iter().collect();
+		ensure!(counted == claims, "INV-3: games about a claim are miscounted");
+		Ok(())
+	}
+
+	fn inv_4_claims_exist() -> Result<(), TryRuntimeError> {
+		for dispute in Disputes::<T>::iter_values() {
+			let info = T::Claims::claim(dispute.slot).ok_or("INV-4: a game about no claim")?;
+			ensure!(
+				dispute.job.as_ref() == &info.request.digest(),
+				"INV-4: a game about another job than its claim"
+			);
+		}
+		Ok(())
+	}
+}

@@ -1,0 +1,389 @@
+//! The off-chain worker: plays the games of the worker keys in this node's keystore by the answers
+//! of its executor; and where the node is told to watch, computes what others claim and challenges
+//! what is wrong. It remembers nothing: what a game waits for is on chain, what is right the
+//! executor computes again.
+
+use crate::*;
+use alloc::{format, vec::Vec};
+use assay_primitives::{
+	challenge_statement, move_statement,
+	offchain::{
+		executor_settings, hex, is_due_to_send, request, watch, Answer as Reply, ExecutorSettings,
+		RequestError, Watch,
+	},
+	AccountId, Claims, Providers, SlotId, WorkerKey,
+};
+use assay_program::{
+	wire::{JobRequest, JobState, TraceState},
+	Claim,
+};
+use assay_trace::{Answer, Game, Question, Side};
+use codec::{Decode, Encode};
+use frame_system::{offchain::SubmitTransaction, pallet_prelude::BlockNumberFor};
+use sp_core::{
+	offchain::{Duration, Timestamp},
+	H256,
+};
+use sp_runtime::{
+	offchain::{
+		http::Method,
+		storage_lock::{StorageLock, Time},
+	},
+	RuntimeAppPublic, SaturatedConversion,
+};
+
+const TARGET: &str = "worker::disputes";
+/// A whole run: less than a block, since the next block starts the next run.
+const RUN_MILLIS: u64 = 2_000;
+/// Games that one run serves; the rest has its turn in the next blocks.
+const GAMES_PER_RUN: usize = 16;
+/// Open jobs among which one run looks for claims.
+const JOBS_LOOKED_AT: usize = 1_024;
+/// Claims of others that one run looks at.
+const CLAIMS_PER_RUN: usize = 16;
+/// Blocks after which a move that is not on chain is sent again.
+const RESEND_BLOCKS: u32 = 2;
+/// The lock that one run at a time holds.
+const LOCK_KEY: &[u8] = b"assay/worker/disputes/lock";
+/// Where it is noted what was sent when.
+const SENT_PREFIX: &[u8] = b"assay/disputes/sent/";
+/// Longest answer about the state of a trace.
+const STATE_BYTES_MAX: usize = 1_024;
+/// Longest answer to a question: openings, their paths and lengths.
+const REPLY_BYTES_MAX: usize = 256 * 1024;
+
+/// One run's view of the node.
+struct Run {
+	block: u32,
+	genesis: H256,
+	settings: ExecutorSettings,
+	deadline: Timestamp,
+}
+
+impl Run {
+	fn is_over(&self) -> bool {
+		sp_io::offchain::timestamp() >= self.deadline
+	}
+
+	fn ask(
+		&self,
+		method: Method,
+		path: &str,
+		body: Vec<u8>,
+		bytes_max: usize,
+	) -> Result<Reply, RequestError> {
+		request(&self.settings, method, path, body, self.deadline, bytes_max)
+	}
+
+	/// Ask for the trace of a job, or where it stands: the same request, since it is idempotent.
+	fn put_trace(&self, job: &JobRequest) -> Result<Reply, RequestError> {
+		let path = format!("/v1/traces/{}", hex(&job.digest()));
+		self.ask(Method::Post, &path, job.encode(), STATE_BYTES_MAX)
+	}
+
+	/// Hand a job over, or ask where it stands.
+	fn put_job(&self, job: &JobRequest) -> Result<Reply, RequestError> {
+		let path = format!("/v1/jobs/{}", hex(&job.digest()));
+		self.ask(Method::Put, &path, job.encode(), STATE_BYTES_MAX)
+	}
+
+	fn put_input(&self, digest: &[u8; 32], bytes: Vec<u8>) -> Result<Reply, RequestError> {
+		let path = format!("/v1/blobs/input/{}", hex(digest));
+		self.ask(Method::Put, &path, bytes, STATE_BYTES_MAX)
+	}
+
+	fn put_question(&self, job: &[u8; 32], question: &Question) -> Result<Reply, RequestError> {
+		let path = format!("/v1/traces/{}/answers", hex(job));
+		self.ask(Method::Post, &path, question.encode(), REPLY_BYTES_MAX)
+	}
+}
+
+impl<T: Config> Pallet<T> {
+	/// One run, on one block.
+	pub(crate) fn run_worker(now: BlockNumberFor<T>) {
+		let keys = WorkerKey::all();
+		if keys.is_empty() {
+			return;
+		}
+		let Some(settings) = executor_settings() else { return };
+		let mut lock = StorageLock::<Time>::with_deadline(
+			LOCK_KEY,
+			Duration::from_millis(RUN_MILLIS.saturating_mul(2)),
+		);
+		let Ok(_guard) = lock.try_lock() else { return };
+		let run = Run {
+			block: now.saturated_into(),
+			genesis: Self::genesis(),
+			settings,
+			deadline: sp_io::offchain::timestamp().add(Duration::from_millis(RUN_MILLIS)),
+		};
+		for (key, id) in Self::games_at_hand(&keys, run.block) {
+			if run.is_over() {
+				log::debug!(target: TARGET, "the run's time is over: the rest follows next block");
+				return;
+			}
+			Self::serve_game(&run, &key, id);
+		}
+		if let Some(watch) = watch() {
+			Self::watch_claims(&run, &keys, watch);
+		}
+	}
+
+	// --- watching ---
+
+	/// Compute what others claim, and challenge what is wrong.
+	fn watch_claims(run: &Run, keys: &[WorkerKey], watch: Watch) {
+		let mut parties = keys.iter().filter_map(|key| {
+			T::Providers::provider_of(key).map(|who| Party { account: who, worker: key.clone() })
+		});
+		let Some(party) = parties.next() else {
+			log::debug!(target: TARGET, "a watcher needs the worker key of a provider");
+			return;
+		};
+		let mut slots = T::Claims::disputable(JOBS_LOOKED_AT);
+		if slots.len() > CLAIMS_PER_RUN {
+			let start = (run.block as usize).wrapping_mul(CLAIMS_PER_RUN).checked_rem(slots.len());
+			slots.rotate_left(start.unwrap_or(0));
+			slots.truncate(CLAIMS_PER_RUN);
+		}
+		for slot in slots {
+			if run.is_over() {
+				return;
+			}
+			Self::watch_claim(run, &party, slot, watch);
+		}
+	}
+
+	fn watch_claim(run: &Run, party: &Party<AccountId>, slot: SlotId, watch: Watch) {
+		let Some(info) = T::Claims::claim(slot) else { return };
+		let mine = Self::games_by(&party.worker);
+		let is_mine = info.party == party.account || info.worker == party.worker;
+		if is_mine || mine.iter().any(|dispute| dispute.slot == slot) {
+			return;
+		}
+		let Some(claim) = Self::compute(run, slot, &info.request) else { return };
+		if claim.output() == info.claim.output() {
+			return;
+		}
+		let Some(bond) = Self::bond_for(slot) else { return };
+		let held = mine.iter().fold(0, |sum: u128, dispute| sum.saturating_add(dispute.bond));
+		if held.saturating_add(bond) > watch.budget {
+			log::warn!(
+				target: TARGET,
+				"the claim of slot {} is wrong, but a bond of {bond} is beyond the budget",
+				slot.0,
+			);
+			return;
+		}
+		let statement =
+			challenge_statement(&run.genesis, slot, &party.account, &claim.output().into());
+		let Some(signature) = party.worker.sign(&statement) else { return };
+		log::warn!(target: TARGET, "the claim of slot {} is wrong: challenging it", slot.0);
+		let (challenger, worker) = (party.account.clone(), party.worker.clone());
+		let call = Call::challenge { slot, claim, challenger, worker, signature };
+		Self::send(run, (slot, b'W'), call);
+	}
+
+	/// Games that a worker key plays as the challenger.
+	fn games_by(worker: &WorkerKey) -> Vec<Dispute<AccountId>> {
+		WorkerGames::<T>::iter_key_prefix(worker)
+			.filter_map(Disputes::<T>::get)
+			.filter(|dispute| dispute.challenger.worker == *worker)
+			.collect()
+	}
+
+	/// What this node's executor says of a job, once it has computed it.
+	fn compute(run: &Run, slot: SlotId, request: &JobRequest) -> Option<Claim> {
+		let mut reply = run.put_job(request);
+		if matches!(&reply, Ok(reply) if reply.error.as_deref() == Some("blob_missing")) {
+			let bytes = T::Claims::inline_input(&slot)?;
+			let put = run.put_input(&request.input, bytes);
+			if matches!(&put, Ok(put) if put.is_success()) {
+				reply = run.put_job(request);
+			}
+		}
+		let reply = reply.ok().filter(Reply::is_success);
+		let Some(reply) = reply else {
+			log::debug!(target: TARGET, "slot {} cannot be watched: no model or no input", slot.0);
+			return None;
+		};
+		match JobState::decode(&mut &reply.body[..]) {
+			Ok(JobState::Done { claim }) => Some(claim),
+			_ => None,
+		}
+	}
+
+	// --- games ---
+
+	/// Games of keys of this node. Where there are many, each run begins with others.
+	fn games_at_hand(keys: &[WorkerKey], block: u32) -> Vec<(WorkerKey, SlotId)> {
+		let mut games: Vec<_> = keys
+			.iter()
+			.flat_map(|key| WorkerGames::<T>::iter_key_prefix(key).map(|id| (key.clone(), id)))
+			.collect();
+		if games.len() > GAMES_PER_RUN {
+			let start = (block as usize).wrapping_mul(GAMES_PER_RUN).checked_rem(games.len());
+			games.rotate_left(start.unwrap_or(0));
+			games.truncate(GAMES_PER_RUN);
+		}
+		games
+	}
+
+	/// Send what a key owes in a game, or end it where its time is over.
+	fn serve_game(run: &Run, key: &WorkerKey, id: SlotId) {
+		if Self::check_timeout(id).is_ok() {
+			Self::send(run, (id, b'T'), Call::timeout { game: id });
+			return;
+		}
+		let Some((dispute, game)) = Disputes::<T>::get(id).zip(Games::<T>::get(id)) else { return };
+		for (side, tag) in [(Side::Claimant, b'D'), (Side::Challenger, b'C')] {
+			if dispute.party(side).worker == *key
+				&& Self::check_turn(id, side, &game.question()).is_ok()
+			{
+				Self::answer_for(run, (id, tag), &dispute, &game, side);
+			}
+		}
+	}
+
+	/// Answer the present question for a side.
+	fn answer_for(
+		run: &Run,
+		duty: (SlotId, u8),
+		dispute: &Dispute<AccountId>,
+		game: &Game,
+		side: Side,
+	) {
+		let Some(info) = T::Claims::claim(dispute.slot) else { return };
+		let question = game.question();
+		if !Self::is_trace_ready(run, dispute, &info.request, *side.of(game.claims())) {
+			return;
+		}
+		let reply = run.put_question(dispute.job.as_ref(), &question);
+		let Some(answer) = Self::read_answer(dispute, &question, reply) else { return };
+		if let Err(error) = Self::play(dispute, game, side, &question, &answer) {
+			log::error!(
+				target: TARGET,
+				"game {}: the executor's answer to {question:?} is refused ({error:?}): it does not \
+				 support the claim, which will be lost",
+				duty.0 .0,
+			);
+			return;
+		}
+		let worker = &dispute.party(side).worker;
+		let statement = move_statement(&run.genesis, duty.0, &question, &answer);
+		let Some(signature) = worker.sign(&statement) else { return };
+		let call = Call::answer { game: duty.0, side, question, answer, signature };
+		Self::send(run, duty, call);
+	}
+
+	/// Whether the executor can answer questions about a job by now. It is asked to if it cannot.
+	fn is_trace_ready(
+		run: &Run,
+		dispute: &Dispute<AccountId>,
+		request: &JobRequest,
+		claimed: Claim,
+	) -> bool {
+		let mut reply = run.put_trace(request);
+		if matches!(&reply, Ok(reply) if reply.error.as_deref() == Some("blob_missing")) {
+			if let Some(bytes) = T::Claims::inline_input(&dispute.slot) {
+				let put = run.put_input(&request.input, bytes);
+				if matches!(&put, Ok(put) if put.is_success()) {
+					reply = run.put_trace(request);
+				}
+			}
+		}
+		match Self::read_state(dispute, reply) {
+			Some(TraceState::Ready { claim, .. }) => Self::is_as_claimed(dispute, claim, claimed),
+			Some(TraceState::Invalid { code }) => {
+				Self::is_as_claimed(dispute, Claim::Invalid { code }, claimed)
+			},
+			Some(TraceState::Failed { code }) => {
+				log::error!(
+					target: TARGET,
+					"the executor failed to run job {:?} again, code {code}: a game about it will be \
+					 lost",
+					dispute.job.0,
+				);
+				false
+			},
+			Some(TraceState::Building) | None => false,
+		}
+	}
+
+	/// A party plays on also where its executor computes something else now: silence loses too, and
+	/// the other side may fail first.
+	fn is_as_claimed(dispute: &Dispute<AccountId>, computed: Claim, claimed: Claim) -> bool {
+		if computed.output() != claimed.output() {
+			log::error!(
+				target: TARGET,
+				"the executor computes another result of job {:?} than what was claimed: check its \
+				 machine",
+				dispute.job.0,
+			);
+		}
+		true
+	}
+
+	fn read_state(
+		dispute: &Dispute<AccountId>,
+		reply: Result<Reply, RequestError>,
+	) -> Option<TraceState> {
+		let body = Self::read(dispute, reply)?;
+		TraceState::decode(&mut &body[..])
+			.inspect_err(|_| log::error!(target: TARGET, "the executor's answer is unreadable"))
+			.ok()
+	}
+
+	fn read_answer(
+		dispute: &Dispute<AccountId>,
+		question: &Question,
+		reply: Result<Reply, RequestError>,
+	) -> Option<Answer> {
+		if matches!(&reply, Ok(reply) if reply.status == 202) {
+			log::debug!(target: TARGET, "the executor works on {question:?}");
+			return None;
+		}
+		let body = Self::read(dispute, reply)?;
+		Answer::decode(&mut &body[..])
+			.inspect_err(|_| log::error!(target: TARGET, "the executor's answer is unreadable"))
+			.ok()
+	}
+
+	fn read(dispute: &Dispute<AccountId>, reply: Result<Reply, RequestError>) -> Option<Vec<u8>> {
+		match reply {
+			Ok(reply) if reply.is_success() => Some(reply.body),
+			Ok(reply) => {
+				log::warn!(
+					target: TARGET,
+					"the executor does not trace job {:?}: status {}, {}",
+					dispute.job.0,
+					reply.status,
+					reply.error.as_deref().unwrap_or("no code"),
+				);
+				None
+			},
+			Err(error) => {
+				log::warn!(target: TARGET, "the executor does not answer: {error:?}");
+				None
+			},
+		}
+	}
+
+	/// Send a call unless it was sent within the last blocks.
+	fn send(run: &Run, duty: (SlotId, u8), call: Call<T>) {
+		if !is_due_to_send(SENT_PREFIX, duty, run.block, RESEND_BLOCKS) {
+			return;
+		}
+		let transaction = T::create_authorized_transaction(call.into());
+		match SubmitTransaction::<T, Call<T>>::submit_transaction(transaction) {
+			Ok(()) => log::info!(target: TARGET, "sent {} of game {}", duty.1 as char, duty.0 .0),
+			// The one that was sent before may still be there.
+			Err(()) => log::info!(
+				target: TARGET,
+				"the pool does not take {} of game {} now: it is tried again",
+				duty.1 as char,
+				duty.0 .0,
+			),
+		}
+	}
+}

@@ -1,0 +1,131 @@
+//! Opening a game.
+
+use crate::{mock::*, Error, Event};
+use assay_primitives::SlotId;
+use assay_program::Claim;
+use assay_trace::Question;
+use frame_support::{assert_noop, assert_ok};
+use sp_runtime::transaction_validity::InvalidTransaction;
+
+#[test]
+fn works() {
+	build_and_execute(|| {
+		let (liar, honest) = (Run::cheating(1), Run::honest());
+		let (job, slot) = claimed_by(0, &liar);
+		let bond = Disputes::bond_for(slot).unwrap();
+		let game = challenge(&challenger(), slot, honest.claim()).unwrap();
+		let view = Disputes::game_view(game).unwrap();
+		assert_eq!(view.dispute.bond, bond);
+		assert!(matches!(view.question, Question::Children { position: 0, .. }));
+		assert_eq!(view.owes, [true, true]);
+		assert_eq!(
+			events(),
+			vec![Event::GameOpened {
+				game,
+				slot,
+				job,
+				challenger: challenger(),
+				output: honest.claim().output().into(),
+				bond,
+				question: view.question,
+				due_at: view.due_at,
+			}]
+		);
+		assert_eq!(Disputes::games_of(key_of(&challenger())), vec![game]);
+		assert_eq!(Disputes::games_of(key_of(&provider())), vec![game]);
+	});
+}
+
+#[test]
+fn the_job_waits_for_the_game() {
+	build_and_execute(|| {
+		let (liar, honest) = (Run::cheating(1), Run::honest());
+		let (job, slot) = claimed_by(0, &liar);
+		challenge(&challenger(), slot, honest.claim()).unwrap();
+		roll_by(30);
+		assert_noop!(Jobs::settle(signed(tenant()), job), pallet_jobs::Error::<Test>::Disputed);
+	});
+}
+
+#[test]
+fn fails_for_the_same_claim_or_an_impossible_one() {
+	build_and_execute(|| {
+		let honest = Run::honest();
+		let (_, slot) = claimed_by(0, &honest);
+		let Claim::Output { data, .. } = honest.claim() else { panic!() };
+		for (claim, error) in [
+			(honest.claim(), Error::<Test>::SameClaim),
+			(Claim::Output { count: 0, data }, Error::<Test>::CountOutOfRange),
+			(Claim::Output { count: 1_000, data }, Error::<Test>::CountOutOfRange),
+		] {
+			assert_eq!(challenge(&challenger(), slot, claim), Err(error.into()));
+		}
+		let missing = SlotId(77);
+		let error = Error::<Test>::ClaimUnknown;
+		assert_eq!(challenge(&challenger(), missing, honest.claim()), Err(error.into()));
+	});
+}
+
+#[test]
+fn fails_after_the_window() {
+	build_and_execute(|| {
+		let (liar, honest) = (Run::cheating(1), Run::honest());
+		let (_, slot) = claimed_by(0, &liar);
+		roll_by(30);
+		assert_eq!(
+			challenge(&challenger(), slot, honest.claim()),
+			Err(pallet_jobs::Error::<Test>::NotDisputable.into())
+		);
+	});
+}
+
+#[test]
+fn fails_without_funds_or_with_too_many_games() {
+	build_and_execute(|| {
+		let (liar, honest) = (Run::cheating(1), Run::honest());
+		let (_, slot) = claimed_by(0, &liar);
+		assert!(challenge(&account(77), slot, honest.claim()).is_err(), "it has no funds");
+		challenge(&challenger(), slot, honest.claim()).unwrap();
+		challenge(&challenger(), slot, Run::cheating(9).claim()).unwrap();
+		assert_eq!(
+			challenge(&challenger(), slot, Run::cheating(5).claim()),
+			Err(Error::<Test>::TooManyGames.into())
+		);
+		// The limit counts for each challenger alone; the bond has grown.
+		assert!(Disputes::bond_for(slot).unwrap() > 2 * UNIT);
+		challenge(&other_challenger(), slot, honest.claim()).unwrap();
+	});
+}
+
+#[test]
+fn a_worker_challenges_free_of_charge_for_its_provider_only() {
+	build_and_execute(|| {
+		let (liar, honest) = (Run::cheating(1), Run::honest());
+		let (_, slot) = claimed_by(0, &liar);
+		let call = challenge_call(&challenger(), slot, honest.claim());
+		assert!(dispatch_authorized(call.clone()).is_err(), "not a provider");
+		assert_ok!(ProviderStake::bond(signed(challenger()), BOND));
+		assert_ok!(register_provider(challenger()));
+		assert_ok!(dispatch_authorized(call.clone()).unwrap());
+		let mut stolen = call;
+		if let RuntimeCall::Disputes(crate::Call::challenge { challenger, .. }) = &mut stolen {
+			*challenger = provider();
+		}
+		assert!(dispatch_authorized(stolen).is_err(), "a key bonds its own provider only");
+	});
+}
+
+#[test]
+fn fails_with_a_signature_of_another_claim() {
+	build_and_execute(|| {
+		let (liar, honest) = (Run::cheating(1), Run::honest());
+		let (_, slot) = claimed_by(0, &liar);
+		assert_ok!(ProviderStake::bond(signed(challenger()), BOND));
+		assert_ok!(register_provider(challenger()));
+		let mut call = challenge_call(&challenger(), slot, honest.claim());
+		if let RuntimeCall::Disputes(crate::Call::challenge { claim, .. }) = &mut call {
+			*claim = Claim::Invalid { code: 1 };
+		}
+		assert_eq!(dispatch_authorized(call), Err(InvalidTransaction::BadProof.into()));
+	});
+}

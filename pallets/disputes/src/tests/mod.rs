@@ -1,0 +1,6 @@
+//! Tests, by what they are about.
+
+mod answer;
+mod challenge;
+mod timeout;
+mod verdict;
