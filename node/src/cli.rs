@@ -48,6 +48,12 @@ pub struct ExecutorParams {
 	#[arg(long, value_name = "ADDRESS")]
 	pub executor_data_listen: Option<std::net::SocketAddr>,
 
+	/// Watch: compute on this node's executor what others claim of models that it holds, and
+	/// challenge what is wrong in the name of the provider whose worker key is here, with bonds of
+	/// at most so many ASY at the same time.
+	#[arg(long, value_name = "ASY")]
+	pub watch: Option<u32>,
+
 	/// Threads that the embedded executor computes with. By default one per core.
 	#[arg(long, value_name = "COUNT")]
 	pub executor_threads: Option<std::num::NonZeroUsize>,

@@ -2,7 +2,8 @@
 
 //! What each subcommand does.
 
-use assay_runtime::OpaqueBlock as Block;
+use assay_primitives::offchain::Watch;
+use assay_runtime::{Balance, OpaqueBlock as Block, ASY};
 use clap::builder::OsStr;
 use sc_cli::SubstrateCli;
 use sc_network::config::NetworkBackendType;
@@ -13,6 +14,7 @@ use crate::{
 	cli::{Cli, Subcommand},
 	executor::ExecutorChoice,
 	service,
+	worker::Work,
 };
 
 impl SubstrateCli for Cli {
@@ -80,13 +82,15 @@ fn run_node(cli: &Cli) -> sc_cli::Result<()> {
 	let is_dev = runner.config().chain_spec.chain_type() == sc_chain_spec::ChainType::Development;
 	let executor = ExecutorChoice::from_params(&cli.executor, is_dev)
 		.map_err(|error| sc_cli::Error::Input(error.to_string()))?;
+	let watch = cli.executor.watch.map(|asy| Watch { budget: Balance::from(asy) * ASY });
+	let work = Work { executor, watch };
 	runner.run_node_until_exit(|config| async move {
 		let node = match config.network.network_backend {
 			NetworkBackendType::Libp2p => {
-				service::new_full::<sc_network::NetworkWorker<_, _>>(config, executor).await
+				service::new_full::<sc_network::NetworkWorker<_, _>>(config, work).await
 			},
 			NetworkBackendType::Litep2p => {
-				service::new_full::<sc_network::Litep2pNetworkBackend>(config, executor).await
+				service::new_full::<sc_network::Litep2pNetworkBackend>(config, work).await
 			},
 		};
 		node.map_err(sc_cli::Error::Service)

@@ -11,7 +11,8 @@ use std::{
 
 use assay_primitives::{
 	offchain::{
-		ExecutorSettings, Finalized, EXECUTOR_SETTINGS_KEY, FINALIZED_KEY, NODE_SECRET_KEY,
+		ExecutorSettings, Finalized, Watch, EXECUTOR_SETTINGS_KEY, FINALIZED_KEY, NODE_SECRET_KEY,
+		WATCH_KEY,
 	},
 	worker_statement, AccountId, WORKER_KEY_TYPE,
 };
@@ -36,10 +37,19 @@ pub const SECRET_FILE: &str = "worker-secret";
 /// Name of the embedded executor's folder, beside the database.
 const EXECUTOR_FOLDER: &str = "executor";
 
+/// What this node's off-chain workers are to do.
+#[derive(Debug)]
+pub struct Work {
+	/// Where jobs are computed.
+	pub executor: ExecutorChoice,
+	/// Whether the claims of others are looked at.
+	pub watch: Option<Watch>,
+}
+
 /// Put everything that off-chain workers read into its place, and keep it up to date.
 pub(crate) async fn prepare(
 	config: &Configuration,
-	executor: ExecutorChoice,
+	work: Work,
 	shared: &Shared,
 	task_manager: &mut TaskManager,
 ) -> Result<Arc<ExecutorLink>, ServiceError> {
@@ -58,11 +68,17 @@ pub(crate) async fn prepare(
 
 	let folder = folder.join(EXECUTOR_FOLDER);
 	let runtime = config.tokio_handle.clone();
-	let link = link_executor(executor, folder, info.genesis_hash, runtime, task_manager).await?;
+	let link =
+		link_executor(work.executor, folder, info.genesis_hash, runtime, task_manager).await?;
 	// Values survive restarts: what was true for the last run is replaced or removed.
 	match &link.settings {
 		Some(settings) => storage.set(STORAGE_PREFIX, EXECUTOR_SETTINGS_KEY, &settings.encode()),
 		None => storage.remove(STORAGE_PREFIX, EXECUTOR_SETTINGS_KEY),
+	}
+
+	match &work.watch {
+		Some(watch) => storage.set(STORAGE_PREFIX, WATCH_KEY, &watch.encode()),
+		None => storage.remove(STORAGE_PREFIX, WATCH_KEY),
 	}
 
 	note_finalized(&mut storage, info.finalized_number, info.finalized_hash);

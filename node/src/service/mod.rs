@@ -25,7 +25,10 @@ use sc_telemetry::{Telemetry, TelemetryHandle};
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
 use sp_keystore::KeystorePtr;
 
-use crate::{executor::ExecutorChoice, rpc, worker};
+use crate::{
+	rpc,
+	worker::{self, Work},
+};
 
 pub mod partial;
 
@@ -61,7 +64,7 @@ struct Voting {
 /// Build and start a whole node.
 pub async fn new_full<N: NetworkBackend<Block, Hash>>(
 	config: Configuration,
-	executor: ExecutorChoice,
+	work: Work,
 ) -> Result<TaskManager, ServiceError> {
 	let partial = new_partial(&config)?;
 	let shared = Shared::new(&config, &partial);
@@ -91,7 +94,7 @@ pub async fn new_full<N: NetworkBackend<Block, Hash>>(
 		})?;
 
 	// The settings are in place before the first worker runs.
-	let executor = worker::prepare(&config, executor, &shared, &mut task_manager).await?;
+	let executor = worker::prepare(&config, work, &shared, &mut task_manager).await?;
 	if config.offchain_worker.enabled {
 		shared.start_offchain_workers(&network, &task_manager)?;
 	}
