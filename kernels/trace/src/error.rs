@@ -1,6 +1,6 @@
 //! Why a layout, a disclosure or an opening is refused, and why the referee cannot judge.
 
-use crate::{Need, MAX_LEAVES};
+use crate::{Need, MAX_LEAVES, OPENED_BYTES_MAX};
 use assay_program::{ProgramError, ShapeError};
 use core::fmt;
 
@@ -21,6 +21,13 @@ pub enum LayoutError {
 	Operator {
 		/// Its number.
 		operator: u32,
+	},
+	/// An element of an operator depends on more than an answer can open.
+	Opened {
+		/// Its number.
+		operator: u32,
+		/// How many bytes that may be.
+		bytes: u64,
 	},
 	/// A tensor has a dimension where semantics 1 knows none: the context may only be the last.
 	Dimensions {
@@ -162,6 +169,11 @@ impl fmt::Display for LayoutError {
 			Self::Operator { operator } => {
 				write!(f, "operator {operator} is one that the referee does not know yet")
 			},
+			Self::Opened { operator, bytes } => write!(
+				f,
+				"an element of operator {operator} may depend on {bytes} bytes, of which an answer \
+				 opens at most {OPENED_BYTES_MAX}"
+			),
 			Self::Dimensions { operator } => {
 				write!(f, "operator {operator} makes a tensor whose rows a trace cannot number")
 			},

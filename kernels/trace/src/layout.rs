@@ -316,7 +316,7 @@ fn last_where(end: u32, holds: impl Fn(u32) -> bool) -> Option<u32> {
 	low.checked_sub(1)
 }
 
-fn rows_of(tensor: &TensorInfo, shape: StepShape) -> Rows {
+pub(crate) fn rows_of(tensor: &TensorInfo, shape: StepShape) -> Rows {
 	let mut sizes = tensor.dims.iter().map(|dim| u64::from(dim.size(shape)));
 	let leading = tensor.dims.len().saturating_sub(1);
 	Rows {

@@ -69,6 +69,7 @@
 
 extern crate alloc;
 
+mod bounds;
 mod disclosure;
 mod error;
 mod form;
@@ -84,6 +85,7 @@ mod source;
 mod tracer;
 mod tree;
 
+pub use bounds::{check_refereeable, opened_bytes, ANSWER_BYTES_MAX, OPENED_BYTES_MAX};
 pub use disclosure::{blob_tree, trace_root, Opening, Roots, NULL};
 pub use error::{DisclosureError, GameError, LayoutError, RefereeError, Refusal};
 pub use form::LeafForm;
