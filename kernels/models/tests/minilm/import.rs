@@ -62,6 +62,9 @@ fn imported_program_is_valid_and_fits_its_weights() {
 	let decoded = Program::decode_validated(&imported.program_bytes).unwrap();
 	assert_eq!(decoded, imported.program);
 	assert_eq!(decoded.weights_length(), imported.weights.len() as u64);
+	let most = assay_trace::opened_bytes(&decoded).unwrap().into_iter().max();
+	assert!(most < Some(80 << 10), "a dispute opens {most:?} bytes");
+	assert_eq!(assay_trace::check_refereeable(&decoded), Ok(()));
 	assert_eq!(
 		decoded.output().unwrap().kind.fraction(),
 		Some(imported.output_fraction_bits),

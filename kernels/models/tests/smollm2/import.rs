@@ -32,6 +32,9 @@ fn imported_program_is_a_valid_decoder_that_fits_its_weights() {
 	let decoded = Program::decode_validated(&imported().program_bytes).unwrap();
 	assert_eq!(decoded, imported().program);
 	assert_eq!(decoded.weights_length(), imported().weights.len() as u64);
+	let most = assay_trace::opened_bytes(&decoded).unwrap().into_iter().max();
+	assert!(most < Some(80 << 10), "a dispute opens {most:?} bytes");
+	assert_eq!(assay_trace::check_refereeable(&decoded), Ok(()));
 	assert!(decoded.is_decoder());
 	let form = decoded.cost_form();
 	let mut job = Parameters {
