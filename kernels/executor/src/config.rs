@@ -111,6 +111,8 @@ pub struct Limits {
 	pub attempts: u32,
 	/// Time after which a job may be tried again whose output found no place on disk.
 	pub retry: Duration,
+	/// Traces that are kept, those that are being built included.
+	pub traces: usize,
 	/// Connections per listener.
 	pub connections: usize,
 	/// Connections of the data listener from one address.
@@ -164,6 +166,7 @@ impl Default for Limits {
 			finished: 65_536,
 			attempts: 3,
 			retry: Duration::from_secs(15),
+			traces: 4,
 			connections: 256,
 			connections_per_address: 32,
 			wait: Duration::from_secs(25),
@@ -189,6 +192,10 @@ impl Limits {
 	pub const PROGRAM_BYTES: u64 = MAX_PROGRAM_BYTES as u64;
 	/// Largest body of a job request.
 	pub const REQUEST_BYTES: u64 = 16 * 1024;
+	/// Largest body of a question about a trace.
+	pub const QUESTION_BYTES: u64 = 256;
+	/// Questions about a trace whose answers are made or kept.
+	pub const QUESTIONS: usize = 8;
 	/// Largest head of a request.
 	pub const HEAD_BYTES: usize = 16 * 1024;
 	/// Most headers of a request.
@@ -211,6 +218,7 @@ impl Limits {
 			("queue", self.queue as u64),
 			("finished", self.finished as u64),
 			("attempts", u64::from(self.attempts)),
+			("traces", self.traces as u64),
 			("connections", self.connections as u64),
 			("connections_per_address", self.connections_per_address as u64),
 			("slowest_bytes_per_second", self.slowest_bytes_per_second),

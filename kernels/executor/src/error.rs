@@ -195,6 +195,30 @@ rejections! {
 	JobFailed { failure: u32 } = CONFLICT, "job_failed",
 		"the job failed here with code {failure} and has no output; the crate documentation \
 		 lists the codes";
+	/// The job can have no trace.
+	TraceImpossible { reason: String } = UNPROCESSABLE_ENTITY, "trace_impossible",
+		"the job can have no trace, and so no game: {reason}";
+	/// The trace is not kept.
+	TraceUnknown = NOT_FOUND, "trace_unknown",
+		"no trace of this job is kept here; post the job's request at /v1/traces/ and its digest";
+	/// All traces that are kept are in use.
+	TracesFull { bound: usize } = SERVICE_UNAVAILABLE, "traces_full",
+		"all {bound} traces that may be kept here are being built or asked; try again later, or \
+		 raise --traces";
+	/// The trace could not be built.
+	TraceFailed { failure: u32 } = CONFLICT, "trace_failed",
+		"the trace could not be built, with code {failure}; the crate documentation lists the \
+		 codes. Post the job's request again";
+	/// The trace does not have what is asked for.
+	QuestionUnanswerable { reason: String } = UNPROCESSABLE_ENTITY, "question_unanswerable",
+		"the trace of this job has no answer: {reason}";
+	/// Too many questions about one trace wait for their answers.
+	QuestionsFull { bound: usize } = SERVICE_UNAVAILABLE, "questions_full",
+		"{bound} questions about this trace wait for their answers, which is the most; try again \
+		 later";
+	/// The run that would have answered failed.
+	AnswerFailed = INTERNAL_SERVER_ERROR, "answer_failed",
+		"the run that would have answered failed; look at the executor's log and ask again";
 }
 
 /// The body of a rejection.
@@ -216,7 +240,12 @@ impl Error {
 	pub fn passes(&self) -> bool {
 		matches!(
 			self,
-			Self::Busy { .. } | Self::QueueFull { .. } | Self::QuotaWindow { .. } | Self::Stopping
+			Self::Busy { .. }
+				| Self::QueueFull { .. }
+				| Self::QuotaWindow { .. }
+				| Self::Stopping
+				| Self::TracesFull { .. }
+				| Self::QuestionsFull { .. }
 		)
 	}
 }

@@ -31,9 +31,9 @@ use tokio_util::sync::CancellationToken;
 /// Bytes by which an encoded outcome may exceed its data.
 const OUTCOME_HEAD_BYTES: u64 = 16;
 
-/// Keeps the blobs of an open job on disk.
+/// Keeps the blobs of a job on disk that is open, or about to be traced.
 #[derive(Debug)]
-struct Pins {
+pub(crate) struct Pins {
 	blobs: Arc<Blobs>,
 	pinned: Vec<(BlobKind, Hash)>,
 	/// Length of the weights.
@@ -46,7 +46,7 @@ struct Pins {
 
 impl Pins {
 	/// Pins all blobs of a request, or says which one is missing.
-	fn take(blobs: &Arc<Blobs>, request: &JobRequest) -> Result<Self, Error> {
+	pub(crate) fn take(blobs: &Arc<Blobs>, request: &JobRequest) -> Result<Self, Error> {
 		let mut pins = Self {
 			blobs: blobs.clone(),
 			pinned: Vec::new(),
@@ -374,8 +374,12 @@ impl Jobs {
 		program.map_or(0, |p| p.cost_form().units(parameters, parameters.max_steps))
 	}
 
-	/// Refuses a job whose parts do not fit each other or this machine.
-	async fn admit(&self, request: &JobRequest, pins: &Pins) -> Result<(), Error> {
+	/// Refuses a job whose parts do not fit each other or this machine. Returns its program.
+	pub(crate) async fn admit(
+		&self,
+		request: &JobRequest,
+		pins: &Pins,
+	) -> Result<Arc<Program>, Error> {
 		let program = self.models.program(&self.blobs, &request.program).await?;
 		let (form, parameters) = (program.cost_form(), &request.parameters);
 		form.check(parameters)
@@ -400,7 +404,7 @@ impl Jobs {
 		];
 		match bounds.into_iter().find(|(_, amount, limit)| amount > limit) {
 			Some((what, amount, limit)) => Err(Error::JobTooLarge { what, amount, limit }),
-			None => Ok(()),
+			None => Ok(program),
 		}
 	}
 

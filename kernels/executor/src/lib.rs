@@ -48,8 +48,45 @@
 //! | `GET`, `HEAD /v1/blobs/{kind}/{digest}` | 200, the bytes |
 //! | `PUT /v1/jobs/{digest}` | 202 taken or open, 200 ended; the job's state |
 //! | `GET /v1/jobs/{digest}?wait_ms=` | 200, the job's state at its end or after the wait |
+//! | `POST /v1/traces/{digest}?wait_ms=` | 200, the trace's state at its end or after the wait |
+//! | `POST /v1/traces/{digest}/answers?wait_ms=` | 200, the answer; 202, it is being made |
 //! | `PUT /v1/tenants` | 204 |
 //! | `GET /metrics` | 200, Prometheus text |
+//!
+//! ## Traces
+//!
+//! In a game about a job each party answers questions about its trace. A trace is made only for
+//! whoever asks, by running the job again, operator by operator, by the reference:
+//!
+//! ```text
+//!  POST /v1/traces/{job}       run again
+//!  ---------------------> Building ------> Ready     questions are answered
+//!    body: the job request            ---> Invalid   the offence of the input is answered
+//!                                     ---> Failed    posted again, it is built again
+//! ```
+//!
+//! The body is the job's request, as for a job, and it is the same request as often as it comes:
+//! the worker posts it in every block and reads the state. This executor need not have run the job.
+//! It needs program, weights and input in its store; the first that is missing is `blob_missing`
+//! with kind and digest. A job that is over the bounds of this executor is not traced either. A
+//! trace that failed is built [`Limits::attempts`] times, failures that the job had no part in not
+//! counted, and then stays failed until it makes room for another or the executor starts anew.
+//!
+//! `POST /v1/traces/{job}/answers` takes a [`Question`](assay_trace::Question) of at most
+//! [`Limits::QUESTION_BYTES`] bytes and answers with an [`Answer`](assay_trace::Answer), both in
+//! SCALE. Nearly every answer takes another run, as far as what is asked for. With 202 it is being
+//! made: ask the same again. The last [`Limits::QUESTIONS`] answers of a trace are kept, and as many
+//! questions may wait.
+//!
+//! One run at a time builds and one at a time answers, each on one thread, so that jobs go on.
+//! [`Limits::traces`] traces are kept; another one takes the place of that which was used least
+//! recently, if no answer of it is being made. Of a trace the hashes of every 256 leaves are kept,
+//! 2 MiB at most, input, output and the last answers; a run holds one step beside the weights.
+//! Nothing of it is on disk: after a restart, or after another trace took the place, questions are
+//! `trace_unknown`, and the request brings the trace back.
+//!
+//! A trace that ends in another claim than the job did here means that the backend and the reference
+//! disagree: the log says so, and `assay_executor_traces_unlike_total` counts it.
 //!
 //! ## Data listener
 //!
@@ -146,10 +183,17 @@
 //! | `not_streamed` | 409 | an output too large to be streamed |
 //! | `streams_too_many` | 429 | a tenant with eight streams open |
 //! | `job_failed` | 409 | the job failed |
+//! | `trace_impossible` | 422 | a job that can have no trace: too many leaves, an int8 network |
+//! | `trace_unknown` | 404 | no trace of the job is kept |
+//! | `traces_full` | 503 | all traces that may be kept are in use |
+//! | `trace_failed` | 409 | the trace could not be built |
+//! | `question_unanswerable` | 422 | a question about what the trace does not have |
+//! | `questions_full` | 503 | eight questions about a trace wait for answers |
+//! | `answer_failed` | 500 | the run that would have answered failed |
 //!
 //! ## Failures
 //!
-//! `JobState::Failed` carries one of these numbers.
+//! `JobState::Failed` and `TraceState::Failed` carry one of these numbers.
 //!
 //! | number | word | when |
 //! |---|---|---|
@@ -187,6 +231,7 @@ mod metrics;
 mod models;
 mod stages;
 mod tenants;
+mod traces;
 
 pub use backend::{probe, Device, GpuState, Probe};
 pub use blobs::{digest_of, BlobKind};
@@ -206,6 +251,7 @@ use crate::{
 	models::Models,
 	stages::Stages,
 	tenants::Register,
+	traces::Traces,
 };
 use std::{
 	net::SocketAddr,
@@ -367,7 +413,10 @@ pub async fn start(config: Config) -> Result<Handle, StartError> {
 		stop.clone(),
 	);
 	let jobs = Arc::new(jobs.await);
+	let traces =
+		Traces::new(jobs.clone(), blobs.clone(), limits.clone(), metrics.clone(), stop.clone());
 	let shared = Arc::new(Shared {
+		traces: Arc::new(traces),
 		register: Register::new(genesis, limits.clone(), metrics.clone()),
 		blobs,
 		jobs,

@@ -84,6 +84,9 @@ struct Run {
 	/// Jobs that wait at most.
 	#[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
 	queue: u32,
+	/// Traces that are kept for games.
+	#[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024))]
+	traces: u16,
 	/// Seconds for work at hand when stopped.
 	#[arg(long, default_value_t = 10)]
 	drain_seconds: u32,
@@ -264,6 +267,7 @@ fn config(run: Run, token: Option<String>) -> Config {
 		job_bytes: run.job_mib << 20,
 		connections_per_address: run.connections_per_address.into(),
 		queue: run.queue as usize,
+		traces: run.traces.into(),
 		drain: Duration::from_secs(u64::from(run.drain_seconds)),
 		..Limits::default()
 	};

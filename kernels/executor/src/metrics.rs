@@ -30,6 +30,18 @@ pub(crate) struct Metrics {
 	pub(crate) run_seconds: Histogram,
 	/// Seconds from taking a job to its end.
 	pub(crate) job_seconds: Histogram,
+	/// Traces built, by result.
+	pub(crate) traces_built: IntCounterVec,
+	/// Traces kept or being built.
+	pub(crate) traces: IntGauge,
+	/// Traces that ended in something else than their job did here.
+	pub(crate) traces_unlike: IntCounter,
+	/// Seconds from begin to end of building a trace.
+	pub(crate) trace_seconds: Histogram,
+	/// Questions about traces answered, by result.
+	pub(crate) answers: IntCounterVec,
+	/// Seconds from begin to end of making an answer.
+	pub(crate) answer_seconds: Histogram,
 	/// Models loaded since the start.
 	pub(crate) models_loaded: IntCounter,
 	/// Bytes of weights in memory.
@@ -95,6 +107,15 @@ impl Metrics {
 			queue: gauge("queue_jobs", "Jobs that wait or run.")?,
 			run_seconds: seconds("run_seconds", "Time a run took.")?,
 			job_seconds: seconds("job_seconds", "Time from taking a job to its end.")?,
+			traces_built: counts("traces_built_total", "Traces built.", &["result"])?,
+			traces: gauge("traces", "Traces kept or being built.")?,
+			traces_unlike: count(
+				"traces_unlike_total",
+				"Traces that ended in something else than their job did here.",
+			)?,
+			trace_seconds: seconds("trace_seconds", "Time that building a trace took.")?,
+			answers: counts("answers_total", "Questions about traces answered.", &["result"])?,
+			answer_seconds: seconds("answer_seconds", "Time that making an answer took.")?,
 			models_loaded: count("models_loaded_total", "Models loaded.")?,
 			models_bytes: gauge("models_bytes", "Weights of the models in memory.")?,
 			blobs: gauge("blobs", "Blobs held.")?,

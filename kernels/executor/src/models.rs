@@ -5,7 +5,7 @@ use crate::{
 	error::{Error, Failure},
 	metrics::Metrics,
 };
-use assay_program::{Backend, Hash, Model, Program};
+use assay_program::{Backend, Bytes, Hash, Model, Program};
 use std::{
 	fmt,
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -106,13 +106,7 @@ impl Models {
 			return Ok(model);
 		}
 		let decoded = runtime.block_on(self.program(blobs, program)).map_err(|e| failure(&e))?;
-		let bytes = runtime.block_on(blobs.weights(weights)).map_err(|error| {
-			tracing::error!(weights = %hex(weights), %error, "weights cannot be used");
-			match error {
-				MapError::Damaged(_) => Failure::BlobCorrupt,
-				MapError::Unknown | MapError::System(_) => Failure::BlobGone,
-			}
-		})?;
+		let bytes = runtime.block_on(mapped(blobs, weights))?;
 		let length = bytes.len() as u64;
 		// Room first: two large models must not stand in memory together.
 		self.shrink_to(self.budget.saturating_sub(length));
@@ -148,6 +142,17 @@ impl Models {
 		let bytes: u64 = lock(&self.loaded).iter().map(|l| l.bytes).sum();
 		self.metrics.models_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
 	}
+}
+
+/// Weights that are held, or what a job fails with without them.
+pub(crate) async fn mapped(blobs: &Blobs, weights: &Hash) -> Result<Bytes, Failure> {
+	blobs.weights(weights).await.map_err(|error| {
+		tracing::error!(weights = %hex(weights), %error, "weights cannot be used");
+		match error {
+			MapError::Damaged(_) => Failure::BlobCorrupt,
+			MapError::Unknown | MapError::System(_) => Failure::BlobGone,
+		}
+	})
 }
 
 /// What a job fails with when one of its blobs cannot be read.

@@ -10,18 +10,19 @@ use crate::{
 	jobs::ended,
 	metrics::Metrics,
 };
-use assay_program::wire::{JobRequest, JobState, Tenants};
+use assay_program::wire::{JobRequest, Tenants};
+use assay_trace::Question;
 use axum::{
 	body::Body,
 	extract::{Path, Request, State},
 	http::{header, HeaderMap, StatusCode},
 	middleware::{from_fn_with_state, Next},
 	response::{IntoResponse, Response},
-	routing::{get, put},
+	routing::{get, post, put},
 	Json, Router,
 };
 use codec::{DecodeAll, Encode};
-use serde::de::DeserializeOwned;
+use serde::{de::DeserializeOwned, Serialize};
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
@@ -35,6 +36,8 @@ pub(crate) fn router(listener: Listener) -> Router {
 		.route("/v1/capabilities", get(capabilities))
 		.route("/v1/blobs/{kind}/{digest}", get(get_blob).put(put_blob))
 		.route("/v1/jobs/{digest}", get(get_job).put(put_job))
+		.route("/v1/traces/{digest}", post(post_trace))
+		.route("/v1/traces/{digest}/answers", post(post_question))
 		.route("/v1/tenants", put(put_tenants))
 		.route("/metrics", get(metrics))
 		.fallback(no_route)
@@ -96,8 +99,8 @@ async fn read<T: DecodeAll + DeserializeOwned>(
 	}
 }
 
-/// Answers with a job's state in the client's language.
-fn answer(headers: &HeaderMap, state: &JobState) -> Response {
+/// Answers with the state of a job or trace in the client's language.
+fn answer(headers: &HeaderMap, state: &(impl Encode + Serialize)) -> Response {
 	match speaks_scale(headers) {
 		true => ([(header::CONTENT_TYPE, SCALE)], state.encode()).into_response(),
 		false => Json(state).into_response(),
@@ -174,6 +177,40 @@ async fn get_job(
 	let wait = listener.shared.wait(query)?;
 	let state = listener.shared.jobs.state(&job, wait).await?;
 	Ok(answer(&headers, &state))
+}
+
+async fn post_trace(
+	State(listener): State<Listener>,
+	Path(digest): Path<String>,
+	query: WaitQuery,
+	headers: HeaderMap,
+	body: Body,
+) -> Result<Response, Error> {
+	let shared = &listener.shared;
+	let (job, wait) = (digest_in_path(&digest)?, shared.wait(query)?);
+	let request: JobRequest =
+		read(shared, &headers, body, "job request", Limits::REQUEST_BYTES).await?;
+	shared.register.check_genesis(&request.genesis)?;
+	let state = shared.traces.submit(job, request, wait).await?;
+	Ok(answer(&headers, &state))
+}
+
+/// In SCALE alone, as the chain takes it.
+async fn post_question(
+	State(listener): State<Listener>,
+	Path(digest): Path<String>,
+	query: WaitQuery,
+	body: Body,
+) -> Result<Response, Error> {
+	let shared = &listener.shared;
+	let (job, wait) = (digest_in_path(&digest)?, shared.wait(query)?);
+	let bytes = whole(shared, body, "question", Limits::QUESTION_BYTES).await?;
+	let question = Question::decode_all(&mut bytes.as_slice())
+		.map_err(|error| Error::BodyMalformed { reason: error.to_string() })?;
+	match shared.traces.ask(&job, question, wait).await? {
+		Some(answer) => Ok(([(header::CONTENT_TYPE, SCALE)], answer.encode()).into_response()),
+		None => Ok(StatusCode::ACCEPTED.into_response()),
+	}
 }
 
 async fn put_tenants(

@@ -15,6 +15,7 @@ use crate::{
 	metrics::Metrics,
 	models::Models,
 	tenants::Register,
+	traces::Traces,
 };
 use assay_program::Hash;
 use axum::{
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
 	pub(crate) blobs: Arc<Blobs>,
 	pub(crate) jobs: Arc<Jobs>,
 	pub(crate) models: Arc<Models>,
+	pub(crate) traces: Arc<Traces>,
 	pub(crate) register: Register,
 	pub(crate) metrics: Arc<Metrics>,
 	pub(crate) limits: Limits,

@@ -53,6 +53,41 @@ impl Sample {
 		Self::of(&shape, Parameters::encoder(1, 64))
 	}
 
+	/// One that keeps the reference busy for longer than a few requests take.
+	pub fn heavy() -> Self {
+		let shape = sample::Shape {
+			layers: 4,
+			width: 384,
+			heads: 6,
+			inner: 1536,
+			max_batch: 1,
+			max_sequence: 128,
+			..sample::Shape::SMALL
+		};
+		Self::of(&shape, Parameters::encoder(1, 128))
+	}
+
+	/// One whose rows are reduced in several blocks.
+	pub fn wide() -> Self {
+		let (vocabulary, width, fraction) = (30, 3000, 16);
+		let mut builder = sample::Builder::new(Shape::encoder(1, 70));
+		let ids = builder.push(Operator::Tokens { vocabulary });
+		let (table, scales) = (builder.matrix(vocabulary, width), builder.vector(vocabulary));
+		let by = EmbedBy::Token;
+		let value = builder.push(Operator::Embed { ids, table, scales, by, fraction });
+		let value = builder.layer_norm(value, width, fraction);
+		let rows = builder.quantise(value, 1, 12);
+		builder.linear(rows, 5, width, fraction);
+		let value = builder.push(Operator::MeanPool { value, ids });
+		Self::with(builder.finish(value), vocabulary, Parameters::encoder(1, 70))
+	}
+
+	/// One that is int8 throughout.
+	pub fn network() -> Self {
+		let program = sample::network(&sample::NetworkShape::SMALL);
+		Self::with(program, 2, Parameters::encoder(1, 4))
+	}
+
 	/// A decoder whose next token follows from the last one alone. It runs all steps it may.
 	pub fn decoder() -> Self {
 		let (vocabulary, width) = (64, 32);

@@ -23,6 +23,8 @@ fn guarded() -> Vec<(Method, String)> {
 		(Method::PUT, "/v1/tenants".to_owned()),
 		(Method::GET, format!("/v1/jobs/{digest}")),
 		(Method::PUT, format!("/v1/jobs/{digest}")),
+		(Method::POST, format!("/v1/traces/{digest}")),
+		(Method::POST, format!("/v1/traces/{digest}/answers")),
 		(Method::GET, "/no/such/route".to_owned()),
 	];
 	for kind in ["program", "weights", "input", "output"] {

@@ -13,3 +13,4 @@ mod jobs;
 mod restart;
 mod slow;
 mod streams;
+mod traces;
