@@ -47,22 +47,38 @@
 //!
 //! # A game
 //!
-//! 1. Both claims are outputs, or the game is about the input ([`input`]). Both parties disclose
-//!    their bodies; with the output digest they must make the trace root. Where the bodies are
-//!    equal, the game is about `Emit` ([`output`]).
-//! 2. Level by level both disclose the children of the node ([`Tree::check_children`]) and the game
-//!    goes on at the [`first_difference`].
-//! 3. At a leaf both disclose its bytes ([`Layout::check_leaf`]); [`Layout::difference`] finds the
-//!    [`Position`].
-//! 4. [`Layout::needs`] lists what it depends on; either party opens it, and
-//!    [`Layout::check_opening`] compares with the roots. Where a value selects what is read, ask
-//!    again for the rest.
-//! 5. Where the position's part is [`Part::Finish`], both disclose a [`Partial`] per block.
-//!    [`Layout::judge_partials`] must give the party's own element. The first partial that differs
-//!    is the new position, [`Part::Block`], with needs of its own.
-//! 6. [`Layout::judge`] says what is true, [`Layout::agrees`] who said so.
+//! Two claims of one job with different output digests are a [`Game`]: it says what it asks
+//! ([`Game::question`]), takes answers of both parties ([`Game::play`]) and ends with who is guilty
+//! ([`Turn::Over`]). It is a value between two moves, small enough to be stored; whoever stores it
+//! adds signatures, bonds and deadlines.
 //!
-//! Whoever fails a check at his own disclosure, or disagrees with the truth, is guilty.
+//! | question | to | what decides what comes next |
+//! |---|---|---|
+//! | `Offence` | either | a claim says that the input breaks a rule: [`input`] |
+//! | `Children` | both | the [`first_difference`]; at the top, whether the bodies are equal |
+//! | `Leaf` | both | [`Layout::difference`]: the first element, or which of them is null |
+//! | `Partials` | both | [`Layout::judge_partials`] gives each party's own element; the first that differs |
+//! | `Openings` | either | [`Layout::judge`] says what is true; who disagrees is guilty |
+//! | `Counts` | either | bodies are equal, counts are not: [`Layout::judge_count`] |
+//! | `OutputChildren`, `OutputSegment` | both | as `Children` and `Leaf`, down the [`output`] |
+//! | `OutputOpening` | either | [`Layout::judge_output`]: what `Emit` copies |
+//!
+//! - A body is the root that a party's first children make: nothing said before tells what it is.
+//!   A party that picks it late gains nothing, for it differs from the other's, and then some leaf
+//!   of it does first, or it does not, and then the outputs are not both what `Emit` makes of it.
+//! - An answer that is malformed or wrong is refused ([`Refusal`]) and changes nothing. Who makes no
+//!   right one by the deadline is guilty ([`Game::timeout`]): of a question to both parties who has
+//!   not answered, of one to either both, since an honest party can open whatever is asked for.
+//! - An answer brings all openings that [`Layout::needs`] lists, where a value selects what else is
+//!   read that too, in ascending order, and nothing besides: bytes are paid for. A leaf may be opened
+//!   against the body of either party.
+//! - There are [`QUESTIONS_MAX`] questions and [`MOVES_MAX`] answers at most, and no answer is longer
+//!   than [`ANSWER_BYTES_MAX`] where the program passes [`check_refereeable`].
+//! - Children, of body and output, depend on the [`Outline`] of the job alone, which a chain makes
+//!   without the program: [`Game::play_children`]. All other answers need the [`Ground`].
+//!
+//! An honest party is never guilty, and who is not is: outputs differ, so bodies or what is copied
+//! from them do, so something differs first, and there all that it depends on is common ground.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::float_arithmetic)]

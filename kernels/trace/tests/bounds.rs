@@ -9,10 +9,10 @@ use assay_reference::sample::{
 	decoder, encoder, network, Builder, DecoderShape, Generator, NetworkShape, Shape,
 };
 use assay_trace::{
-	check_refereeable, opened_bytes, Answer, Layout, LayoutError, Part, Position, Question,
+	check_refereeable, opened_bytes, Answer, Game, Layout, LayoutError, Part, Position, Question,
 	ANSWER_BYTES_MAX, OPENED_BYTES_MAX,
 };
-use codec::Encode;
+use codec::{Encode, MaxEncodedLen};
 use common::{party::Party, Full, Job};
 
 /// Bytes of the openings of an answer, encoded.
@@ -130,4 +130,11 @@ fn a_network_that_is_int8_throughout_is_refused() {
 	let program = network(&NetworkShape::SMALL);
 	let refused = check_refereeable(&program);
 	assert_eq!(refused, Err(LayoutError::Operator { operator: 0 }));
+}
+
+#[test]
+fn a_game_takes_little_room() {
+	// The children that one party disclosed, and little else.
+	let most = Game::max_encoded_len();
+	assert!((8_192..8_500).contains(&most), "{most}");
 }
