@@ -6,7 +6,10 @@ mod common;
 
 use assay_program::{merkle, Claim, InvalidCode};
 use assay_reference::sample::Generator;
-use assay_trace::{trace_root, Game, GameError, Ground, Layout, LeafForm, Outline, MOVES_MAX};
+use assay_trace::{
+	trace_root, Answer, Game, GameError, Ground, Layout, LeafForm, Outline, Question, Refusal,
+	Side, Turn, MOVES_MAX,
+};
 use common::{
 	party::{cheat, Party},
 	play::{play, Manner, Player, Seen},
@@ -232,4 +235,78 @@ fn the_outline_of_the_forms_is_that_of_the_layout() {
 		let outline = Outline::of(&form, &job.program.cost_form(), &job.parameters).unwrap();
 		assert_eq!(outline, job.layout().outline());
 	}
+}
+
+/// A run stops once: whoever says that it did twice is wrong, wherever he says that it ended.
+#[test]
+fn two_counts_of_a_trace_that_stops_twice_are_both_wrong() {
+	let mut generator = Generator::new(13);
+	let endings: Vec<Job> = (0..200).map(common::decoder).collect();
+	let job = endings.iter().find(|job| Full::of(job).claim.count() > 3).unwrap();
+	let (layout, full) = (job.layout(), Full::of(job));
+	let per_step = full.output.len() / full.claim.count() as usize;
+	let ends_after = |count: u32| {
+		let mut party = Party::honest(&full);
+		let one = 1i32.to_le_bytes().to_vec();
+		party.change([1, 2].map(|step| (layout.stop_leaf(step).unwrap(), one.clone())));
+		party.claims(count, full.output[..per_step * count as usize].to_vec());
+		party
+	};
+	let (left, right, mut seen) = (ends_after(1), ends_after(2), Seen::default());
+	let players = [straight(&left), straight(&right)];
+	let guilty = play(&ground(&layout, &full), players, &mut generator, &mut seen);
+	assert_eq!(guilty, [true; 2]);
+	assert_eq!(seen.ends, BTreeMap::from([(("counts", false), 1)]));
+}
+
+/// One move after the other, with the reason why each wrong one is refused.
+#[test]
+fn a_move_out_of_turn_is_refused_and_silence_convicts() {
+	let (job, other) = (common::decoder(5), common::encoder(5));
+	let (layout, full) = (job.layout(), Full::of(&job));
+	let ground = ground(&layout, &full);
+	let mut liar = Party::honest(&full);
+	liar.change([(0, Vec::new())]);
+	liar.dissent(&mut Generator::new(1));
+	let honest = Party::honest(&full);
+	let game = Game::new([honest.claim, liar.claim], layout.outline()).unwrap();
+	assert_eq!(game.timeout(), [true; 2]);
+	let question = game.question();
+	let top = Question::Children { level: layout.tree().levels(), position: 0 };
+	assert_eq!(question, top);
+	let [claimant, challenger] = Side::BOTH;
+	let move_of = |game: &Game, side, question: &Question, party: &Party<'_>| {
+		let answer = party.answer(&layout, question, &mut Generator::new(1)).unwrap();
+		game.play(&ground, side, question, &answer)
+	};
+
+	let leaf = Question::Leaf { index: 0 };
+	assert_eq!(move_of(&game, claimant, &leaf, &honest), Err(Refusal::Stale));
+	let wrong = Answer::Bytes(Vec::new());
+	assert_eq!(game.play(&ground, claimant, &question, &wrong), Err(Refusal::Kind));
+	let children = honest.children(layout.tree().levels(), 0);
+	let refused = game.play_children(claimant, &question, &children[1..]);
+	assert!(matches!(refused, Err(Refusal::Disclosure(_))));
+
+	let Ok(Turn::Waits(game)) = game.play_children(claimant, &question, children) else { panic!() };
+	assert_eq!((game.question(), game.timeout()), (question, [false, true]));
+	assert_eq!((game.owes(claimant), game.owes(challenger)), (false, true));
+	assert_eq!(game.play_children(claimant, &question, children), Err(Refusal::Answered));
+	let Ok(Turn::Next(mut game)) = move_of(&game, challenger, &question, &liar) else { panic!() };
+	assert_eq!(game.bodies(), Some(&[honest.body(), liar.body()]));
+	assert_eq!(game.play_children(claimant, &question, children), Err(Refusal::Stale));
+
+	while game.question() != leaf {
+		let question = game.question();
+		assert_eq!(game.timeout(), [true; 2]);
+		let Ok(Turn::Waits(next)) = move_of(&game, challenger, &question, &liar) else { panic!() };
+		assert_eq!(next.timeout(), [true, false]);
+		let Ok(Turn::Next(next)) = move_of(&next, claimant, &question, &honest) else { panic!() };
+		game = next;
+	}
+	let other_layout = other.layout();
+	let elsewhere = Ground { layout: &other_layout, ..ground };
+	let answer = Answer::Bytes(honest.leaf(0).to_vec());
+	assert_eq!(game.play(&elsewhere, claimant, &leaf, &answer), Err(Refusal::Ground));
+	assert!(matches!(game.play(&ground, claimant, &leaf, &answer), Ok(Turn::Waits(_))));
 }
