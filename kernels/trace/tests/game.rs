@@ -259,6 +259,26 @@ fn two_counts_of_a_trace_that_stops_twice_are_both_wrong() {
 	assert_eq!(seen.ends, BTreeMap::from([(("counts", false), 1)]));
 }
 
+/// Who shows the true output under another claim has not shown what it claims.
+#[test]
+fn an_output_that_is_not_the_claimed_one_is_refused() {
+	let mut generator = Generator::new(14);
+	let job = common::decoder(5);
+	let (layout, full) = (job.layout(), Full::of(&job));
+	let (honest, mut liar) = (Party::honest(&full), Party::honest(&full));
+	liar.dissent(&mut generator);
+	liar.output = full.output.clone();
+	for (players, guilty) in [
+		([straight(&honest), straight(&liar)], [false, true]),
+		([straight(&liar), straight(&honest)], [true, false]),
+	] {
+		let mut seen = Seen::default();
+		assert_eq!(play(&ground(&layout, &full), players, &mut generator, &mut seen), guilty);
+		assert_eq!(seen.ends, BTreeMap::from([(("output children", true), 1)]));
+		assert!(seen.refusals.contains("Disclosure"), "{seen:?}");
+	}
+}
+
 /// One move after the other, with the reason why each wrong one is refused.
 #[test]
 fn a_move_out_of_turn_is_refused_and_silence_convicts() {
