@@ -62,9 +62,9 @@ fn products(left: impl Iterator<Item = i32>, right: impl Iterator<Item = i32>) -
 	left.zip(right).fold(0i32, |sum, (left, right)| sum.wrapping_add(left.wrapping_mul(right)))
 }
 
-fn dot_weights(quantised: &[i16], weights: &[u8]) -> i32 {
-	let weights = weights.iter().map(|byte| i32::from(i8::from_le_bytes([*byte])));
-	products(quantised.iter().map(|value| i32::from(*value)), weights)
+fn dot(left: &[i16], right: &[i16]) -> i32 {
+	let right = right.iter().map(|value| i32::from(*value));
+	products(left.iter().map(|value| i32::from(*value)), right)
 }
 
 /// int32 weights, read in place: an operator may use a few entries of a long tensor, and what it
@@ -290,14 +290,21 @@ impl<'a> Machine<'a> {
 			None => None,
 		};
 		let (input, max) = (self.quantised(*input)?, self.fixed(*max)?);
-		let mut out = Vec::with_capacity(max.len().saturating_mul(scales.0.len()));
-		for (row, max) in input.chunks_exact(columns).zip(max) {
-			let factor = element::factor(*max, bits);
-			let rows = weights.chunks_exact(columns).zip(scales.iter()).enumerate();
-			for (number, (weights, scale)) in rows {
-				let products = dot_weights(row, weights);
-				let bias = bias.map_or(Some(0), |bias| bias.get(number))?;
-				out.push(element::linear_finish(products, scale, bias, factor, shifts));
+		let factors: Vec<i64> = max.iter().map(|max| element::factor(*max, bits)).collect();
+		let width = scales.0.len();
+		let mut out = vec![0; factors.len().saturating_mul(width)];
+		let mut wide = Vec::with_capacity(columns);
+		// Each row of weights meets all rows of the input while it is at hand, widened once.
+		let rows = weights.chunks_exact(columns).zip(scales.iter()).enumerate();
+		for (number, (weights, scale)) in rows {
+			wide.clear();
+			wide.extend(weights.iter().map(|byte| i16::from(i8::from_le_bytes([*byte]))));
+			let bias = bias.map_or(Some(0), |bias| bias.get(number))?;
+			let inputs = input.chunks_exact(columns).zip(&factors).enumerate();
+			for (place, (row, factor)) in inputs {
+				let products = dot(row, &wide);
+				let made = element::linear_finish(products, scale, bias, *factor, shifts);
+				*out.get_mut(flat(place, width, number))? = made;
 			}
 		}
 		Some(out)

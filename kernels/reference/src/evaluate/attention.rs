@@ -1,14 +1,9 @@
 //! Attention over all steps so far, and softmax over any rows.
 
-use super::{flat, products, row, Data, Held, Machine};
+use super::{dot, flat, row, Data, Held, Machine};
 use crate::element;
 use alloc::{vec, vec::Vec};
 use assay_program::{limits::PRODUCT_BLOCK, shifts, Mask, Operator, TensorId};
-
-fn dot(left: &[i16], right: &[i16]) -> i32 {
-	let right = right.iter().map(|value| i32::from(*value));
-	products(left.iter().map(|value| i32::from(*value)), right)
-}
 
 /// A row of a softmax.
 struct Scores<'a> {
