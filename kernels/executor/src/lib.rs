@@ -75,8 +75,8 @@
 //! `POST /v1/traces/{job}/answers` takes a [`Question`](assay_trace::Question) of at most
 //! [`Limits::QUESTION_BYTES`] bytes and answers with an [`Answer`](assay_trace::Answer), both in
 //! SCALE. Nearly every answer takes another run, as far as what is asked for. With 202 it is being
-//! made: ask the same again. The last [`Limits::QUESTIONS`] answers of a trace are kept, and as many
-//! questions may wait.
+//! made: ask the same again. The last [`Limits::QUESTIONS`] answers of a trace are kept, and as
+//! many questions may wait.
 //!
 //! One run at a time builds and one at a time answers, each on one thread, so that jobs go on.
 //! [`Limits::traces`] traces are kept; another one takes the place of that which was used least
@@ -85,8 +85,8 @@
 //! Nothing of it is on disk: after a restart, or after another trace took the place, questions are
 //! `trace_unknown`, and the request brings the trace back.
 //!
-//! A trace that ends in another claim than the job did here means that the backend and the reference
-//! disagree: the log says so, and `assay_executor_traces_unlike_total` counts it.
+//! A trace that ends in another claim than the job did here means that the backend and the
+//! reference disagree: the log says so, and `assay_executor_traces_unlike_total` counts it.
 //!
 //! ## Data listener
 //!
