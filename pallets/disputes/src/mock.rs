@@ -404,12 +404,35 @@ fn set_up_market() {
 	let terms = pallet_leases::OfferTerms {
 		price_per_unit: PRICE_PER_UNIT,
 		rate_units_per_block: 1_000,
-		duration_blocks_max: 100_000,
+		duration_blocks_max: 10_000_000,
 		min_escrow: UNIT,
 		risk_factor_max: RISK_FACTOR,
 	};
 	assert_ok!(Leases::create_offer(signed(provider()), ModelId(0), terms));
-	assert_ok!(Leases::open_lease(signed(tenant()), OfferId(0), ESCROW, 100_000, PRICE_PER_UNIT));
+	assert_ok!(Leases::open_lease(
+		signed(tenant()),
+		OfferId(0),
+		ESCROW,
+		10_000_000,
+		PRICE_PER_UNIT
+	));
+}
+
+/// Keep the provider alive, as its worker would.
+pub(crate) fn keep_alive() {
+	let (owner, pair) = (provider(), worker_of(&provider()));
+	let period = System::block_number() / TIMING.duty_period;
+	let statement = assay_primitives::heartbeat_statement(&Jobs::genesis(), &owner, period);
+	let signature = pair.sign(&statement);
+	let call = pallet_providers::Call::heartbeat { owner, period, signature };
+	let _ = dispatch_authorized(call.into());
+}
+
+/// Settle every job that is due.
+pub(crate) fn settle_all() {
+	for job in pallet_jobs::Jobs::<Test>::iter_keys().collect::<Vec<_>>() {
+		assert_ok!(Jobs::settle(signed(tenant()), job));
+	}
 }
 
 pub(crate) fn register_provider(who: AccountId) -> DispatchResult {
@@ -508,6 +531,15 @@ pub(crate) fn answer(
 	dispatch_authorized(answer_call(game, side, answer))
 }
 
+/// Go to a block, as if nothing had happened in those between.
+pub(crate) fn jump_to(number: BlockNumber) {
+	let now = System::block_number();
+	AllPalletsWithSystem::on_finalize(now);
+	frame_system::BlockHash::<Test>::insert(now, hash_of(now));
+	System::set_block_number(number - 1);
+	start_block(number);
+}
+
 /// Let both sides answer by their runs, for as long as either has an answer that is taken, and end
 /// the game when its time is over. How it ended, and how many answers were taken.
 pub(crate) fn play_out(game: SlotId, runs: [&Run; 2]) -> (End, u32) {
@@ -536,8 +568,7 @@ pub(crate) fn play_out(game: SlotId, runs: [&Run; 2]) -> (End, u32) {
 
 /// Let the time of the present question pass and end the game.
 pub(crate) fn time_out(game: SlotId) {
-	let due = Disputes::game_view(game).unwrap().due_at;
-	roll_by(due + 1 - System::block_number());
+	jump_to(Disputes::game_view(game).unwrap().due_at + 1);
 	assert_ok!(Disputes::timeout(signed(tenant()), game));
 	try_state();
 }

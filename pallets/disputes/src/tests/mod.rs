@@ -2,5 +2,7 @@
 
 mod answer;
 mod challenge;
+mod random;
 mod timeout;
 mod verdict;
+mod worker;

@@ -1,0 +1,302 @@
+//! The off-chain worker against a scripted executor at the HTTP border of the host; the worker's own
+//! code, keystore, storage and transaction pool are the real ones. Real executors are met in
+//! `cargo xtask attack`.
+
+use crate::mock::*;
+use assay_primitives::{
+	offchain::{ExecutorSettings, Watch, EXECUTOR_SETTINGS_KEY, WATCH_KEY},
+	AccountId, SlotId, WORKER_KEY_TYPE,
+};
+use assay_program::{
+	wire::{JobRequest, JobState, TraceState},
+	Claim,
+};
+use assay_trace::{Answer, Question, Side};
+use codec::{Decode, Encode};
+use frame_support::assert_ok;
+use sp_core::offchain::{
+	testing::{OffchainState, PendingRequest, PoolState, TestOffchainExt, TestTransactionPoolExt},
+	OffchainDbExt, OffchainWorkerExt, TransactionPoolExt,
+};
+use sp_keystore::{testing::MemoryKeystore, Keystore, KeystoreExt};
+use std::sync::Arc;
+
+type Offchain = Arc<parking_lot::RwLock<OffchainState>>;
+type Pool = Arc<parking_lot::RwLock<PoolState>>;
+
+/// A node with the worker key of an account.
+fn with_worker(of: &AccountId, test: impl FnOnce(Offchain, Pool)) {
+	let mut ext = new_test_ext();
+	let (offchain, state) = TestOffchainExt::new();
+	let (pool, pool_state) = TestTransactionPoolExt::new();
+	let keystore = MemoryKeystore::new();
+	let seed: &[u8; 32] = of.as_ref();
+	let seed = format!("0x{}", seed.map(|byte| format!("{byte:02x}")).concat());
+	let key = keystore.sr25519_generate_new(WORKER_KEY_TYPE, Some(&seed)).unwrap();
+	assert_eq!(key.0, <[u8; 32]>::try_from(AsRef::<[u8]>::as_ref(&key_of(of))).unwrap());
+	ext.register_extension(OffchainDbExt::new(offchain.clone()));
+	ext.register_extension(OffchainWorkerExt::new(offchain));
+	ext.register_extension(TransactionPoolExt::new(pool));
+	ext.register_extension(KeystoreExt::new(keystore));
+	ext.execute_with(|| {
+		let settings =
+			ExecutorSettings { url: b"http://127.0.0.1:1".to_vec(), token: b"secret".to_vec() };
+		set(EXECUTOR_SETTINGS_KEY, settings);
+		test(state, pool_state);
+		try_state();
+	});
+}
+
+fn set<V: Encode>(key: &[u8], value: V) {
+	sp_runtime::offchain::storage::StorageValueRef::persistent(key).set(&value);
+}
+
+/// What the executor is asked, and what it answers: a body, or a code of refusal.
+fn expect(
+	state: &Offchain,
+	method: &str,
+	path: String,
+	body: Vec<u8>,
+	reply: Result<Vec<u8>, &str>,
+) {
+	let (response, response_headers) = match reply {
+		Ok(body) => (body, vec![]),
+		Err(code) => (Vec::new(), vec![("x-assay-error".into(), code.into())]),
+	};
+	state.write().expect_request(PendingRequest {
+		method: method.into(),
+		uri: format!("http://127.0.0.1:1{path}"),
+		headers: vec![
+			("authorization".into(), "Bearer secret".into()),
+			("content-type".into(), "application/octet-stream".into()),
+		],
+		body,
+		response: Some(response),
+		response_headers,
+		sent: true,
+		..Default::default()
+	});
+}
+
+fn request_of(slot: SlotId) -> JobRequest {
+	<Jobs as assay_primitives::Claims<_, _>>::claim(slot).unwrap().request
+}
+
+fn hex(digest: [u8; 32]) -> String {
+	digest.map(|byte| format!("{byte:02x}")).concat()
+}
+
+fn expect_trace(state: &Offchain, slot: SlotId, reply: Result<TraceState, &str>) {
+	let request = request_of(slot);
+	let path = format!("/v1/traces/{}", hex(request.digest()));
+	expect(state, "POST", path, request.encode(), reply.map(|state| state.encode()));
+}
+
+fn expect_question(state: &Offchain, slot: SlotId, question: Question, answer: &Answer) {
+	let path = format!("/v1/traces/{}/answers", hex(request_of(slot).digest()));
+	expect(state, "POST", path, question.encode(), Ok(answer.encode()));
+}
+
+fn ready(run: &Run) -> TraceState {
+	let tracer = run.tracer();
+	TraceState::Ready { claim: tracer.claim(), body: tracer.body() }
+}
+
+/// Take what is in the pool, check it as the pool would, dispatch it.
+fn drain(pool: &Pool) -> usize {
+	let transactions = std::mem::take(&mut pool.write().transactions);
+	for bytes in &transactions {
+		let extrinsic = Extrinsic::decode(&mut &bytes[..]).unwrap();
+		assert_ok!(dispatch_authorized(extrinsic.function).unwrap());
+	}
+	transactions.len()
+}
+
+fn run() {
+	Disputes::run_worker(System::block_number());
+}
+
+/// A game about a wrong claim.
+fn game() -> (SlotId, SlotId, Run) {
+	let (liar, honest) = (Run::cheating(1), Run::honest());
+	let (_, slot) = claimed_by(0, &liar);
+	let game = challenge(&challenger(), slot, honest.claim()).unwrap();
+	(game, slot, honest)
+}
+
+#[test]
+fn asks_nothing_where_no_game_is_its_own() {
+	with_worker(&account(77), |_, pool| {
+		game();
+		run();
+		assert!(pool.read().transactions.is_empty());
+	});
+}
+
+#[test]
+fn plays_a_move_once() {
+	with_worker(&challenger(), |state, pool| {
+		let (game, slot, honest) = game();
+		let question = Disputes::game_view(game).unwrap().question;
+		let answer = honest.tracer().answer(&question).unwrap();
+		expect_trace(&state, slot, Ok(ready(&honest)));
+		expect_question(&state, slot, question, &answer);
+		run();
+		assert_eq!(drain(&pool), 1);
+		assert_eq!(Disputes::game_view(game).unwrap().owes, [true, false]);
+		// It has answered: the next runs ask nobody anything.
+		roll_by(1);
+		run();
+		assert_eq!(drain(&pool), 0);
+	});
+}
+
+#[test]
+fn a_move_that_the_pool_lost_is_sent_again() {
+	with_worker(&challenger(), |state, pool| {
+		let (game, slot, honest) = game();
+		let question = Disputes::game_view(game).unwrap().question;
+		let answer = honest.tracer().answer(&question).unwrap();
+		for (block, sent) in [(0, 1), (1, 0), (2, 1)] {
+			expect_trace(&state, slot, Ok(ready(&honest)));
+			expect_question(&state, slot, question, &answer);
+			run();
+			let lost = std::mem::take(&mut pool.write().transactions).len();
+			assert_eq!(lost, sent, "{block} blocks later");
+			roll_by(1);
+		}
+	});
+}
+
+#[test]
+fn gives_the_executor_the_input_that_it_lacks() {
+	with_worker(&challenger(), |state, pool| {
+		let (game, slot, honest) = game();
+		let question = Disputes::game_view(game).unwrap().question;
+		let answer = honest.tracer().answer(&question).unwrap();
+		expect_trace(&state, slot, Err("blob_missing"));
+		let path = format!("/v1/blobs/input/{}", hex(request_of(slot).input));
+		expect(&state, "PUT", path, honest.input.clone(), Ok(vec![]));
+		expect_trace(&state, slot, Ok(ready(&honest)));
+		expect_question(&state, slot, question, &answer);
+		run();
+		assert_eq!(drain(&pool), 1);
+	});
+}
+
+#[test]
+fn waits_while_the_executor_runs_the_job_again() {
+	with_worker(&challenger(), |state, pool| {
+		let (_, slot, _) = game();
+		expect_trace(&state, slot, Ok(TraceState::Building));
+		run();
+		assert_eq!(drain(&pool), 0);
+	});
+}
+
+#[test]
+fn never_sends_what_would_be_refused() {
+	with_worker(&challenger(), |state, pool| {
+		let (game, slot, honest) = game();
+		let question = Disputes::game_view(game).unwrap().question;
+		for wrong in
+			[Answer::Children(vec![[7; 32]; 3]), Answer::Bytes(vec![1]), Answer::Openings(vec![])]
+		{
+			expect_trace(&state, slot, Ok(ready(&honest)));
+			expect_question(&state, slot, question, &wrong);
+			run();
+			assert_eq!(drain(&pool), 0);
+			roll_by(1);
+		}
+		// Bytes that are no answer at all.
+		expect_trace(&state, slot, Ok(ready(&honest)));
+		let path = format!("/v1/traces/{}/answers", hex(request_of(slot).digest()));
+		expect(&state, "POST", path, question.encode(), Ok(vec![9, 9, 9]));
+		run();
+		assert_eq!(drain(&pool), 0);
+	});
+}
+
+#[test]
+fn plays_for_the_claimant_too() {
+	with_worker(&provider(), |state, pool| {
+		let (game, slot, _) = game();
+		let liar = Run::cheating(1);
+		let question = Disputes::game_view(game).unwrap().question;
+		let answer = liar.tracer().answer(&question).unwrap();
+		expect_trace(&state, slot, Ok(ready(&liar)));
+		expect_question(&state, slot, question, &answer);
+		run();
+		assert_eq!(drain(&pool), 1);
+		assert_eq!(Disputes::game_view(game).unwrap().owes, [false, true]);
+	});
+}
+
+#[test]
+fn ends_a_game_whose_time_is_over() {
+	with_worker(&challenger(), |_, pool| {
+		let (game, _, honest) = game();
+		assert_ok!(answer(game, Side::Challenger, &honest).unwrap());
+		jump_to(Disputes::game_view(game).unwrap().due_at + 1);
+		run();
+		assert_eq!(drain(&pool), 1);
+		assert!(Disputes::game_view(game).is_none());
+	});
+}
+
+/// A provider that watches, and a claim of another one.
+fn watched(budget: u128, claim: Claim) -> SlotId {
+	assert_ok!(ProviderStake::bond(signed(challenger()), BOND));
+	assert_ok!(register_provider(challenger()));
+	set(WATCH_KEY, Watch { budget });
+	let (_, slot) = claimed(0, Run::honest().input, claim);
+	slot
+}
+
+fn expect_job(state: &Offchain, slot: SlotId, claim: Claim) {
+	let request = request_of(slot);
+	let path = format!("/v1/jobs/{}", hex(request.digest()));
+	let reply = Ok(JobState::Done { claim }.encode());
+	expect(state, "PUT", path, request.encode(), reply);
+}
+
+#[test]
+fn a_watcher_challenges_what_is_wrong() {
+	with_worker(&challenger(), |state, pool| {
+		let right = Run::honest().claim();
+		let slot = watched(BOND, Run::cheating(1).claim());
+		expect_job(&state, slot, right);
+		run();
+		assert_eq!(drain(&pool), 1);
+		let games = Disputes::games_of(key_of(&challenger()));
+		let view = Disputes::game_view(games[0]).unwrap();
+		assert_eq!((view.dispute.slot, view.dispute.challenger.account), (slot, challenger()));
+	});
+}
+
+#[test]
+fn a_watcher_leaves_right_claims_alone() {
+	with_worker(&challenger(), |state, pool| {
+		let right = Run::honest().claim();
+		let slot = watched(BOND, right);
+		expect_job(&state, slot, right);
+		run();
+		assert_eq!(drain(&pool), 0);
+	});
+}
+
+#[test]
+fn a_watcher_keeps_to_its_budget() {
+	with_worker(&challenger(), |state, pool| {
+		let right = Run::honest().claim();
+		let slot = watched(0, Run::cheating(1).claim());
+		let bond = Disputes::bond_for(slot).unwrap();
+		for (budget, sent) in [(bond - 1, 0), (bond, 1)] {
+			set(WATCH_KEY, Watch { budget });
+			expect_job(&state, slot, right);
+			run();
+			assert_eq!(drain(&pool), sent);
+			roll_by(1);
+		}
+	});
+}
