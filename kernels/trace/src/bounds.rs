@@ -17,8 +17,9 @@ use assay_program::{
 /// Most bytes of all openings of one answer, encoded: 192 KiB.
 ///
 /// `Context` and `MeanPool` need most: a row for each of 32 positions. MiniLM takes 75 KiB so,
-/// SmolLM2-135M less, and an encoder of 1024 elements a position, as large ones have, 153 KiB. A leaf
-/// has 4 KiB at most, so wider rows take no more, and no program of semantics 1 opens more than this.
+/// SmolLM2-135M 43 KiB, an encoder of 1024 elements a position, as large ones have, 153 KiB. A
+/// leaf has 4 KiB at most, so wider rows take no more, and no program of semantics 1 opens more
+/// than this.
 pub const OPENED_BYTES_MAX: u64 = 192 << 10;
 /// Most bytes of an [`Answer`](crate::Answer), encoded: openings and partials together. All other
 /// disclosures are shorter.
@@ -234,8 +235,8 @@ impl<'a> Largest<'a> {
 			| Operator::SoftmaxNormalise { exponentials: value, sum: max }
 			| Operator::ContextWeight { probabilities: value, value_max: max, .. }
 			| Operator::L2Normalise { value, norm: max, .. }
-			| Operator::Temper { value, max }
-			| Operator::Keep { weights: value, threshold: max } => &[self.one(*value), self.one(*max)],
+			| Operator::Keep { weights: value, threshold: max }
+			| Operator::Temper { value, max } => &[self.one(*value), self.one(*max)],
 			Operator::SoftmaxExp { scores, max, mask } => {
 				&[self.one(*scores), self.one(*max), self.ids(*mask, 1)]
 			},

@@ -57,7 +57,7 @@
 //! | `Offence` | either | a claim says that the input breaks a rule: [`input`] |
 //! | `Children` | both | the [`first_difference`]; at the top, whether the bodies are equal |
 //! | `Leaf` | both | [`Layout::difference`]: the first element, or which of them is null |
-//! | `Partials` | both | [`Layout::judge_partials`] gives each party's own element; the first that differs |
+//! | `Partials` | both | the first that differs; each party's must give its own element |
 //! | `Openings` | either | [`Layout::judge`] says what is true; who disagrees is guilty |
 //! | `Counts` | either | bodies are equal, counts are not: [`Layout::judge_count`] |
 //! | `OutputChildren`, `OutputSegment` | both | as `Children` and `Leaf`, down the [`output`] |
@@ -66,14 +66,14 @@
 //! - A body is the root that a party's first children make: nothing said before tells what it is.
 //!   A party that picks it late gains nothing, for it differs from the other's, and then some leaf
 //!   of it does first, or it does not, and then the outputs are not both what `Emit` makes of it.
-//! - An answer that is malformed or wrong is refused ([`Refusal`]) and changes nothing. Who makes no
-//!   right one by the deadline is guilty ([`Game::timeout`]): of a question to both parties who has
-//!   not answered, of one to either both, since an honest party can open whatever is asked for.
+//! - An answer that is malformed or wrong is refused ([`Refusal`]) and changes nothing. Who makes
+//!   no right one by the deadline is guilty ([`Game::timeout`]): of a question to both parties who
+//!   has not answered, of one to either both, since an honest party can open whatever is asked for.
 //! - An answer brings all openings that [`Layout::needs`] lists, where a value selects what else is
-//!   read that too, in ascending order, and nothing besides: bytes are paid for. A leaf may be opened
-//!   against the body of either party.
-//! - There are [`QUESTIONS_MAX`] questions and [`MOVES_MAX`] answers at most, and no answer is longer
-//!   than [`ANSWER_BYTES_MAX`] where the program passes [`check_refereeable`].
+//!   read that too, in ascending order, and nothing besides: bytes are paid for. A leaf may be
+//!   opened against the body of either party.
+//! - There are [`QUESTIONS_MAX`] questions and [`MOVES_MAX`] answers at most, and no answer is
+//!   longer than [`ANSWER_BYTES_MAX`] where the program passes [`check_refereeable`].
 //! - Children, of body and output, depend on the [`Outline`] of the job alone, which a chain makes
 //!   without the program: [`Game::play_children`]. All other answers need the [`Ground`].
 //!

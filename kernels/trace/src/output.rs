@@ -3,9 +3,9 @@
 //! The output digest is `node(leaf(count), data)`, and `data` the digest of the output as a blob,
 //! so that both are known from the [`Claim`]s. The count goes first: it is right where the `Stop`
 //! row of the last step counted is 1. With equal counts both parties disclose children as for the
-//! body, the first of which make the root under their claim's data, down to a segment, and the first
-//! element that differs must be what `Emit` copies. Where the last segment is not full, the rest is
-//! zeros.
+//! body, the first of which make the root under their claim's data, down to a segment, and the
+//! first element that differs must be what `Emit` copies. Where the last segment is not full, the
+//! rest is zeros.
 
 use crate::{
 	source::elements, source::Reader, DisclosureError, Layout, Need, Outline, RefereeError, Source,

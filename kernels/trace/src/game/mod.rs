@@ -2,13 +2,13 @@
 //! for an answer, and who is guilty. Bonds, clocks and signatures are for whoever keeps it.
 //!
 //! ```text
-//! claims ─┬─ both outputs ── Children (the body itself)
-//!         │                   ├─ bodies differ ── Children ... ── Leaf ─┬─────────── Openings ── over
-//!         │                   │                                        └─ Partials ── Openings ── over
-//!         │                   └─ bodies equal ─┬─ counts differ ── Counts ── over
-//!         │                                    └─ OutputChildren ... ── OutputSegment
-//!         │                                                               └─ OutputOpening ── over
-//!         └─ one is not ───── Offence, until the deadline ── over
+//! one claim is invalid: Offence, until the deadline
+//!
+//! else: Children (the body itself)
+//!        ├─ bodies differ: Children ... Leaf ─┬───────────── Openings
+//!        │                                    └─ Partials ── Openings
+//!        └─ bodies are equal ─┬─ counts differ: Counts
+//!                             └─ OutputChildren ... OutputSegment ── OutputOpening
 //! ```
 //!
 //! A question is to *both* parties (children, leaves, segments, partials), who answer in any order
@@ -36,9 +36,9 @@ use scale_info::TypeInfo;
 /// Most questions of a game: three levels, a leaf, its partials, one opening; or the body, three
 /// levels of the output, a segment, one opening.
 pub const QUESTIONS_MAX: u32 = 6;
-/// Most answers that a game takes, but for those to [`Question::Offence`]: all its questions are to
-/// both parties, and only the last is to either. Each offence taken is an earlier one than the last,
-/// on the same clock.
+/// Most answers that a game takes, but for those to [`Question::Offence`]: all its questions but
+/// the last are to both parties. Each offence taken is an earlier one than those before, on the
+/// same clock.
 pub const MOVES_MAX: u32 = 11;
 /// Most partials of one element: blocks of the longest row, or of the longest context.
 pub const PARTIALS_MAX: u32 = 256;
