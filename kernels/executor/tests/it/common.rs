@@ -56,7 +56,7 @@ impl Sample {
 	/// One that keeps the reference busy for longer than a few requests take.
 	pub fn heavy() -> Self {
 		let shape = sample::Shape {
-			layers: 4,
+			layers: 8,
 			width: 384,
 			heads: 6,
 			inner: 1536,

@@ -372,13 +372,15 @@ async fn an_answer_is_made_once_and_so_many_may_wait() {
 	soon(built(&control, &job)).await;
 	let last = tracer.layout().tree().leaves() - 1;
 	let question = |number| Question::Leaf { index: last - number };
-	for number in (0..8).chain(0..8) {
+	for number in 0..8 {
 		let early = ask(&control, &job, &question(number), 0).await;
 		assert_eq!(early.status(), StatusCode::ACCEPTED);
 		assert!(early.bytes().await.unwrap().is_empty());
 	}
 	let full = ask(&control, &job, &question(8), 0).await;
 	assert_rejected(full, 503, "questions_full").await;
+	// The same question waits for the same answer.
+	assert_eq!(ask(&control, &job, &question(7), 0).await.status(), StatusCode::ACCEPTED);
 	for number in 0..8 {
 		let expected = Answer::Bytes(tracer.leaf(last - number).unwrap());
 		assert_eq!(soon(answer(&control, &job, &question(number))).await, expected);
