@@ -27,6 +27,7 @@ use sp_core::{
 use sp_runtime::{
 	offchain::{
 		http::Method,
+		storage::StorageValueRef,
 		storage_lock::{StorageLock, Time},
 	},
 	RuntimeAppPublic, SaturatedConversion,
@@ -39,6 +40,8 @@ const RUN_MILLIS: u64 = 2_000;
 const GAMES_PER_RUN: usize = 16;
 /// Open jobs among which one run looks for claims.
 const JOBS_LOOKED_AT: usize = 1_024;
+/// Places in which it is noted which claims were disputed.
+const DISPUTED_PLACES: u64 = 4_096;
 /// Claims of others that one run looks at.
 const CLAIMS_PER_RUN: usize = 16;
 /// Blocks after which a move that is not on chain is sent again.
@@ -96,6 +99,21 @@ impl Run {
 		let path = format!("/v1/traces/{}/answers", hex(job));
 		self.ask(Method::Post, &path, question.encode(), REPLY_BYTES_MAX)
 	}
+}
+
+/// Where it is noted that this node has disputed the claim of a slot. Few places for all slots there
+/// will ever be: the claim of a slot that lost its place may be disputed once more.
+fn disputed_key(slot: SlotId) -> Vec<u8> {
+	(b"assay/disputed/", slot.0.checked_rem(DISPUTED_PLACES).unwrap_or_default()).encode()
+}
+
+fn note_disputed(slot: SlotId) {
+	StorageValueRef::persistent(&disputed_key(slot)).set(&slot);
+}
+
+fn was_disputed(slot: SlotId) -> bool {
+	let last = StorageValueRef::persistent(&disputed_key(slot)).get::<SlotId>();
+	matches!(last, Ok(Some(last)) if last == slot)
 }
 
 impl<T: Config> Pallet<T> {
@@ -158,7 +176,8 @@ impl<T: Config> Pallet<T> {
 		let Some(info) = T::Claims::claim(slot) else { return };
 		let mine = Self::games_by(&party.worker);
 		let is_mine = info.party == party.account || info.worker == party.worker;
-		if is_mine || mine.iter().any(|dispute| dispute.slot == slot) {
+		// One game about a claim is enough: who lost it would lose the next as well.
+		if is_mine || was_disputed(slot) || mine.iter().any(|dispute| dispute.slot == slot) {
 			return;
 		}
 		let Some(claim) = Self::compute(run, slot, &info.request) else { return };
@@ -236,6 +255,9 @@ impl<T: Config> Pallet<T> {
 			return;
 		}
 		let Some((dispute, game)) = Disputes::<T>::get(id).zip(Games::<T>::get(id)) else { return };
+		if dispute.challenger.worker == *key {
+			note_disputed(dispute.slot);
+		}
 		for (side, tag) in [(Side::Claimant, b'D'), (Side::Challenger, b'C')] {
 			if dispute.party(side).worker == *key
 				&& Self::check_turn(id, side, &game.question()).is_ok()

@@ -300,3 +300,27 @@ fn a_watcher_keeps_to_its_budget() {
 		}
 	});
 }
+
+#[test]
+fn a_watcher_that_lost_its_game_does_not_begin_another() {
+	with_worker(&challenger(), |state, pool| {
+		// The watcher's executor is wrong, and the claim is right.
+		let wrong = Run::cheating(1);
+		let slot = watched(BOND, Run::honest().claim());
+		expect_job(&state, slot, wrong.claim());
+		run();
+		assert_eq!(drain(&pool), 1);
+		let game = Disputes::games_of(key_of(&challenger()))[0];
+		expect_trace(&state, slot, Ok(TraceState::Building));
+		run();
+		let (end, _) = play_out(game, [&Run::honest(), &wrong]);
+		assert_eq!(end.verdict, crate::Verdict::ChallengerGuilty);
+		assert!(Jobs::job(slot_job(slot)).is_some(), "its window is open still");
+		run();
+		assert_eq!(drain(&pool), 0);
+	});
+}
+
+fn slot_job(slot: SlotId) -> assay_primitives::JobDigest {
+	pallet_jobs::Slots::<Test>::get(slot).unwrap().job
+}
