@@ -111,7 +111,9 @@ pub async fn finish(chain: &Chain, account: &Account, digest: &Hash) -> Result<I
 
 /// Whether the events of a call say that a job has ended.
 pub fn has_ended(included: &Included) -> bool {
-	let ends = |e: &Event| e.is(PALLET, "JobSettled") || e.is(PALLET, "JobExpired");
+	let ends = |e: &Event| {
+		e.is(PALLET, "JobSettled") || e.is(PALLET, "JobExpired") || e.is(PALLET, "JobRefuted")
+	};
 	included.events.iter().any(ends)
 }
 
@@ -254,6 +256,7 @@ impl History {
 			(PALLET, "JobExpired") => {
 				self.expired = Some(value::json(value::field(&event.fields, "reason")?));
 			},
+			(PALLET, "JobRefuted") => self.expired = Some("Refuted".into()),
 			("Leases", "Paid") => {
 				let kind = value::variant(value::field(&event.fields, "kind")?)?.to_string();
 				*self.paid.entry(kind).or_default() +=

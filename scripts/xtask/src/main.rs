@@ -1,5 +1,6 @@
 //! `cargo xtask`: tools of the repository.
 
+mod attack;
 mod bench;
 mod checks;
 mod compare;
@@ -36,6 +37,8 @@ enum Command {
 	E2e,
 	/// Executors and nodes that die, stall and lie; a chain that forks.
 	Faults,
+	/// Providers and challengers that lie, each with a trace for it, and what it costs them.
+	Attack,
 	/// A chat model on a chain of its own.
 	Chat,
 	/// `demo`, `e2e`, `faults` and `net` side by side.
@@ -88,6 +91,7 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<()> {
 	match command {
 		Command::Demo { json } => demo::run(json).await,
+		Command::Attack => attack::run().await,
 		Command::Chat => e2e::chat::run().await,
 		Command::E2e => e2e::run().await,
 		Command::Faults => faults::run().await,

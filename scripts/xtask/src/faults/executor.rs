@@ -19,26 +19,26 @@ const START: Duration = Duration::from_secs(60);
 
 /// Where an executor listens.
 #[derive(Clone, Copy)]
-pub(super) struct Addresses {
-	pub(super) control: SocketAddr,
-	pub(super) data: SocketAddr,
+pub(crate) struct Addresses {
+	pub(crate) control: SocketAddr,
+	pub(crate) data: SocketAddr,
 }
 
 /// A running `assay-executor`. It ends with this value.
-pub(super) struct Process {
+pub(crate) struct Process {
 	child: Child,
 	addresses: Addresses,
 }
 
 impl Process {
 	/// Starts one on free ports.
-	pub(super) async fn start(folder: &Path) -> Result<Self> {
+	pub(crate) async fn start(folder: &Path) -> Result<Self> {
 		let any = SocketAddr::from(([127, 0, 0, 1], 0));
 		Self::start_at(folder, Addresses { control: any, data: any }).await
 	}
 
 	/// Starts one on these ports: a former one's, whose endpoint is on chain.
-	pub(super) async fn start_at(folder: &Path, addresses: Addresses) -> Result<Self> {
+	pub(crate) async fn start_at(folder: &Path, addresses: Addresses) -> Result<Self> {
 		std::fs::create_dir_all(folder)?;
 		let log = std::fs::File::options().create(true).append(true).open(folder.join("log"))?;
 		let mut child = Command::new(paths::sibling("assay-executor")?)
@@ -68,18 +68,18 @@ impl Process {
 		Ok(Self { child, addresses })
 	}
 
-	pub(super) fn addresses(&self) -> Addresses {
+	pub(crate) fn addresses(&self) -> Addresses {
 		self.addresses
 	}
 
 	/// Kills it, as a power cut would; returns where it listened.
-	pub(super) async fn kill(mut self) -> Result<Addresses> {
+	pub(crate) async fn kill(mut self) -> Result<Addresses> {
 		self.child.kill().await.context("cannot kill the executor")?;
 		Ok(self.addresses)
 	}
 }
 
 /// The token that an executor wrote into its folder.
-pub(super) fn token(folder: &Path) -> PathBuf {
+pub(crate) fn token(folder: &Path) -> PathBuf {
 	folder.join("token")
 }

@@ -3,7 +3,7 @@
 //!
 //! Each scenario has a chain of its own, with short periods; all run side by side.
 
-mod executor;
+pub(crate) mod executor;
 mod proxy;
 mod reorg;
 mod rig;

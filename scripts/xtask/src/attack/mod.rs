@@ -1,0 +1,111 @@
+//! `cargo xtask attack`: nodes and executors of which some lie, and what becomes of claims, pledges
+//! and bonds. Each scenario has a chain of its own; all run side by side.
+
+mod liar;
+mod ring;
+
+use crate::{checks::Checks, net, paths, stage};
+use anyhow::Result;
+use assay_client::amount::ASY;
+use assay_models::{minilm, Imported, Tokenizer};
+use ring::{Lies, Ring};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Most blocks from the reveal to the verdict, where both parties answer at once.
+const BLOCKS_TO_VERDICT_MAX: u32 = 60;
+
+/// What all scenarios share.
+struct World {
+	folder: PathBuf,
+	spec: PathBuf,
+	imported: Imported,
+	/// The model's weights with some that are wrong.
+	wrong_weights: Vec<u8>,
+	tokenizer: Tokenizer,
+	checks: Checks,
+}
+
+/// Runs it.
+pub(crate) async fn run() -> Result<()> {
+	let root = paths::root()?;
+	let folder = tempfile::Builder::new().prefix("assay-attack-").tempdir()?;
+	let timing = json!({
+		"duty_period": 20,
+		"accept": 10,
+		"commit_base": 10,
+		"window_base": 20,
+		"reveal_grace": 4,
+		"min_rate": 1_000,
+	});
+	let spec = folder.path().join("spec.json");
+	net::write_spec(folder.path(), "dev", &timing, &spec).await?;
+	let imported = stage::import(&root)?;
+	let world = World {
+		folder: folder.path().into(),
+		spec,
+		wrong_weights: spoil(&imported.weights),
+		imported,
+		tokenizer: Tokenizer::from_file(&paths::minilm(&root).join(minilm::TOKENIZER_FILE))?,
+		checks: Checks::default(),
+	};
+	let outcome = tokio::try_join!(wrong_claim(&world), wrong_challenge(&world),);
+	let sum = world.checks.conclude();
+	outcome?;
+	sum
+}
+
+/// A few rows of the last layer: the embedding table lies first, most of whose rows no sentence reads.
+fn spoil(weights: &[u8]) -> Vec<u8> {
+	let mut wrong = weights.to_vec();
+	let start = wrong.len() * 15 / 16;
+	wrong[start..start + 4096].iter_mut().for_each(|byte| *byte ^= 0x15);
+	wrong
+}
+
+/// A provider computes on other weights and defends its result with a trace that is right for them.
+async fn wrong_claim(world: &World) -> Result<()> {
+	let checks = &world.checks;
+	let ring = Ring::start(world, "wrong-claim", Lies::Claimant).await?;
+	let (bob, dave, escrow) =
+		(ring.bond_of_claimant().await?, ring.wealth_of_watcher().await?, ring.escrow().await?);
+	let end = ring.play("A wrong result is found.").await?;
+	checks.check(
+		end.verdict == "ClaimantGuilty" && end.reason == "Refereed",
+		&format!("wrong weights: {} by {}, {end}", end.verdict, end.reason),
+	);
+	checks.check(
+		end.blocks <= BLOCKS_TO_VERDICT_MAX,
+		&format!("wrong weights: the verdict is {} blocks after the reveal", end.blocks),
+	);
+	checks.check(end.is_refuted, "wrong weights: the job is refuted");
+	checks.check(ring.escrow().await? == escrow, "wrong weights: the tenant has its price back");
+	let lost = bob - ring.bond_of_claimant().await?;
+	checks.check(
+		lost == end.slashed && lost > 0,
+		&format!("wrong weights: the pledge is gone, {lost}"),
+	);
+	let earned = ring.wealth_of_watcher().await?.saturating_sub(dave);
+	checks.check(earned == lost / 5, &format!("wrong weights: the challenger earns {earned}"));
+	Ok(())
+}
+
+/// A challenger computes on other weights and takes a right result for wrong.
+async fn wrong_challenge(world: &World) -> Result<()> {
+	let checks = &world.checks;
+	let ring = Ring::start(world, "wrong-challenge", Lies::Challenger).await?;
+	let (bob, dave) = (ring.bond_of_claimant().await?, ring.wealth_of_watcher().await?);
+	let end = ring.play("A right result stands.").await?;
+	checks.check(
+		end.verdict == "ChallengerGuilty" && end.reason == "Refereed",
+		&format!("false challenge: {} by {}, {end}", end.verdict, end.reason),
+	);
+	checks.check(!end.is_refuted, "false challenge: the job is settled all the same");
+	checks.check(ring.bond_of_claimant().await? == bob, "false challenge: the pledge is whole");
+	let lost = dave.saturating_sub(ring.wealth_of_watcher().await?);
+	checks.check(
+		lost == end.forfeited && lost >= 2 * ASY,
+		&format!("false challenge: the challenger's bond is gone, {lost}"),
+	);
+	Ok(())
+}
