@@ -5,7 +5,8 @@
 //! ```
 //!
 //! - Perplexity on `corpus/english.txt`, in chunks of 512 tokens that know nothing of each other.
-//! - Greedy answers to the prompts of `corpus/prompts.txt`, each of them alone.
+//! - Greedy answers to the prompts of `corpus/prompts.txt`, each of them alone, and to those of
+//!   `corpus/choosing.txt`, by which the precision of matrices was chosen.
 //!
 //! The float model is `scripts/py/smollm2_reference.py`; what it computed is kept under `.assay`.
 //! The two numbers limit how much is measured; the backend is `cpu` or `reference`, which compute
@@ -76,7 +77,10 @@ fn run() -> Result<bool> {
 		smollm2::MAX_SEQUENCE as usize * CHUNK,
 	)?;
 	let perplexity = setting.perplexity(&tokenizer, chunks)?;
-	let agreement = setting.agreement(&tokenizer, prompts)?;
+	let (_, model) = setting.load(Head::Generate)?;
+	// Those by which precision was chosen flatter it, so they are shown and bound nothing.
+	setting.agreement(&*model, &tokenizer, "choosing.txt", prompts)?;
+	let agreement = setting.agreement(&*model, &tokenizer, "prompts.txt", prompts)?;
 	Ok(perplexity && agreement)
 }
 
@@ -129,8 +133,14 @@ impl Setting {
 		Ok(ratio <= WORST_RATIO)
 	}
 
-	fn agreement(&self, tokenizer: &ChatTokenizer, limit: usize) -> Result<bool> {
-		let text = std::fs::read_to_string(self.corpus.join("prompts.txt"))?;
+	fn agreement(
+		&self,
+		model: &dyn Model,
+		tokenizer: &ChatTokenizer,
+		file: &str,
+		limit: usize,
+	) -> Result<bool> {
+		let text = std::fs::read_to_string(self.corpus.join(file))?;
 		let prompts: Vec<&str> = text.lines().take(limit).collect();
 		if prompts.is_empty() {
 			return Ok(true);
@@ -140,11 +150,10 @@ impl Setting {
 			.map(|prompt| tokenizer.encode_chat(&[Message::user(*prompt)]))
 			.collect::<std::result::Result<Vec<_>, _>>()?;
 		let float: Vec<Vec<(i32, f64)>> = self.reference.ask("greedy", Some(STEPS), &inputs)?;
-		let (_, model) = self.load(Head::Generate)?;
 		let start = Instant::now();
 		let mut agree = 0;
 		for ((prompt, input), float) in prompts.iter().zip(&inputs).zip(&float) {
-			let integer: Vec<i32> = integers(&output(&*model, input, STEPS)?).collect();
+			let integer: Vec<i32> = integers(&output(model, input, STEPS)?).collect();
 			let pairs = integer.iter().zip(float);
 			let same = pairs.take_while(|(integer, (float, _))| **integer == *float).count();
 			if same >= COMPARED.min(float.len()) {
@@ -156,7 +165,7 @@ impl Setting {
 		}
 		let seconds = start.elapsed().as_secs_f64();
 		println!(
-			"greedy answers, {seconds:.0} s: {agree} of {} agree for {COMPARED} tokens",
+			"greedy answers to {file}, {seconds:.0} s: {agree} of {} agree for {COMPARED} tokens",
 			prompts.len()
 		);
 		Ok(f64::from(agree) >= LEAST_AGREEMENT * prompts.len() as f64)

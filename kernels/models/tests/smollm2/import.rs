@@ -9,8 +9,8 @@ use assay_program::{merkle, program_digest, Parameters, Program, Sampling};
 use std::sync::OnceLock;
 
 /// Ids of program and weights. A change of either is a new model on chain: never by accident.
-const PROGRAM_ID: &str = "04803ef756ae4f22e041b43ac7c4111ce6f4c3c4ba3af4ed299a9252af0d87d2";
-const WEIGHTS_ID: &str = "b4de214813c3ee7b55b911b90ef2c827e3234e1d15bea3e415e40d52735bd70a";
+const PROGRAM_ID: &str = "ae0c8e8695bec3064f422cb67443487f9d76148a4af6f8c1ce08e1f2116b1858";
+const WEIGHTS_ID: &str = "36e359043b35da22c8a130c8069c46879a8c4115bd6d126c39da432c2d05a619";
 
 fn imported() -> &'static Imported {
 	static IMPORTED: OnceLock<Imported> = OnceLock::new();
