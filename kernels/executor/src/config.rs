@@ -130,7 +130,7 @@ pub struct Limits {
 	pub head: Duration,
 	/// Longest pause inside a body, and of a client that does not read its answer.
 	pub pause: Duration,
-	/// Slowest body that is still taken, in bytes per second on average.
+	/// Slowest body that is still taken, in bytes per second of the time it is waited for.
 	pub slowest_bytes_per_second: u64,
 	/// Time for work at hand when the executor stops.
 	pub drain: Duration,

@@ -145,7 +145,7 @@
 //! | `method_not_allowed` | 405 | not with this method |
 //! | `busy` | 503 | all connections in use, or all of this address |
 //! | `stopping` | 503 | the executor is stopping |
-//! | `too_slow` | 408 | a body that pauses or crawls |
+//! | `too_slow` | 408 | a body that pauses or crawls; how long it takes in all does not count |
 //! | `body_broken` | 400 | the connection broke inside the body |
 //! | `body_malformed` | 400 | a body that cannot be read |
 //! | `query_malformed` | 400 | a query that cannot be read |

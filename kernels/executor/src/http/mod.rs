@@ -158,22 +158,25 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 
 struct Pieces {
 	body: BodyDataStream,
-	began: Instant,
+	/// Time spent waiting for the sender. What the executor does with a piece is not its fault: a
+	/// busy disk must not make an upload slow.
+	waited: Duration,
 	bytes: u64,
 	limits: Limits,
 	what: &'static str,
 	limit: u64,
 }
 
-/// A body in pieces, bounded in size, in pauses and in time.
+/// A body in pieces, bounded in size, in pauses and in how slowly it comes; not in time: a body
+/// may take as long as it likes while something of it comes.
 fn pieces(
 	body: Body,
 	limits: Limits,
 	what: &'static str,
 	limit: u64,
 ) -> impl Stream<Item = Result<Bytes, Error>> + Send {
-	let began = Instant::now();
-	let pieces = Pieces { body: body.into_data_stream(), began, bytes: 0, limits, what, limit };
+	let (body, waited) = (body.into_data_stream(), Duration::ZERO);
+	let pieces = Pieces { body, waited, bytes: 0, limits, what, limit };
 	stream::unfold(pieces, |mut pieces| async move {
 		let piece = pieces.next().await.transpose()?;
 		Some((piece, pieces))
@@ -184,7 +187,9 @@ fn pieces(
 impl Pieces {
 	async fn next(&mut self) -> Result<Option<Bytes>, Error> {
 		let (limit, what) = (self.limit, self.what);
+		let asked = Instant::now();
 		let next = timeout(self.limits.pause, self.body.next()).await;
+		self.waited = self.waited.saturating_add(asked.elapsed());
 		let piece = match next.map_err(|_| Error::TooSlow)? {
 			None => return Ok(None),
 			Some(Err(_)) => return Err(Error::BodyBroken),
@@ -195,7 +200,7 @@ impl Pieces {
 			return Err(Error::TooLarge { what, limit });
 		}
 		// The first pause is free: it is also the time in which the connection gets going.
-		let late = self.began.elapsed().saturating_sub(self.limits.pause);
+		let late = self.waited.saturating_sub(self.limits.pause);
 		let least = self.limits.slowest_bytes_per_second.saturating_mul(late.as_secs());
 		match self.bytes < least {
 			true => Err(Error::TooSlow),
@@ -263,4 +268,24 @@ async fn count(State(listener): State<Listener>, request: Request, next: Next) -
 	let name = listener.name;
 	tracing::debug!(listener = name, %method, path, %status, code, micros, "answered");
 	response
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use std::{convert::Infallible, thread};
+
+	#[tokio::test]
+	async fn only_the_time_in_which_a_body_is_waited_for_makes_it_slow() {
+		let pause = Duration::from_millis(50);
+		let limits = Limits { pause, slowest_bytes_per_second: 1 << 40, ..Limits::default() };
+		let sent = vec![Ok::<_, Infallible>(Bytes::from_static(b"x")); 3];
+		let body = Body::from_stream(stream::iter(sent));
+		let mut taken = Box::pin(pieces(body, limits, "input", 3));
+		while let Some(piece) = taken.next().await {
+			piece.unwrap();
+			// A busy disk, or a busy machine.
+			thread::sleep(Duration::from_millis(700));
+		}
+	}
 }

@@ -128,6 +128,33 @@ async fn a_body_that_pauses_is_refused_and_not_kept() {
 }
 
 #[tokio::test]
+async fn a_body_may_take_longer_than_any_pause_of_it() {
+	let pause = Duration::from_secs(1);
+	let executor = Executor::limited(|limits| limits.pause = pause).await;
+	let bytes = vec![1; 100_000];
+	let digest = merkle::blob(&bytes);
+	let began = Instant::now();
+	let mut stream = connect(&executor).await;
+	let head = format!(
+		"PUT /v1/blobs/weights/{} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+		 content-length: {}\r\nconnection: close\r\n\r\n",
+		hex::encode(digest),
+		executor.handle.token(),
+		bytes.len(),
+	);
+	stream.write_all(head.as_bytes()).await.unwrap();
+	let mut tick = tokio::time::interval(pause / 5);
+	for piece in bytes.chunks(bytes.len() / 15) {
+		tick.tick().await;
+		stream.write_all(piece).await.unwrap();
+	}
+	assert!(began.elapsed() > 2 * pause);
+	let mut answer = String::new();
+	soon(stream.read_to_string(&mut answer)).await.unwrap();
+	assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+}
+
+#[tokio::test]
 async fn a_body_that_crawls_is_refused() {
 	let executor = Executor::limited(|limits| {
 		limits.pause = Duration::from_secs(1);
