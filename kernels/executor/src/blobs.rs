@@ -19,6 +19,7 @@ mod segments;
 pub(crate) use self::mapped::MapError;
 use self::{
 	index::{Index, Key, Want},
+	mapped::Mapped,
 	segments::{Segments, SegmentsHasher},
 };
 use crate::{
@@ -136,7 +137,7 @@ pub(crate) struct Blobs {
 	/// Held while a blob takes its name or goes, so that neither overtakes the other.
 	naming: tokio::sync::Mutex<()>,
 	/// Weights that were checked, mapped into memory.
-	mapped: Mutex<HashMap<Hash, Bytes>>,
+	mapped: Mutex<HashMap<Hash, Mapped>>,
 	limits: Limits,
 	metrics: Arc<Metrics>,
 }
@@ -269,7 +270,7 @@ impl Blobs {
 		self.index.lock().unwrap_or_else(PoisonError::into_inner)
 	}
 
-	fn mapped(&self) -> MutexGuard<'_, HashMap<Hash, Bytes>> {
+	fn mapped(&self) -> MutexGuard<'_, HashMap<Hash, Mapped>> {
 		// Nothing panics while it is held.
 		self.mapped.lock().unwrap_or_else(PoisonError::into_inner)
 	}

@@ -273,7 +273,8 @@ pub(crate) struct Rejected(pub(crate) &'static str);
 pub enum Failure {
 	/// A blob of the job went away between submission and run.
 	BlobGone = 1,
-	/// A blob of the job no longer has its digest; it was removed.
+	/// A blob of the job no longer has its digest, and was removed; or its weights' file changed
+	/// while it ran.
 	BlobCorrupt = 2,
 	/// The backend does not take program or weights.
 	ModelRefused = 3,

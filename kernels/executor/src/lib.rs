@@ -198,7 +198,7 @@
 //! | number | word | when |
 //! |---|---|---|
 //! | 1 | `blob_gone` | a blob of the job went away |
-//! | 2 | `blob_corrupt` | a blob of the job was damaged on disk, and removed |
+//! | 2 | `blob_corrupt` | a blob of the job was damaged on disk, and removed, or changed meanwhile |
 //! | 3 | `model_refused` | the backend does not take program or weights |
 //! | 4 | `backend_failed` | the backend reported an error |
 //! | 5 | `backend_panicked` | the backend panicked |
@@ -208,10 +208,16 @@
 //! ## Weights
 //!
 //! Weights are mapped into memory from their file, once, and shared by all programs and backends
-//! that use them. They are checked against their digest as they come, and again when they are first
-//! used in the life of a process; the log shows how far that is. A blob that was damaged in between
-//! is removed, its jobs fail with `blob_corrupt`, and the log names the segment of 4096 bytes: the
-//! digests of a blob's segments are kept beside it.
+//! that use them. They are checked against their digest as they come, and again whenever a model is
+//! loaded from them; the log shows how far that is. A blob that was damaged in between is removed,
+//! its jobs fail with `blob_corrupt`, and the log names the segment of 4096 bytes: the digests of a
+//! blob's segments are kept beside it.
+//!
+//! A model stays loaded, so before and after each run the file is looked at: another inode, length
+//! or time of change than when it was checked, and the model is loaded anew, with a check. A run
+//! during which that happened counts as `blob_corrupt`, and its job may be handed in again. What is
+//! not found before the next load is a byte that a disk changes by itself, without the system
+//! writing it, and that is read again after it was dropped from memory.
 //!
 //! ## Folder
 //!

@@ -94,7 +94,8 @@ impl Models {
 		Some(model)
 	}
 
-	/// A model, from memory or from the store. Blocks: called on the thread that runs jobs.
+	/// A model, from memory or from the store. One whose weights' file has changed is loaded anew.
+	/// Blocks: called on the thread that runs jobs.
 	pub(crate) fn load(
 		&self,
 		runtime: &tokio::runtime::Handle,
@@ -102,6 +103,7 @@ impl Models {
 		program: &Hash,
 		weights: &Hash,
 	) -> Result<Arc<dyn Model>, Failure> {
+		self.forget_changed(blobs, weights);
 		if let Some(model) = self.loaded(program, weights) {
 			return Ok(model);
 		}
@@ -122,6 +124,26 @@ impl Models {
 		let (program, weights) = (hex(program), hex(weights));
 		tracing::info!(program, weights, bytes = length, "model loaded");
 		Ok(model)
+	}
+
+	/// Forgets all models of weights whose file is not as it was when it was checked. Says whether
+	/// it is.
+	fn forget_changed(&self, blobs: &Blobs, weights: &Hash) -> bool {
+		let are_as_checked = blobs.are_as_checked(weights);
+		if !are_as_checked {
+			lock(&self.loaded).retain(|loaded| loaded.weights != *weights);
+			self.report();
+		}
+		are_as_checked
+	}
+
+	/// After a run: nobody has written the weights meanwhile.
+	pub(crate) fn confirm(&self, blobs: &Blobs, weights: &Hash) -> Result<(), Failure> {
+		if self.forget_changed(blobs, weights) {
+			return Ok(());
+		}
+		tracing::error!(weights = %hex(weights), "the file of weights changed while a job ran");
+		Err(Failure::BlobCorrupt)
 	}
 
 	/// Forgets a model that panicked: what it left behind is anybody's guess.

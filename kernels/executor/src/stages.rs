@@ -149,7 +149,9 @@ impl Stages {
 				tracing::error!(job = %hex(job), "the backend's steps are not its output");
 				Err(Failure::BackendFailed)
 			},
-			Ok(outcome) => Ok(Some(outcome)),
+			Ok(outcome) => {
+				self.models.confirm(&self.blobs, &request.weights).map(|()| Some(outcome))
+			},
 			Err(BackendError::Stopped) if self.cut.is_cancelled() => {
 				tracing::info!(job = %hex(job), "run broken off, to be taken up at the next start");
 				Ok(None)

@@ -6,8 +6,10 @@ use assay_program::Hash;
 use bytes::Bytes;
 use memmap2::Mmap;
 use std::{
-	fs::File,
+	fs::{self, File, Metadata},
 	io,
+	os::unix::fs::MetadataExt,
+	path::Path,
 	time::{Duration, Instant},
 };
 
@@ -28,15 +30,40 @@ pub(crate) enum MapError {
 	Damaged(Damage),
 }
 
+/// Weights in memory, and their file when they were checked.
+#[derive(Clone, Debug)]
+pub(super) struct Mapped {
+	bytes: Bytes,
+	stamp: Stamp,
+}
+
+/// What tells whether a file is the one it was, and was not written since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+	inode: (u64, u64),
+	length: u64,
+	modified: (i64, i64),
+	// It cannot be set back, as the time of modification can.
+	changed: (i64, i64),
+}
+
+impl Stamp {
+	fn of(meta: &Metadata) -> Self {
+		Self {
+			inode: (meta.dev(), meta.ino()),
+			length: meta.len(),
+			modified: (meta.mtime(), meta.mtime_nsec()),
+			changed: (meta.ctime(), meta.ctime_nsec()),
+		}
+	}
+}
+
 impl Blobs {
-	/// Weights that are held. They are checked against their digest once in the life of this
-	/// process, when they are first used; damaged ones are removed.
+	/// Weights that are held, for a backend that loads them: checked against their digest each
+	/// time, as a load reads all of them anyway. Damaged ones are removed.
 	pub(crate) async fn weights(&self, digest: &Hash) -> Result<Bytes, MapError> {
 		if self.length(BlobKind::Weights, digest).is_none() {
 			return Err(MapError::Unknown);
-		}
-		if let Some(mapped) = self.mapped().get(digest) {
-			return Ok(mapped.clone());
 		}
 		let name = segments_path(BlobKind::Weights, digest);
 		let kept = match self.operator.read(&name).await {
@@ -44,16 +71,10 @@ impl Blobs {
 			Err(_) => None,
 		};
 		let (file, expected) = (self.file(BlobKind::Weights, digest), *digest);
-		let is_kept = kept.is_some();
+		let (is_kept, known) = (kept.is_some(), self.mapped().get(digest).cloned());
 		// Hashing gigabytes must not hold up the requests of an async thread.
-		let checked = tokio::task::spawn_blocking(move || {
-			let mut file = File::open(file)?;
-			// A disk that does not give the bytes is an error here, and a signal where they are
-			// mapped. What was read stays in memory for the check.
-			io::copy(&mut file, &mut io::sink())?;
-			let mapped = map(&file)?;
-			check(&mapped, &expected, kept).map(|segments| (mapped, segments))
-		});
+		let checked =
+			tokio::task::spawn_blocking(move || map_and_check(&file, known, &expected, kept));
 		let checked = checked.await.map_err(io::Error::other)?;
 		if let Err(MapError::Damaged(damage)) = &checked {
 			let digest = hex(digest);
@@ -69,9 +90,39 @@ impl Blobs {
 				tracing::warn!(digest = %hex(digest), %error, "the list of segments is not kept");
 			}
 		}
-		self.mapped().insert(*digest, mapped.clone());
-		Ok(mapped)
+		let bytes = mapped.bytes.clone();
+		self.mapped().insert(*digest, mapped);
+		Ok(bytes)
 	}
+
+	/// Whether the file of weights is still the one that was checked last, unwritten since. Looks
+	/// at the file's metadata, not at its bytes.
+	pub(crate) fn are_as_checked(&self, weights: &Hash) -> bool {
+		let checked = self.mapped().get(weights).map(|mapped| mapped.stamp);
+		let now = fs::metadata(self.file(BlobKind::Weights, weights));
+		checked.is_some() && checked == now.ok().as_ref().map(Stamp::of)
+	}
+}
+
+/// Maps a file, unless that was done and it is the same one still, and checks it. Blocks.
+fn map_and_check(
+	file: &Path,
+	known: Option<Mapped>,
+	digest: &Hash,
+	kept: Option<Segments>,
+) -> Result<(Mapped, Segments), MapError> {
+	let mut file = File::open(file)?;
+	// Before it is read: whoever writes it from here on leaves another stamp.
+	let stamp = Stamp::of(&file.metadata()?);
+	// A disk that does not give the bytes is an error here, and a signal where they are mapped.
+	// What was read stays in memory for the check.
+	io::copy(&mut file, &mut io::sink())?;
+	let bytes = match known.filter(|known| known.stamp == stamp) {
+		Some(known) => known.bytes,
+		None => map(&file)?,
+	};
+	let segments = check(&bytes, digest, kept)?;
+	Ok((Mapped { bytes, stamp }, segments))
 }
 
 fn map(file: &File) -> io::Result<Bytes> {
@@ -113,7 +164,7 @@ mod tests {
 	use crate::{config::Limits, metrics::Metrics};
 	use assay_program::{merkle, SEGMENT};
 	use futures::stream;
-	use std::{fs, sync::Arc};
+	use std::{fs::OpenOptions, os::unix::fs::FileExt, sync::Arc};
 	use tempfile::TempDir;
 
 	async fn open(folder: &TempDir) -> Blobs {
@@ -147,6 +198,46 @@ mod tests {
 		assert_eq!(first, weights);
 		let left = fs::read_dir(folder.path().join("blobs/weights")).unwrap().count();
 		assert_eq!(left, 0, "the list of segments goes with the blob");
+	}
+
+	/// Writes one byte of a file in place, as no part of the executor does.
+	fn write(file: &Path, at: usize, byte: u8) {
+		let file = OpenOptions::new().write(true).open(file).unwrap();
+		file.write_all_at(&[byte], at as u64).unwrap();
+	}
+
+	#[tokio::test]
+	async fn a_byte_that_changes_after_the_check_is_found_at_the_next_one() {
+		let folder = TempDir::new().unwrap();
+		let (blobs, weights, digest, file) = with_weights(&folder).await;
+		assert!(!blobs.are_as_checked(&digest));
+		blobs.weights(&digest).await.unwrap();
+		assert!(blobs.are_as_checked(&digest));
+		let before = fs::metadata(&file).unwrap().modified().unwrap();
+		let at = 3 * SEGMENT + 1;
+		write(&file, at, weights[at] ^ 1);
+		// Whoever sets the time back has changed the file all the same.
+		OpenOptions::new().write(true).open(&file).unwrap().set_modified(before).unwrap();
+		assert!(!blobs.are_as_checked(&digest));
+		let error = blobs.weights(&digest).await.unwrap_err();
+		let expected = Damage { segment: Some(3) };
+		assert!(matches!(error, MapError::Damaged(damage) if damage == expected), "{error}");
+		assert!(!file.exists() && !blobs.are_as_checked(&digest));
+	}
+
+	#[tokio::test]
+	async fn a_file_that_was_replaced_by_the_same_bytes_is_mapped_anew() {
+		let folder = TempDir::new().unwrap();
+		let (blobs, weights, digest, file) = with_weights(&folder).await;
+		let first = blobs.weights(&digest).await.unwrap();
+		let other = file.with_extension("other");
+		fs::write(&other, &weights).unwrap();
+		fs::rename(&other, &file).unwrap();
+		assert!(!blobs.are_as_checked(&digest));
+		let second = blobs.weights(&digest).await.unwrap();
+		assert_eq!(second, weights);
+		assert_ne!(first.as_ptr(), second.as_ptr());
+		assert!(blobs.are_as_checked(&digest));
 	}
 
 	#[tokio::test]

@@ -9,7 +9,7 @@ use assay_program::{
 };
 use codec::Decode;
 use reqwest::StatusCode;
-use std::{sync::Arc, time::Duration};
+use std::{os::unix::fs::FileExt, sync::Arc, time::Duration};
 
 const TENANT: [u8; 32] = [1; 32];
 
@@ -325,6 +325,45 @@ async fn weights_damaged_on_disk_are_found_and_removed() {
 	assert_eq!(control.submit(&job).await.status(), StatusCode::ACCEPTED);
 	let claim = sample.outcome(&input).claim();
 	assert_eq!(control.end(&job.digest()).await, JobState::Done { claim });
+}
+
+#[tokio::test]
+async fn weights_damaged_after_their_first_use_are_found_before_the_next_run() {
+	let gate = Gated::new();
+	let executor = Executor::gated(&gate, |_| {}).await;
+	let control = executor.control();
+	let sample = with_model(&executor).await;
+	let input = sample.input(14);
+	control.put_input(&input).await;
+	let done = JobState::Done { claim: sample.outcome(&input).claim() };
+	let failed = JobState::Failed { code: Failure::BlobCorrupt.code() };
+	let jobs: Vec<_> = (0..4).map(|nonce| sample.job(&input, TENANT, nonce)).collect();
+	control.submit(&jobs[0]).await;
+	assert_eq!(control.end(&jobs[0].digest()).await, done);
+	let file = executor.folder.path().join("blobs/weights").join(hex::encode(jobs[0].weights));
+	let write = |byte: u8| {
+		let file = std::fs::OpenOptions::new().write(true).open(&file).unwrap();
+		file.write_all_at(&[byte], 100).unwrap();
+	};
+	// Written, and not changed: it is loaded anew, and that is all.
+	write(sample.weights[100]);
+	control.submit(&jobs[1]).await;
+	assert_eq!(control.end(&jobs[1].digest()).await, done);
+	assert_eq!(control.metric("assay_executor_models_loaded_total").await, 2.0);
+	// While it runs nobody knows what it has read; the next try does.
+	gate.close();
+	control.submit(&jobs[2]).await;
+	soon(gate.until_entered(1)).await;
+	write(sample.weights[100]);
+	gate.open();
+	assert_eq!(control.end(&jobs[2].digest()).await, failed);
+	assert_eq!(control.submit(&jobs[2]).await.status(), StatusCode::ACCEPTED);
+	assert_eq!(control.end(&jobs[2].digest()).await, done);
+	write(sample.weights[100] ^ 1);
+	control.submit(&jobs[3]).await;
+	assert_eq!(control.end(&jobs[3].digest()).await, failed);
+	assert!(!file.exists());
+	assert_rejected(control.submit(&jobs[3]).await, 409, "blob_missing").await;
 }
 
 #[tokio::test]
