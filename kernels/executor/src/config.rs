@@ -124,6 +124,9 @@ pub struct Limits {
 	pub stream_bytes: u64,
 	/// Pause of a stream after which it shows that it is alive.
 	pub heartbeat: Duration,
+	/// Longest stream, whether somebody reads it or not: one that is not over by then breaks off,
+	/// and its client asks for the rest.
+	pub stream: Duration,
 	/// Time for the first byte of a connection.
 	pub first_byte: Duration,
 	/// Time for the head of a request, and between two requests of a connection.
@@ -172,6 +175,7 @@ impl Default for Limits {
 			wait: Duration::from_secs(25),
 			stream_bytes: MIB,
 			heartbeat: Duration::from_secs(5),
+			stream: Duration::from_secs(600),
 			first_byte: Duration::from_secs(3),
 			head: Duration::from_secs(10),
 			pause: Duration::from_secs(10),
@@ -224,6 +228,7 @@ impl Limits {
 			("slowest_bytes_per_second", self.slowest_bytes_per_second),
 			("store_bytes", self.store_bytes),
 			("heartbeat", self.heartbeat.as_millis() as u64),
+			("stream", self.stream.as_millis() as u64),
 			("first_byte", self.first_byte.as_millis() as u64),
 			("head", self.head.as_millis() as u64),
 			("pause", self.pause.as_millis() as u64),

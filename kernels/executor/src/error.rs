@@ -184,10 +184,10 @@ rejections! {
 	/// The output is no longer held.
 	OutputGone { output: String } = GONE, "output_gone",
 		"the job is done with output {output}, whose bytes are no longer held here";
-	/// The output is too large to be streamed.
+	/// The output, or a step of it, is too large to be streamed.
 	NotStreamed { bytes: u64, limit: u64 } = CONFLICT, "not_streamed",
-		"the output of the job may have {bytes} bytes, and {limit} are streamed at most; get it \
-		 at /v1/outputs when the job is done";
+		"the output of the job or the event of a step may have {bytes} bytes, and {limit} are \
+		 streamed at most; get the output at /v1/outputs when the job is done";
 	/// The tenant has too many streams open.
 	StreamsTooMany { limit: u32 } = TOO_MANY_REQUESTS, "streams_too_many",
 		"the tenant has {limit} streams open, which is the most; close one, or ask at /v1/outputs";

@@ -125,11 +125,12 @@
 //! | `failed` | `{"state":"failed","code":…}`; the job may be handed in again |
 //! | `error` | a rejection, as below |
 //!
-//! A stream without one of them broke off: ask again, with the number of the last step in
-//! `last-event-id`, or with the one of the next in `?from=`. A job that is done streams its output
-//! at once; one that begins anew after a crash emits the same steps again, because a job has one
-//! outcome. Steps one after another are the data of the claim, so whoever was shown some can check,
-//! when the claim is on chain, that they are how its data begins.
+//! A stream without one of them broke off, because the executor stops or the stream is older than
+//! [`Limits::stream`], whether somebody reads it or not: ask again, with the number of the last
+//! step in `last-event-id`, or with the one of the next in `?from=`. A job that is done streams its
+//! output at once; one that begins anew after a crash emits the same steps again, because a job has
+//! one outcome. Steps one after another are the data of the claim, so whoever was shown some can
+//! check, when the claim is on chain, that they are how its data begins.
 //!
 //! ## Rejections
 //!
@@ -180,7 +181,7 @@
 //! | `quota_window` | 429 | too many bytes of late |
 //! | `quota_total` | 429 | too many bytes kept |
 //! | `output_gone` | 410 | done, and its bytes made room for others |
-//! | `not_streamed` | 409 | an output too large to be streamed |
+//! | `not_streamed` | 409 | an output, or a step of one, too large to be streamed |
 //! | `streams_too_many` | 429 | a tenant with eight streams open |
 //! | `job_failed` | 409 | the job failed |
 //! | `trace_impossible` | 422 | a job that can have no trace: too many leaves, an int8 network |

@@ -110,6 +110,10 @@ pub struct Tenants {
 	pub tenants: Vec<Hash>,
 }
 
+/// Longest server-sent event of an executor's stream, in bytes, names of fields included: none
+/// sends a longer one, and no client takes one.
+pub const EVENT_BYTES_MAX: usize = 64 << 10;
+
 /// The statement that a tenant signs when it puts an input or gets an output.
 pub fn data_statement(genesis: &Hash, method: &str, digest: &Hash, expiry: u32) -> Vec<u8> {
 	("assay/data/1", genesis, method, digest, expiry).encode()

@@ -8,7 +8,10 @@ use crate::{
 	jobs::Watched,
 	tenants::Way,
 };
-use assay_program::{wire::JobState, Claim, Hash, Outcome};
+use assay_program::{
+	wire::{JobState, EVENT_BYTES_MAX},
+	Claim, Hash, Outcome,
+};
 use axum::{
 	extract::{rejection::QueryRejection, Extension, Path, Query, State},
 	http::{HeaderMap, HeaderName},
@@ -27,12 +30,13 @@ use std::{
 	sync::{Arc, PoisonError},
 	time::Duration,
 };
+use tokio::time::{sleep_until, Instant};
 
 /// The number of the last step that a client has.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Most streams of one tenant at once: as many as a lease's jobs that are likely read at once.
 const TENANT_STREAMS_MAX: u32 = 8;
-/// What an event has beside its data.
+/// What an event has beside its data: names of fields, ends of lines, and its id.
 const EVENT_BYTES: u64 = 48;
 
 /// The query of a stream.
@@ -66,7 +70,9 @@ pub(super) async fn get_stream(
 	if let Some(bytes) = watched.output_bytes {
 		check_length(shared, bytes)?;
 	}
-	let steps = Steps { shared: shared.clone(), tenant, watched, next, ready: VecDeque::new() };
+	let (shared_too, ready) = (shared.clone(), VecDeque::new());
+	let until = Instant::now() + shared.limits.stream;
+	let steps = Steps { shared: shared_too, tenant, watched, next, ready, until };
 	// It waits for the job, not for its client: no other connection may take its place.
 	let open = (seat.serve(), Open::new(shared, tenant)?);
 	let events = steps.events(open);
@@ -131,6 +137,8 @@ struct Steps {
 	next: u32,
 	/// Events to be sent before anything else is looked at.
 	ready: VecDeque<Next>,
+	/// When it breaks off.
+	until: Instant,
 }
 
 /// What comes next on a stream.
@@ -158,21 +166,29 @@ impl Steps {
 		})
 	}
 
-	/// The event of a step. Only what is sent is charged.
+	/// The event of a step. Only what is sent is charged. No client takes an event that is longer
+	/// than [`EVENT_BYTES_MAX`], so none is sent.
 	fn step(&mut self, bytes: &[u8]) -> Result<Event, Error> {
 		let ids: Vec<i32> =
 			bytes.as_chunks::<4>().0.iter().map(|id| i32::from_le_bytes(*id)).collect();
 		let data = json!({ "step": self.next, "ids": ids }).to_string();
 		let length = EVENT_BYTES.saturating_add(data.len() as u64);
+		let limit = EVENT_BYTES_MAX as u64;
+		if length > limit {
+			return Err(Error::NotStreamed { bytes: length, limit });
+		}
 		self.shared.register.charge(&self.tenant, Way::Out, length)?;
 		let event = Event::default().id(self.next.to_string()).event("step").data(data);
 		self.next = self.next.saturating_add(1);
 		Ok(event)
 	}
 
-	/// What comes next; `None` where the stream breaks off because the executor stops.
+	/// What comes next; `None` where the stream breaks off: the executor stops, or it is too old.
 	async fn next(&mut self) -> Option<Next> {
 		loop {
+			if Instant::now() >= self.until {
+				return None;
+			}
 			if let Some(next) = self.ready.pop_front() {
 				return Some(next);
 			}
@@ -202,6 +218,7 @@ impl Steps {
 		tokio::select! {
 			changed = changing.changed() => changed.ok(),
 			changed = emitted.changed() => changed.ok(),
+			() = sleep_until(self.until) => None,
 			// A run at hand may still end in the time to drain.
 			() = self.shared.stop.cancelled(), if *state != JobState::Running => None,
 		}

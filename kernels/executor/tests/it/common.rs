@@ -88,6 +88,12 @@ impl Sample {
 		Self::with(program, 2, Parameters::encoder(1, 4))
 	}
 
+	/// One of many rows, so that its output is long.
+	pub fn long() -> Self {
+		let shape = sample::Shape { width: 64, inner: 16, max_batch: 256, ..sample::Shape::SMALL };
+		Self::of(&shape, Parameters::encoder(1, 2))
+	}
+
 	/// A decoder whose next token follows from the last one alone. It runs all steps it may.
 	pub fn decoder() -> Self {
 		let (vocabulary, width) = (64, 32);

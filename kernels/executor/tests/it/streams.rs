@@ -5,7 +5,7 @@ use crate::common::{
 };
 use assay_executor::{Failure, Limits};
 use assay_program::{
-	wire::{JobRequest, JobState},
+	wire::{JobRequest, JobState, EVENT_BYTES_MAX},
 	Claim, InvalidCode, Outcome,
 };
 use codec::Encode;
@@ -30,6 +30,8 @@ struct Events {
 	text: String,
 	/// Comments that came.
 	heartbeats: usize,
+	/// Bytes of the longest event.
+	longest: usize,
 }
 
 impl Events {
@@ -39,6 +41,7 @@ impl Events {
 			while let Some((block, rest)) = self.text.split_once("\n\n") {
 				let (block, rest) = (block.to_owned(), rest.to_owned());
 				self.text = rest;
+				self.longest = self.longest.max(block.len());
 				match parse(&block) {
 					Some(event) => return Some(event),
 					None => self.heartbeats += 1,
@@ -138,7 +141,7 @@ impl Prepared {
 		let response = self.ask(executor, query, last).await;
 		assert_eq!(response.status(), StatusCode::OK);
 		assert_eq!(response.headers()["content-type"], "text/event-stream");
-		Events { response, text: String::new(), heartbeats: 0 }
+		Events { response, text: String::new(), heartbeats: 0, longest: 0 }
 	}
 }
 
@@ -251,7 +254,7 @@ async fn a_stream_may_be_asked_for_before_the_job_is_known() {
 }
 
 #[tokio::test]
-async fn clients_that_leave_or_do_not_read_hold_up_nobody() {
+async fn a_client_that_leaves_frees_its_stream_and_one_that_lags_gets_all_of_it() {
 	let (gate, sample) = (Gated::new(), Sample::decoder());
 	let executor = Executor::gated(&gate, |_| {}).await;
 	let prepared = prepared(&executor, &sample).await;
@@ -259,14 +262,42 @@ async fn clients_that_leave_or_do_not_read_hold_up_nobody() {
 	prepared.submit().await;
 	let mut leaves = prepared.stream(&executor, "", None).await;
 	leaves.steps(0, 2).await;
-	let _unread = prepared.stream(&executor, "", None).await;
+	let mut lags = prepared.stream(&executor, "", None).await;
 	assert_eq!(prepared.control.metric("assay_executor_streams").await, 2.0);
 	drop(leaves);
 	soon(async { while prepared.control.metric("assay_executor_streams").await > 1.0 {} }).await;
 	gate.let_go();
 	let done = JobState::Done { claim: prepared.outcome.claim() };
 	assert_eq!(prepared.control.end(&prepared.job.digest()).await, done);
+	// Nothing of it was read before the job was done.
+	assert_eq!(lags.steps(0, 12).await, prepared.data());
+	lags.done(&prepared.outcome).await;
 	soon(async { while prepared.control.metric("assay_executor_streams").await > 0.0 {} }).await;
+}
+
+#[tokio::test]
+async fn a_stream_breaks_off_when_it_is_old_whether_it_is_read_or_not() {
+	let (gate, sample) = (Gated::new(), Sample::decoder());
+	let executor = Executor::gated(&gate, |limits| {
+		limits.stream = Duration::from_millis(500);
+		limits.heartbeat = Duration::from_millis(50);
+	})
+	.await;
+	let prepared = prepared(&executor, &sample).await;
+	gate.hold_after(3);
+	prepared.submit().await;
+	let _unread = prepared.stream(&executor, "", None).await;
+	let mut read = prepared.stream(&executor, "", None).await;
+	assert_eq!(read.steps(0, 3).await, prepared.data()[..3 * prepared.step]);
+	// No last event: the client asks again, and the job knows nothing of it.
+	assert_eq!(soon(read.next()).await, None);
+	soon(async { while prepared.control.metric("assay_executor_streams").await > 0.0 {} }).await;
+	assert_eq!(prepared.control.state(&prepared.job.digest(), 0).await, JobState::Running);
+	gate.let_go();
+	prepared.control.end(&prepared.job.digest()).await;
+	let mut rest = prepared.stream(&executor, "", Some("2")).await;
+	assert_eq!(rest.steps(3, 12).await, prepared.data()[3 * prepared.step..]);
+	rest.done(&prepared.outcome).await;
 }
 
 #[tokio::test]
@@ -483,7 +514,7 @@ async fn a_stream_that_waits_shows_that_it_is_alive_and_keeps_its_place() {
 }
 
 #[tokio::test]
-async fn a_job_handed_in_again_goes_on_streaming() {
+async fn a_job_handed_in_again_goes_on_streaming_where_its_client_was() {
 	let (gate, sample) = (Gated::new(), Sample::decoder());
 	let executor = Executor::gated(&gate, |_| {}).await;
 	let prepared = prepared(&executor, &sample).await;
@@ -492,15 +523,48 @@ async fn a_job_handed_in_again_goes_on_streaming() {
 	gate.hold_after(5);
 	prepared.submit().await;
 	let mut events = prepared.stream(&executor, "", None).await;
-	let shown = events.steps(0, 5).await;
+	let mut shown = events.steps(0, 5).await;
 	gate.let_go();
-	events.steps(5, 12).await;
-	let failed = events.last("failed").await;
+	// The end of a run that failed comes at once, perhaps before steps that were not sent yet.
+	let failed = loop {
+		let event = soon(events.next()).await.expect("the end of the run");
+		if event.name == "failed" {
+			break event.data;
+		}
+		assert_eq!(event.name, "step");
+	};
 	assert_eq!(failed["code"], Failure::BackendFailed.code());
 	gate.be_right_again();
+	gate.hold_after(8);
 	prepared.submit().await;
-	let mut again = prepared.stream(&executor, "?wait_ms=1000", Some("4")).await;
-	let rest = again.steps(5, 12).await;
-	assert_eq!([shown, rest].concat(), prepared.data());
+	let mut again = prepared.stream(&executor, "", Some("4")).await;
+	shown.extend(again.steps(5, 8).await);
+	assert_eq!(prepared.control.state(&prepared.job.digest(), 0).await, JobState::Running);
+	gate.let_go();
+	shown.extend(again.steps(8, 12).await);
+	assert_eq!(shown, prepared.data());
 	again.done(&prepared.outcome).await;
+}
+
+#[tokio::test]
+async fn no_event_is_longer_than_a_client_takes() {
+	let executor = Executor::new().await;
+	for (batch, is_streamed) in [(64, true), (256, false)] {
+		let mut sample = Sample::long();
+		sample.parameters.batch = batch;
+		let prepared = prepared(&executor, &sample).await;
+		prepared.submit().await;
+		prepared.control.end(&prepared.job.digest()).await;
+		let mut events = prepared.stream(&executor, "", None).await;
+		if is_streamed {
+			assert_eq!(events.step(0).await, prepared.data());
+			events.done(&prepared.outcome).await;
+			let longest = events.longest;
+			assert!((EVENT_BYTES_MAX / 8..=EVENT_BYTES_MAX).contains(&longest), "{longest}");
+			continue;
+		}
+		let refused = events.last("error").await;
+		assert_eq!(refused["code"], "not_streamed");
+		assert_eq!(refused["detail"]["limit"], EVENT_BYTES_MAX);
+	}
 }
