@@ -10,8 +10,9 @@ use crate::{
 	error::{mismatch, Error, Kind, Result},
 	http::{self, Answer},
 	job::{self, Claims},
+	upload,
 };
-use assay_program::{wire::data_statement, Hash, Outcome};
+use assay_program::{wire::data_statement, Bytes, Hash, Outcome};
 use codec::DecodeAll;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use std::time::{Duration, Instant};
@@ -44,6 +45,8 @@ pub struct DataClient {
 	client: Client,
 	/// For answers that go on for as long as they are alive.
 	streaming: Client,
+	/// For inputs.
+	uploading: Client,
 	chain: Chain,
 	account: Account,
 	endpoint: String,
@@ -55,6 +58,7 @@ impl DataClient {
 		Ok(Self {
 			client: http::client(TIMEOUT)?,
 			streaming: http::streaming_client(PAUSE)?,
+			uploading: http::upload_client(TIMEOUT)?,
 			chain: chain.clone(),
 			account: account.clone(),
 			endpoint: endpoint.trim_end_matches('/').into(),
@@ -64,11 +68,11 @@ impl DataClient {
 	/// Brings an input.
 	pub async fn put_input(&self, digest: &Hash, bytes: &[u8]) -> Result<()> {
 		let url = format!("{}/v1/inputs/{}", self.endpoint, hex::encode(digest));
-		let mut patience = Patience::default();
+		let (mut patience, bytes) = (Patience::default(), Bytes::copy_from_slice(bytes));
 		loop {
-			let request = self.client.put(&url).body(bytes.to_vec());
-			let request = self.sign(request, "PUT", digest).await?;
-			match http::send(request, WHOM, &self.endpoint).await {
+			let request = self.sign(self.uploading.put(&url), "PUT", digest).await?;
+			let whom = (WHOM, self.endpoint.as_str());
+			match upload::send(request, bytes.clone(), upload::IDLE, whom, |_| {}).await {
 				Ok(Answer::Done(_)) => return Ok(()),
 				Ok(Answer::Rejected { code, error }) => patience.rejected(&code, error)?,
 				Err(error) => patience.away(error)?,
@@ -169,7 +173,8 @@ impl Patience {
 					.next("is the provider's node running, with its off-chain worker?"))
 			},
 			// A job that has failed is handed in again by the worker, at one of the next blocks.
-			"busy" | "stopping" | "too_slow" | "body_broken" | "job_failed" => self.away(error),
+			"job_failed" => self.away(error),
+			code if http::is_passing(code) => self.away(error),
 			_ => Err(error),
 		}
 	}

@@ -5,13 +5,18 @@ use crate::{
 	error::{mismatch, Error, Kind, Result},
 	http::{self, Answer},
 	provider::Device,
+	upload,
 };
-use assay_program::{merkle, program_digest, Hash};
+use assay_program::{merkle, program_digest, Bytes, Hash};
 use reqwest::Client;
 use std::{path::Path, time::Duration};
 
-/// Time for one request: a model's weights over a slow disk.
-const TIMEOUT: Duration = Duration::from_secs(600);
+/// Time for a request without a body, and for a connection.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// How often a blob is sent at most, where the executor breaks off or has no time.
+const TRIES: u32 = 4;
+/// Time before the second try; it doubles with each.
+const PAUSE: Duration = Duration::from_secs(2);
 /// Longest list of capabilities, in bytes.
 const CAPABILITIES_BYTES_MAX: usize = 1 << 20;
 const WHOM: &str = "the executor";
@@ -20,6 +25,7 @@ const WHOM: &str = "the executor";
 #[derive(Clone)]
 pub struct Executor {
 	client: Client,
+	uploading: Client,
 	url: String,
 	token: String,
 }
@@ -39,7 +45,8 @@ impl Executor {
 				.next("the executor writes its token to the file `token` in its folder")
 		})?;
 		let url = url.trim_end_matches('/').to_string();
-		Ok(Self { client: http::client(TIMEOUT)?, url, token: token.trim().into() })
+		let (client, uploading) = (http::client(TIMEOUT)?, http::upload_client(TIMEOUT)?);
+		Ok(Self { client, uploading, url, token: token.trim().into() })
 	}
 
 	/// Where it is.
@@ -69,24 +76,57 @@ impl Executor {
 	/// Gives it a program; returns its digest.
 	pub async fn put_program(&self, bytes: Vec<u8>) -> Result<Hash> {
 		let digest = program_digest(&bytes);
-		self.put("program", &digest, bytes).await?;
+		self.put("program", &digest, bytes.into(), |_| {}).await?;
 		Ok(digest)
 	}
 
 	/// Gives it a weights blob; returns its root.
 	pub async fn put_weights(&self, bytes: Vec<u8>) -> Result<Hash> {
-		let digest = merkle::blob(&bytes);
-		self.put("weights", &digest, bytes).await?;
+		self.put_weights_telling(bytes, |_| {}).await
+	}
+
+	/// As [`Self::put_weights`]; `tell` hears how many bytes were taken so far, from the beginning
+	/// again where they have to be sent again.
+	pub async fn put_weights_telling(&self, bytes: Vec<u8>, tell: impl Fn(u64)) -> Result<Hash> {
+		let bytes = Bytes::from(bytes);
+		let hashed = bytes.clone();
+		// Seconds of work, in which whatever else this thread does would stand still.
+		let digest = tokio::task::spawn_blocking(move || merkle::blob(&hashed));
+		let digest = digest.await.map_err(|e| Error::new(Kind::Local, e.to_string()))?;
+		self.put("weights", &digest, bytes, tell).await?;
 		Ok(digest)
 	}
 
-	async fn put(&self, kind: &str, digest: &Hash, bytes: Vec<u8>) -> Result<()> {
+	/// Gives it a blob. What it holds already is not sent; what does not get through is sent again,
+	/// as often as [`TRIES`] says: a blob goes by its digest, so twice does no harm.
+	async fn put(&self, kind: &str, digest: &Hash, bytes: Bytes, tell: impl Fn(u64)) -> Result<()> {
 		let url = format!("{}/v1/blobs/{kind}/{}", self.url, hex::encode(digest));
-		let request = self.client.put(url).bearer_auth(&self.token).body(bytes);
-		match http::send(request, WHOM, &self.url).await? {
-			Answer::Rejected { error, .. } => Err(error.during(&hex32(digest))),
-			Answer::Done(_) => Ok(()),
+		let mut pause = PAUSE;
+		for tries in 1.. {
+			let error = match self.put_once(&url, &bytes, &tell).await {
+				Ok(Answer::Done(_)) => return Ok(()),
+				Ok(Answer::Rejected { code, error }) if http::is_passing(&code) => error,
+				Ok(Answer::Rejected { error, .. }) => return Err(error.during(&hex32(digest))),
+				Err(error) => error,
+			};
+			if tries == TRIES {
+				return Err(error.during(&format!("{}, sent {tries} times", hex32(digest))));
+			}
+			tokio::time::sleep(pause).await;
+			pause = pause.saturating_mul(2);
 		}
+		Ok(())
+	}
+
+	async fn put_once(&self, url: &str, bytes: &Bytes, tell: &impl Fn(u64)) -> Result<Answer> {
+		let whom = (WHOM, self.url.as_str());
+		let held = self.client.head(url).bearer_auth(&self.token);
+		let held = http::send(held, WHOM, &self.url).await?;
+		if matches!(held, Answer::Done(_)) {
+			return Ok(held);
+		}
+		let request = self.uploading.put(url).bearer_auth(&self.token);
+		upload::send(request, bytes.clone(), upload::IDLE, whom, tell).await
 	}
 }
 
@@ -124,7 +164,89 @@ fn bounded_name(name: &str) -> String {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use assay_executor::{BackendChoice, Config, Handle};
+	use assay_reference::sample::{self, Shape, Style};
 	use serde_json::json;
+	use std::{
+		io::{Read, Write},
+		net::TcpListener,
+		sync::atomic::{AtomicU64, Ordering::Relaxed},
+		thread,
+		time::Instant,
+	};
+	use tempfile::TempDir;
+
+	/// A real executor, and a client of it.
+	async fn started(head: Duration) -> (Handle, TempDir, Executor) {
+		let folder = TempDir::new().unwrap();
+		let backend = BackendChoice::Reference;
+		let mut config = Config { backend, ..Config::new(folder.path()) };
+		config.limits.head = head;
+		let handle = assay_executor::start(config).await.unwrap();
+		let token = assay_executor::token_file(folder.path());
+		let executor = Executor::new(&handle.control_url(), &token).unwrap();
+		(handle, folder, executor)
+	}
+
+	#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+	async fn a_client_that_was_busy_meets_no_connection_that_is_about_to_close() {
+		let head = Duration::from_millis(500);
+		let (handle, _folder, executor) = started(head).await;
+		let url = executor.url.clone();
+		// One thread, as busy with work of its own as one that reads and hashes weights: meanwhile
+		// it sees nothing of what the executor does.
+		let client = move || {
+			let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+			runtime.unwrap().block_on(async {
+				for seed in 0..2 {
+					let input = vec![seed; 10_000];
+					let digest = hex::encode(merkle::blob(&input));
+					let url = format!("{url}/v1/blobs/input/{digest}");
+					let answer = executor.put_once(&url, &input.into(), &|_| {}).await;
+					assert!(matches!(answer, Ok(Answer::Done(_))), "{:?}", answer.err());
+					let began = Instant::now();
+					while began.elapsed() < 2 * head {
+						std::hint::spin_loop();
+					}
+				}
+			});
+		};
+		tokio::task::spawn_blocking(client).await.unwrap();
+		handle.shutdown().await;
+	}
+
+	#[tokio::test]
+	async fn what_is_held_is_not_sent_again() {
+		let (handle, _folder, executor) = started(Duration::from_secs(10)).await;
+		let program = sample::encoder(&Shape::SMALL);
+		let weights = sample::weights(&program, Style::Plausible, 1);
+		for is_new in [true, false] {
+			let sent = AtomicU64::new(0);
+			let tell = |bytes| sent.store(bytes, Relaxed);
+			let digest = executor.put_weights_telling(weights.clone(), tell).await.unwrap();
+			assert_eq!(digest, merkle::blob(&weights));
+			let expected = if is_new { weights.len() as u64 } else { 0 };
+			assert_eq!(sent.into_inner(), expected);
+		}
+		handle.shutdown().await;
+	}
+
+	#[tokio::test]
+	async fn a_blob_is_sent_again_where_it_did_not_get_through() {
+		let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+		let url = format!("http://{}", listener.local_addr().unwrap());
+		let service = thread::spawn(move || {
+			drop(listener.accept().unwrap());
+			let (mut stream, _) = listener.accept().unwrap();
+			let _ = stream.read(&mut [0; 4096]).unwrap();
+			stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+		});
+		let folder = TempDir::new().unwrap();
+		let token = folder.path().join("token");
+		std::fs::write(&token, "token").unwrap();
+		Executor::new(&url, &token).unwrap().put_program(vec![1]).await.unwrap();
+		service.join().unwrap();
+	}
 
 	#[test]
 	fn device_names_fit_the_chain() {

@@ -16,9 +16,14 @@ pub(crate) fn client(timeout: Duration) -> Result<Client> {
 
 // An endpoint is somebody else's word: a redirect would send a signed request, or one with a token,
 // to wherever it likes, hosts of this network included.
+//
+// And each request has a connection of its own. A service closes one on which nothing was asked for
+// some seconds, such as while a client reads and hashes the weights that it sends next; a request
+// that meets the close on its way fails, and nobody can say whether it was heard.
 fn build(builder: ClientBuilder) -> Result<Client> {
 	builder
 		.redirect(redirect::Policy::none())
+		.pool_max_idle_per_host(0)
 		.build()
 		.map_err(|e| Error::new(Kind::Local, format!("cannot make an HTTP client: {e}")))
 }
@@ -26,6 +31,16 @@ fn build(builder: ClientBuilder) -> Result<Client> {
 /// A client for answers that go on for as long as something of them comes every `pause`.
 pub(crate) fn streaming_client(pause: Duration) -> Result<Client> {
 	build(Client::builder().connect_timeout(pause).read_timeout(pause))
+}
+
+/// A client for bodies that take as long as they take: whoever sends one sees to its end.
+pub(crate) fn upload_client(connect: Duration) -> Result<Client> {
+	build(Client::builder().connect_timeout(connect))
+}
+
+/// Whether a rejection is of the moment: the same request may be taken later.
+pub(crate) fn is_passing(code: &str) -> bool {
+	matches!(code, "busy" | "stopping" | "too_slow" | "body_broken")
 }
 
 /// What a service answered.

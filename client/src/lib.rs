@@ -27,6 +27,7 @@ pub mod provider;
 pub mod stake;
 mod tenancy;
 pub mod transfer;
+mod upload;
 pub mod value;
 
 pub use account::Account;

@@ -192,7 +192,13 @@ impl Upload {
 		let bar = context.output.spinner("sending the program");
 		let program = executor.put_program(read(&self.files.program)?).await?;
 		bar.set_message("sending the weights");
-		let weights = executor.put_weights(read(&self.files.weights)?).await?;
+		let weights = read(&self.files.weights)?;
+		let mib = |bytes: u64| bytes >> 20;
+		let all = mib(weights.len() as u64);
+		let tell = |sent| {
+			bar.set_message(format!("sending the weights: {} of {all} MiB", mib(sent)));
+		};
+		let weights = executor.put_weights_telling(weights, tell).await?;
 		bar.finish_and_clear();
 		context.output.result(
 			format!(
