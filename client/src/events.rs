@@ -1,9 +1,7 @@
 //! Server-sent events, as far as a provider's streams need them.
 
 use crate::error::{mismatch, Result};
-
-/// Longest event, in bytes.
-const EVENT_BYTES_MAX: usize = 64 << 10;
+use assay_program::wire::EVENT_BYTES_MAX;
 
 /// An event with data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +85,14 @@ mod tests {
 				body.as_bytes().chunks(piece).flat_map(|b| parser.push(b).unwrap()).collect();
 			assert_eq!(found, expected, "in pieces of {piece} bytes");
 		}
+	}
+
+	#[test]
+	fn the_longest_event_that_an_executor_sends_is_taken() {
+		let frame = "id: 4294967295\nevent: step\ndata: ";
+		let data = "x".repeat(EVENT_BYTES_MAX - frame.len());
+		let events = Parser::default().push(format!("{frame}{data}\n\n").as_bytes()).unwrap();
+		assert_eq!(events, [event("step", &data)]);
 	}
 
 	#[test]
