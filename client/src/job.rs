@@ -119,12 +119,12 @@ pub fn has_ended(included: &Included) -> bool {
 
 /// What ends an open job.
 #[derive(Debug, PartialEq, Eq)]
-enum Due {
+pub(crate) enum Due {
 	Settlement,
 	Lapse(u64),
 }
 
-fn due(job: &Value) -> Result<Due> {
+pub(crate) fn due(job: &Value) -> Result<Due> {
 	let phase = value::variant(value::field(job, "phase")?)?;
 	if phase == "Window" {
 		return Ok(Due::Settlement);
@@ -180,7 +180,8 @@ fn claims_of(job: &Value) -> Result<Claims> {
 	Ok(claims)
 }
 
-async fn view(chain: &Chain, digest: &Hash) -> Result<Option<Value>> {
+/// An open job, as the chain sees it.
+pub(crate) async fn view(chain: &Chain, digest: &Hash) -> Result<Option<Value>> {
 	let answer = chain.api("JobsApi", "job", vec![encode::hash(digest)]).await?;
 	Ok(value::option(&answer)?.cloned())
 }
@@ -197,7 +198,12 @@ pub fn unknown(digest: &Hash) -> Error {
 
 /// An answer counts only if it is what was revealed on chain.
 pub fn check_answer(job: &Hash, outcome: &Outcome, revealed: Option<Hash>) -> Result<()> {
-	if revealed == Some(outcome.digest()) {
+	check_digest(job, &outcome.digest(), revealed)
+}
+
+/// As [`check_answer`], of an answer's digest.
+pub(crate) fn check_digest(job: &Hash, answer: &Hash, revealed: Option<Hash>) -> Result<()> {
+	if revealed == Some(*answer) {
 		return Ok(());
 	}
 	Err(mismatch("the provider's answer is not what it revealed on chain")
@@ -214,11 +220,16 @@ pub struct History {
 	pub committed_at: Option<u32>,
 	/// Block of the reveal.
 	pub revealed_at: Option<u32>,
+	/// Block of the last reveal, which opens the challenge window.
+	pub window_at: Option<u32>,
 	/// Block of the settlement.
 	pub settled_at: Option<u32>,
-	/// The revealed output digest.
+	/// The output digest: the receipt's, once settled; before, the one that all reveals agree on.
 	#[serde(serialize_with = "crate::account::as_optional_hex")]
 	pub output: Option<Hash>,
+	/// Every output digest that was revealed.
+	#[serde(skip)]
+	pub claims: BTreeSet<Hash>,
 	/// The receipt, once settled.
 	pub receipt: Option<serde_json::Value>,
 	/// What was paid, in planck, by kind of payment.
@@ -247,11 +258,16 @@ impl History {
 			(PALLET, "SlotCommitted") => self.committed_at = Some(block),
 			(PALLET, "SlotRevealed") => {
 				self.revealed_at = Some(block);
-				self.output = Some(value::hash_field(&event.fields, "output")?);
+				self.claims.insert(value::hash_field(&event.fields, "output")?);
+				let is_agreed = self.claims.len() == 1;
+				self.output = self.claims.first().copied().filter(|_| is_agreed);
 			},
+			(PALLET, "WindowOpened") => self.window_at = Some(block),
 			(PALLET, "JobSettled") => {
+				let receipt = value::field(&event.fields, "receipt")?;
 				self.settled_at = Some(block);
-				self.receipt = Some(value::json(value::field(&event.fields, "receipt")?));
+				self.output = Some(value::hash_field(receipt, "output")?);
+				self.receipt = Some(value::json(receipt));
 			},
 			(PALLET, "JobExpired") => {
 				self.expired = Some(value::json(value::field(&event.fields, "reason")?));
@@ -437,7 +453,7 @@ pub fn expired(job: &Hash, reason: &serde_json::Value) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
 	use super::*;
 	use serde_json::json;
 
@@ -467,7 +483,7 @@ mod tests {
 		}
 	}
 
-	fn job(input: Vec<u8>, nonce: u64) -> Job {
+	pub(crate) fn job(input: Vec<u8>, nonce: u64) -> Job {
 		Job::new(&[9; 32], &lease(), &model(), input, Parameters::encoder(1, 2), nonce)
 	}
 
@@ -506,7 +522,8 @@ mod tests {
 			let kind = Value::unnamed_variant(kind, Vec::new());
 			event("Leases", "Paid", vec![("amount", Value::u128(amount)), ("kind", kind)])
 		};
-		let receipt = Value::named_composite([("price", Value::u128(12))]);
+		let output = ("output", Value::from_bytes([6; 32]));
+		let receipt = Value::named_composite([("price", Value::u128(12)), output]);
 		let steps = [
 			(5, event("Jobs", "JobSubmitted", vec![])),
 			(7, event("Jobs", "SlotCommitted", vec![])),
@@ -523,7 +540,25 @@ mod tests {
 		assert_eq!((history.submitted_at, history.revealed_at), (Some(5), Some(9)));
 		assert_eq!(history.output, Some([6; 32]));
 		assert_eq!(history.price(), 12);
-		assert_eq!(history.receipt, Some(json!({"price": 12})));
+		assert_eq!(history.receipt, Some(json!({"price": 12, "output": hex32(&[6; 32])})));
+	}
+
+	#[test]
+	fn of_several_reveals_the_receipt_says_which_one_counts() {
+		let mut history = History::default();
+		let reveal =
+			|byte| event("Jobs", "SlotRevealed", vec![("output", Value::from_bytes([byte; 32]))]);
+		history.add(9, &reveal(6)).unwrap();
+		history.add(9, &reveal(6)).unwrap();
+		assert_eq!(history.output, Some([6; 32]));
+		history.add(10, &reveal(7)).unwrap();
+		assert_eq!(history.output, None);
+		let output = Value::from_bytes([7; 32]);
+		let receipt = Value::named_composite([("output", output)]);
+		history.add(20, &event("Jobs", "JobSettled", vec![("receipt", receipt)])).unwrap();
+		assert_eq!(history.output, Some([7; 32]));
+		let lacks = event("Jobs", "JobSettled", vec![("receipt", Value::bool(true))]);
+		assert_eq!(history.add(20, &lacks).unwrap_err().kind(), Kind::Mismatch);
 	}
 
 	#[test]
@@ -554,7 +589,9 @@ mod tests {
 	}
 
 	fn settled(number: u32, branch: u8) -> Entry {
-		let receipt = Value::named_composite([("settled_at", Value::u128(number.into()))]);
+		let settled_at = ("settled_at", Value::u128(number.into()));
+		let output = ("output", Value::from_bytes([6; 32]));
+		let receipt = Value::named_composite([settled_at, output]);
 		entry(number, branch, "JobSettled", vec![("receipt", receipt)])
 	}
 
@@ -573,7 +610,8 @@ mod tests {
 		record.add(paid(21, 2)).unwrap();
 		record.add(settled(21, 2)).unwrap();
 		assert_eq!((record.history.settled_at, record.history.price()), (Some(21), 10));
-		assert_eq!(record.history.receipt, Some(json!({"settled_at": 21})));
+		let receipt = json!({"settled_at": 21, "output": hex32(&[6; 32])});
+		assert_eq!(record.history.receipt, Some(receipt));
 		assert_eq!(record.unsure_end(), Some((21, [2; 32])));
 		// The next block of the same branch takes nothing back.
 		record.undo(22).unwrap();
@@ -598,7 +636,7 @@ mod tests {
 		assert_eq!(check_finality(10, 10 + FINALITY_BLOCKS_MAX).unwrap_err().kind(), Kind::Late);
 	}
 
-	fn open(phase: &str, slots: Vec<(u64, Value)>) -> Value {
+	pub(crate) fn open(phase: &str, slots: Vec<(u64, Value)>) -> Value {
 		let slot = |(id, state)| {
 			Value::named_composite([("id", Value::u128(u128::from(id))), ("state", state)])
 		};
@@ -608,15 +646,15 @@ mod tests {
 		])
 	}
 
-	fn assigned(due_at: u128) -> Value {
+	pub(crate) fn assigned(due_at: u128) -> Value {
 		Value::named_variant("Assigned", [("due_at", Value::u128(due_at))])
 	}
 
-	fn committed() -> Value {
+	pub(crate) fn committed() -> Value {
 		Value::named_variant("Committed", [("commitment", Value::from_bytes([1; 32]))])
 	}
 
-	fn revealed(byte: u8) -> Value {
+	pub(crate) fn revealed(byte: u8) -> Value {
 		Value::named_variant("Revealed", [("output", Value::from_bytes([byte; 32]))])
 	}
 
