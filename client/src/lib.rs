@@ -3,6 +3,7 @@
 //! - [`Chain`]: a connection to a node; [`Follower`]: its blocks, one after the other.
 //! - [`stake`], [`provider`], [`model`], [`lease`], [`job`]: one noun each, the calls and reads of
 //!   its pallet.
+//! - [`Deadline`]: until when a job is waited for.
 //! - [`Executor`]: a provider's own daemon (control listener); [`DataClient`]: what a tenant may
 //!   ask of a provider's endpoint.
 //! - [`embed`]: sentences in, vectors out, with receipts. [`chat`]: messages in, tokens out as they
@@ -14,6 +15,7 @@ mod branch;
 pub mod chain;
 pub mod chat;
 pub mod data;
+pub mod deadline;
 pub mod embed;
 pub mod encode;
 pub mod error;
@@ -33,5 +35,6 @@ pub mod value;
 pub use account::Account;
 pub use chain::{Chain, Follower};
 pub use data::DataClient;
+pub use deadline::Deadline;
 pub use error::{Error, Evidence, Kind, Result};
 pub use executor::Executor;

@@ -6,7 +6,7 @@ use assay_client::{
 	job::{self, Claims, History, Watch},
 	lease, model,
 	provider::{self},
-	DataClient, Error, Kind, Result,
+	DataClient, Deadline, Error, Kind, Result,
 };
 use assay_program::{Hash, Outcome, Parameters};
 use clap::{Args, Subcommand};
@@ -152,6 +152,7 @@ impl Fetch {
 	async fn revealed(&self, context: &Context, digest: &Hash) -> Result<Hash> {
 		let mut watch = watch(context, digest, self.since).await?;
 		let bar = context.output.spinner("waiting for the reveal");
+		let mut deadline = Deadline::default();
 		let found = loop {
 			let history = watch.history(digest).cloned().unwrap_or_default();
 			if let Some(reason) = &history.expired {
@@ -166,6 +167,7 @@ impl Fetch {
 				Claims::Hidden => {},
 			}
 			let block = watch.next_block().await?;
+			deadline.check(&context.chain, digest, &history, block.number).await?;
 			bar.set_message(format!("block {}: waiting for the reveal", block.number));
 		};
 		bar.finish_and_clear();
@@ -231,9 +233,12 @@ async fn show(context: &Context, digest: &Hash) -> Result<()> {
 
 async fn wait(context: &Context, mut watch: Watch, digest: &Hash) -> Result<History> {
 	let bar = context.output.spinner("waiting for the chain");
+	let mut deadline = Deadline::default();
 	while !watch.is_over() {
 		let block = watch.next_block().await?;
-		let is_over = watch.history(digest).is_some_and(History::is_over);
+		let history = watch.history(digest).cloned().unwrap_or_default();
+		deadline.check(&context.chain, digest, &history, block.number).await?;
+		let is_over = history.is_over();
 		let what = if is_over { "over, not final yet" } else { "open" };
 		bar.set_message(format!("block {}: the job is {what}", block.number));
 	}
