@@ -10,7 +10,7 @@ use assay_client::{
 };
 use assay_program::{Hash, Outcome, Parameters};
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{json, Value};
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
@@ -220,15 +220,58 @@ fn write(outcome: &Outcome, to: &PathBuf) -> Result<usize> {
 	}
 }
 
-async fn require_open(context: &Context, digest: &Hash) -> Result<serde_json::Value> {
+async fn require_open(context: &Context, digest: &Hash) -> Result<Value> {
 	job::of(&context.chain, digest).await?.ok_or_else(|| job::unknown(digest))
 }
 
 async fn show(context: &Context, digest: &Hash) -> Result<()> {
 	let view = require_open(context, digest).await?;
-	let text = serde_json::to_string_pretty(&view).unwrap_or_default();
-	context.output.result(text, &json!({ "job": hex32(digest), "view": view }));
+	context.output.result(describe(digest, &view), &document(digest, view));
 	Ok(())
+}
+
+/// What `--json` prints of an open job.
+fn document(digest: &Hash, view: Value) -> Value {
+	json!({ "job": hex32(digest), "view": view })
+}
+
+/// An open job as text: where it stands, and the slots of its parties.
+fn describe(digest: &Hash, view: &Value) -> String {
+	let mut lines =
+		vec![format!("job {}", hex32(digest)), format!("  phase   {}", words(&view["phase"]))];
+	for field in ["lease", "model", "input", "tenant"] {
+		lines.push(format!("  {field:<7} {}", words(&view[field])));
+	}
+	lines.push(format!("  price   at most {}", price(&view["price_max"])));
+	for slot in view["slots"].as_array().into_iter().flatten() {
+		let (id, party, state) = (words(&slot["id"]), words(&slot["party"]), words(&slot["state"]));
+		lines.push(format!("  slot {id}  {state}; of {party}"));
+	}
+	lines.join("\n")
+}
+
+/// A value of the chain in a line: the name of a variant before its fields.
+fn words(value: &Value) -> String {
+	match value {
+		Value::String(text) => text.clone(),
+		Value::Object(fields) => {
+			let words = fields.iter().map(|(name, value)| {
+				let is_variant = name.starts_with(char::is_uppercase);
+				let name = name.replace('_', " ");
+				format!("{name}{}{}", if is_variant { ": " } else { " " }, words(value))
+			});
+			words.collect::<Vec<_>>().join(", ")
+		},
+		other => other.to_string(),
+	}
+}
+
+/// Planck as the chain's JSON has them: large numbers are text.
+fn price(planck: &Value) -> String {
+	match words(planck).parse() {
+		Ok(planck) => super::output::asy(planck),
+		Err(_) => "?".into(),
+	}
 }
 
 async fn wait(context: &Context, mut watch: Watch, digest: &Hash) -> Result<History> {
@@ -302,6 +345,58 @@ impl Submit {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	/// An open job as the chain's answer comes in.
+	fn view() -> Value {
+		use subxt::dynamic::Value as Said;
+		let slot = |id: u128, party: u8, state| {
+			let id = Said::unnamed_composite([Said::u128(id)]);
+			let party = Said::unnamed_composite([Said::from_bytes([party; 32])]);
+			Said::named_composite([("id", id), ("party", party), ("state", state)])
+		};
+		let due = [("accepted", Said::bool(true)), ("due_at", Said::u128(99))];
+		let slots = [
+			slot(7, 4, Said::named_variant("Assigned", due)),
+			slot(8, 5, Said::unnamed_variant("Guilty", [])),
+		];
+		assay_client::value::json(&Said::named_composite([
+			("tenant", Said::unnamed_composite([Said::from_bytes([1; 32])])),
+			("lease", Said::unnamed_composite([Said::u128(3)])),
+			("model", Said::unnamed_composite([Said::u128(0)])),
+			("input", Said::unnamed_composite([Said::from_bytes([2; 32])])),
+			("price_max", Said::u128(1 << 60)),
+			("phase", Said::named_variant("Revealing", [("closed_at", Said::u128(40))])),
+			("slots", Said::unnamed_composite(slots)),
+		]))
+	}
+
+	#[test]
+	fn an_open_job_is_shown_with_its_phase_and_its_slots() {
+		let text = describe(&[9; 32], &view());
+		let lines: Vec<_> = text.lines().map(str::trim).collect();
+		assert_eq!(lines[0], format!("job {}", hex32(&[9; 32])));
+		let slots = [
+			format!("slot 7  Assigned: accepted true, due at 99; of {}", hex32(&[4; 32])),
+			format!("slot 8  Guilty; of {}", hex32(&[5; 32])),
+		];
+		let fields = ["phase   Revealing: closed at 40", "lease   3", "model   0"];
+		let price = format!("price   at most {}", crate::cli::output::asy(1 << 60));
+		for line in fields.into_iter().chain(slots.iter().map(String::as_str)).chain([&*price]) {
+			assert!(lines.contains(&line), "{line} is not in\n{text}");
+		}
+	}
+
+	#[test]
+	fn an_open_job_as_a_document_is_the_chains_word() {
+		let document = document(&[9; 32], view());
+		assert_eq!(document["job"], hex32(&[9; 32]));
+		let view = &document["view"];
+		assert_eq!((&view["lease"], &view["tenant"]), (&json!(3), &json!(hex32(&[1; 32]))));
+		assert_eq!(view["phase"], json!({"Revealing": {"closed_at": 40}}));
+		assert_eq!(view["slots"][0]["state"]["Assigned"]["due_at"], 99);
+		assert_eq!(view["slots"][1]["state"], "Guilty");
+		assert_eq!(view["price_max"], (1_u128 << 60).to_string());
+	}
 
 	#[test]
 	fn an_output_that_was_not_expected_is_no_success() {
