@@ -125,6 +125,12 @@ pub enum OperatorFault {
 	/// End tokens are too many, outside the vocabulary or of no use.
 	#[codec(index = 15)]
 	Ends,
+	/// The token that a decoder goes on with is not made by `Choose`.
+	#[codec(index = 16)]
+	Next,
+	/// Tokens are drawn twice.
+	#[codec(index = 17)]
+	Draws,
 }
 
 impl From<OperatorError> for OperatorFault {
@@ -145,6 +151,8 @@ impl From<OperatorError> for OperatorFault {
 			OperatorError::Opening => Self::Opening,
 			OperatorError::Decoder => Self::Decoder,
 			OperatorError::Ends => Self::Ends,
+			OperatorError::Next => Self::Next,
+			OperatorError::Draws => Self::Draws,
 			_ => Self::Other,
 		}
 	}
