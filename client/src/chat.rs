@@ -11,11 +11,13 @@ use crate::{
 	tenancy::Tenancy,
 };
 use assay_models::{Message, Role};
-use assay_program::{CostForm, Dim, Hash, Kind as TensorKind, Parameters, Program, Sampling};
+use assay_program::{
+	CostForm, Dim, Hash, Kind as TensorKind, Operator, Parameters, Program, Sampling,
+};
 use serde::Serialize;
 use std::cell::RefCell;
 
-pub use crate::tenancy::Step;
+pub use crate::tenancy::{Step, Until};
 
 /// One in numbers of 16 fraction bits.
 const ONE_Q16: f64 = 65_536.0;
@@ -87,16 +89,40 @@ pub fn draw_seed() -> Result<[u8; 32]> {
 	Ok(seed)
 }
 
-/// An answer that is final on chain.
+/// An answer: final on chain, or checked for what can be checked before.
 #[derive(Clone, Debug, Serialize)]
 pub struct Answer {
 	/// The job.
 	#[serde(serialize_with = "crate::account::as_hex")]
 	pub job: Hash,
+	/// A block before its submission.
+	pub since: u32,
 	/// Its tokens, the one that ends it included.
 	pub tokens: Vec<i32>,
-	/// What happened to the job.
+	/// What happened to the job, as far as it was followed.
 	pub history: History,
+}
+
+/// Why an answer ends where it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+	/// The model ended it, by a token that means so.
+	End,
+	/// It has as many tokens as were asked for.
+	Length,
+	/// A text came at which it is cut off.
+	Stop,
+}
+
+impl Finish {
+	/// The word in documents.
+	pub fn word(self) -> &'static str {
+		match self {
+			Self::End => "end",
+			Self::Length => "length",
+			Self::Stop => "stop",
+		}
+	}
 }
 
 /// A chat model under a lease.
@@ -105,6 +131,8 @@ pub struct Chat {
 	tenancy: Tenancy,
 	vocabulary: u32,
 	form: CostForm,
+	/// Tokens that end an answer.
+	ends: Vec<u32>,
 }
 
 impl Chat {
@@ -112,8 +140,13 @@ impl Chat {
 	/// chat model.
 	pub async fn new(chain: &Chain, account: &Account, lease: Option<u64>) -> Result<Self> {
 		let (tenancy, vocabulary) = Tenancy::new(chain, account, lease, vocabulary).await?;
-		let form = tenancy.program.cost_form();
-		Ok(Self { tenancy, vocabulary, form })
+		let (form, ends) = (tenancy.program.cost_form(), ends(&tenancy.program));
+		Ok(Self { tenancy, vocabulary, form, ends })
+	}
+
+	/// Why an answer of these tokens ends there, `is_stopped` being whether its text was cut off.
+	pub fn finish(&self, tokens: &[i32], is_stopped: bool) -> Finish {
+		finish(&self.ends, tokens, is_stopped)
 	}
 
 	/// The lease it uses.
@@ -141,18 +174,34 @@ impl Chat {
 		room(&self.form, max_tokens)
 	}
 
-	/// Answers a prompt, as one job. Tokens are shown as the provider makes them; the chain's
-	/// reveal is compared with the whole of them, and the job is followed to its receipt in a final
-	/// block. What cannot be a job is refused before anything is sent. An error from later on
-	/// keeps the tokens that came, as [`Evidence`](crate::Evidence).
+	/// Answers a prompt, as one job. Tokens are shown as the provider makes them. With
+	/// [`Until::Final`] the chain's reveal is compared with the whole of them, and the job is
+	/// followed to its receipt in a final block. What cannot be a job is refused before anything is
+	/// sent. An error from later on keeps the tokens that came, as [`Evidence`](crate::Evidence),
+	/// and the seed.
 	pub async fn answer(
 		&self,
 		prompt: &[i32],
 		settings: &Settings,
+		until: Until,
 		show: impl FnMut(&[i32]),
 		progress: impl FnMut(Step),
 	) -> Result<Answer> {
 		let parameters = parameters(&self.form, self.vocabulary, prompt, settings)?;
+		let seed = settings.sampling.as_ref().map(|sampling| sampling.seed);
+		let answer = self.answer_as(prompt, parameters, until, show, progress).await;
+		answer.map_err(|error| error.with_seed(seed))
+	}
+
+	async fn answer_as(
+		&self,
+		prompt: &[i32],
+		parameters: Parameters,
+		until: Until,
+		show: impl FnMut(&[i32]),
+		progress: impl FnMut(Step),
+	) -> Result<Answer> {
+		let since = self.tenancy.chain.best_number().await?;
 		let input = prompt.iter().flat_map(|id| id.to_le_bytes()).collect();
 		let jobs = self.tenancy.jobs(vec![(input, parameters)]).await?;
 		let job = jobs.first().ok_or_else(|| mismatch("no job was made"))?;
@@ -160,12 +209,14 @@ impl Chat {
 		let (show, progress) = (RefCell::new(show), RefCell::new(progress));
 		let shown = |ids: &[i32]| (show.borrow_mut())(ids);
 		let ask = async |job: &Job| self.tenancy.data.stream(job, &received, shown).await;
-		let ended = self.tenancy.run(&jobs, ask, |step| (progress.borrow_mut())(step)).await?;
+		let ended =
+			self.tenancy.run(&jobs, until, ask, |step| (progress.borrow_mut())(step)).await?;
 		let ended = ended.into_iter().next().ok_or_else(|| mismatch("no job was run"))?;
 		let received = received.into_inner();
 		match ended.result {
 			Ok(_) => Ok(Answer {
 				job: job.digest,
+				since,
 				tokens: received.tokens().to_vec(),
 				history: ended.history,
 			}),
@@ -182,6 +233,25 @@ fn vocabulary(program: &Program) -> Result<u32> {
 		(TensorKind::Tokens { vocabulary }, [Dim::Batch]) => Ok(vocabulary),
 		_ => Err(Error::new(Kind::Usage, "the lease's model is no chat model")
 			.next("name the lease of a chat model with --lease")),
+	}
+}
+
+/// The tokens by which a program's rows end.
+fn ends(program: &Program) -> Vec<u32> {
+	let mut operators = program.operators.iter();
+	let ends = operators.find_map(|operator| match operator {
+		Operator::Stop { ends, .. } => Some(ends.clone()),
+		_ => None,
+	});
+	ends.unwrap_or_default()
+}
+
+fn finish(ends: &[u32], tokens: &[i32], is_stopped: bool) -> Finish {
+	let last = tokens.last().and_then(|last| u32::try_from(*last).ok());
+	match last.is_some_and(|last| ends.contains(&last)) {
+		_ if is_stopped => Finish::Stop,
+		true => Finish::End,
+		false => Finish::Length,
 	}
 }
 
@@ -235,13 +305,21 @@ fn parameters(
 /// A conversation, whose oldest turns go when it becomes too long.
 #[derive(Clone, Debug, Default)]
 pub struct Conversation {
-	messages: Vec<Message>,
+	said: Vec<Said>,
+}
+
+/// A message, and the turn it belongs to: instructions belong to none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Said {
+	turn: Option<usize>,
+	message: Message,
 }
 
 /// What a conversation comes to with one more message of the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Turn {
-	messages: Vec<Message>,
+	number: usize,
+	said: Vec<Said>,
 	/// Its tokens.
 	pub prompt: Vec<i32>,
 	/// Old turns that had to go.
@@ -252,29 +330,31 @@ impl Conversation {
 	/// A new one; the model may be given instructions.
 	pub fn new(system: Option<String>) -> Self {
 		let instructions = |content| Message { role: Role::System, content };
-		Self { messages: system.into_iter().map(instructions).collect() }
+		let said = |message| Said { turn: None, message };
+		Self { said: system.into_iter().map(instructions).map(said).collect() }
 	}
 
-	/// What one more message makes of it, in at most `room` tokens. Nothing is kept until it is
-	/// [`Self::answered`].
+	/// What one more message makes of it, in at most `room` tokens, as turn `number`. Nothing is
+	/// kept until it is [`Self::answered`].
 	pub fn say(
 		&self,
+		number: usize,
 		message: &str,
 		room: u32,
 		encode: impl Fn(&[Message]) -> Result<Vec<i32>>,
 	) -> Result<Turn> {
-		let mut messages = self.messages.clone();
-		messages.push(Message { role: Role::User, content: message.into() });
+		let mut said = self.said.clone();
+		let message = Message { role: Role::User, content: message.into() };
+		said.push(Said { turn: Some(number), message });
 		let mut dropped = 0;
 		loop {
+			let messages: Vec<_> = said.iter().map(|said| said.message.clone()).collect();
 			let prompt = encode(&messages)?;
 			if prompt.len() <= room as usize {
-				return Ok(Turn { messages, prompt, dropped });
+				return Ok(Turn { number, said, prompt, dropped });
 			}
-			let is_user = |message: &Message| message.role == Role::User;
-			let mut users = messages.iter().enumerate().filter(|(_, message)| is_user(message));
-			let (oldest, next) = (users.next(), users.next());
-			let (Some((oldest, _)), Some((next, _))) = (oldest, next) else {
+			let oldest = said.iter().find_map(|said| said.turn).filter(|turn| *turn != number);
+			let Some(oldest) = oldest else {
 				let tokens = prompt.len();
 				return Err(Error::new(
 					Kind::Usage,
@@ -282,15 +362,23 @@ impl Conversation {
 				)
 				.next("shorten it, or lower --max-tokens"));
 			};
-			messages.drain(oldest..next);
+			said.retain(|said| said.turn != Some(oldest));
 			dropped += 1;
 		}
 	}
 
 	/// Keeps a turn and its answer.
 	pub fn answered(&mut self, turn: Turn, answer: String) {
-		self.messages = turn.messages;
-		self.messages.push(Message { role: Role::Assistant, content: answer });
+		self.said = turn.said;
+		let message = Message { role: Role::Assistant, content: answer };
+		self.said.push(Said { turn: Some(turn.number), message });
+	}
+
+	/// Takes a turn out, message and answer: the answer was none. Says whether it was still there.
+	pub fn take_out(&mut self, number: usize) -> bool {
+		let before = self.said.len();
+		self.said.retain(|said| said.turn != Some(number));
+		self.said.len() < before
 	}
 }
 
@@ -453,7 +541,8 @@ mod tests {
 	}
 
 	fn say(conversation: &mut Conversation, message: &str, room: u32) -> Result<(usize, String)> {
-		let turn = conversation.say(message, room, characters)?;
+		let number = conversation.said.iter().filter_map(|said| said.turn).max().unwrap_or(0) + 1;
+		let turn = conversation.say(number, message, room, characters)?;
 		let text = turn.prompt.iter().filter_map(|id| char::from_u32(*id as u32)).collect();
 		let dropped = turn.dropped;
 		conversation.answered(turn, message.to_uppercase());
@@ -480,6 +569,32 @@ mod tests {
 		let mut conversation = Conversation::new(None);
 		say(&mut conversation, "ab", 5).unwrap();
 		assert_eq!(say(&mut conversation, "cd", 5).unwrap(), (1, "cd".into()));
+	}
+
+	#[test]
+	fn a_turn_whose_answer_was_none_is_as_if_never_said() {
+		let mut conversation = Conversation::new(Some("!".into()));
+		for message in ["ab", "cd", "ef"] {
+			say(&mut conversation, message, 99).unwrap();
+		}
+		assert!(conversation.take_out(2));
+		assert!(!conversation.take_out(2) && !conversation.take_out(7));
+		assert_eq!(say(&mut conversation, "gh", 99).unwrap().1, "!abABefEFgh");
+		// Old turns go as before.
+		assert_eq!(say(&mut conversation, "ij", 11).unwrap(), (1, "!efEFghGHij".into()));
+	}
+
+	#[test]
+	fn an_answer_ends_by_its_last_token_if_that_means_an_end() {
+		let ends = [2, 7];
+		assert_eq!(finish(&ends, &[5, 2], false), Finish::End);
+		// As many as were asked for, and it would not have gone on.
+		assert_eq!(finish(&ends, &[5, 6, 7], false), Finish::End);
+		assert_eq!(finish(&ends, &[2, 5], false), Finish::Length);
+		assert_eq!(finish(&ends, &[5, 2], true), Finish::Stop);
+		for tokens in [&[][..], &[-1]] {
+			assert_eq!(finish(&ends, tokens, false), Finish::Length);
+		}
 	}
 
 	#[test]

@@ -7,7 +7,7 @@ use crate::{
 	job::{History, Job},
 	lease::Lease,
 	model::Model,
-	tenancy::Tenancy,
+	tenancy::{Tenancy, Until},
 };
 use assay_models::{embeddings, input_blob, Tokenizer};
 use assay_program::{Dim, Hash, Kind as TensorKind, Outcome, Program};
@@ -121,7 +121,7 @@ impl Embedder {
 	/// As many as the lease and the provider take at once.
 	async fn embed_some(&self, jobs: &[Job], tell: &impl Fn(Step)) -> Result<Vec<Done>> {
 		let ask = async |job: &Job| self.tenancy.data.output(&job.digest).await;
-		let ended = self.tenancy.run(jobs, ask, tell).await?;
+		let ended = self.tenancy.run(jobs, Until::Final, ask, tell).await?;
 		let done = jobs.iter().zip(ended).map(|(job, ended)| {
 			let embedded = ended.result.and_then(|outcome| {
 				let embedding = self.vector(outcome).map_err(|error| error.about(job.digest))?;

@@ -65,6 +65,13 @@ pub struct Evidence {
 	pub revealed: Option<Hash>,
 }
 
+impl Evidence {
+	/// Whether the provider revealed on chain something else than it had said.
+	pub fn is_refuted(&self) -> bool {
+		self.told.is_some() && self.revealed.is_some() && self.told != self.revealed
+	}
+}
+
 /// An error with its cause and, where there is one, the next step.
 #[derive(Debug, Clone)]
 pub struct Error {
@@ -73,6 +80,7 @@ pub struct Error {
 	next_step: Option<String>,
 	jobs: Vec<Hash>,
 	evidence: Option<Box<Evidence>>,
+	seed: Option<Hash>,
 }
 
 /// Result of everything here.
@@ -81,7 +89,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
 	/// An error of `kind`, said in one sentence.
 	pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-		Self { kind, message: message.into(), next_step: None, jobs: Vec::new(), evidence: None }
+		let (message, jobs) = (message.into(), Vec::new());
+		Self { kind, message, next_step: None, jobs, evidence: None, seed: None }
 	}
 
 	/// Adds what the person can do next.
@@ -123,6 +132,18 @@ impl Error {
 	pub fn with_evidence(mut self, evidence: Evidence) -> Self {
 		self.evidence = Some(Box::new(evidence));
 		self
+	}
+
+	/// Keeps the seed that a job drew its tokens by, so that it can be run again.
+	#[must_use]
+	pub fn with_seed(mut self, seed: Option<Hash>) -> Self {
+		self.seed = seed;
+		self
+	}
+
+	/// The seed that its job drew tokens by.
+	pub fn seed(&self) -> Option<&Hash> {
+		self.seed.as_ref()
 	}
 
 	/// What a provider had streamed.
@@ -171,6 +192,16 @@ pub(crate) fn mismatch(message: impl Into<String>) -> Error {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn only_a_reveal_of_something_else_refutes() {
+		let evidence = |told, revealed| Evidence { job: [1; 32], tokens: vec![1], told, revealed };
+		let (one, other) = (Some([2; 32]), Some([3; 32]));
+		assert!(evidence(one, other).is_refuted());
+		for (told, revealed) in [(one, one), (one, None), (None, other), (None, None)] {
+			assert!(!evidence(told, revealed).is_refuted());
+		}
+	}
 
 	#[test]
 	fn a_job_is_named_once() {

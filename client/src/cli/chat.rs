@@ -3,8 +3,8 @@
 use super::{output, output::asy, Context};
 use assay_client::{
 	account::hex32,
-	chat::{self, Answer, Conversation, Settings, Step, Stops, Turn},
-	Error, Kind, Result,
+	chat::{self, Answer, Conversation, Finish, Settings, Step, Stops, Turn, Until},
+	Error, Evidence, Kind, Result,
 };
 use assay_models::{chat::TextStream, smollm2, ChatTokenizer, Message};
 use assay_program::Hash;
@@ -13,6 +13,7 @@ use futures::{future::LocalBoxFuture, stream::FuturesUnordered, FutureExt, Strea
 use serde_json::{json, Value};
 use std::{
 	cell::RefCell,
+	collections::BTreeMap,
 	io::{self, BufRead, IsTerminal, Read},
 	path::PathBuf,
 };
@@ -49,6 +50,10 @@ pub(crate) struct Chat {
 	/// Show an answer up to this text only; may be given several times. The job goes on.
 	#[arg(long = "stop")]
 	stops: Vec<String>,
+	/// End when an answer is complete and checked for what can be checked by then, not when it is
+	/// final: the chain may still refute it, and `assay job wait` says whether it has.
+	#[arg(long)]
+	no_wait: bool,
 	/// The lease to run under. Default: your newest open one of a chat model.
 	#[arg(long)]
 	lease: Option<u64>,
@@ -144,10 +149,20 @@ enum Told {
 /// An answer of a conversation that is not final yet.
 type Confirming<'a> = LocalBoxFuture<'a, (usize, Result<Answer>)>;
 
+/// Answers of a conversation that are not final yet.
+#[derive(Default)]
+struct Open<'a> {
+	confirming: FuturesUnordered<Confirming<'a>>,
+	/// The jobs of those that are complete, and a block before each, by the turn's number.
+	jobs: BTreeMap<usize, (Hash, u32)>,
+	/// The last error.
+	failed: Option<Error>,
+}
+
 /// How a turn of a conversation went on.
 enum Heard {
 	/// Its answer is complete.
-	Answered(String),
+	Answered { text: String, job: Hash },
 	/// It cannot be read.
 	Failed(Error),
 	/// There is none, and why is told.
@@ -169,13 +184,19 @@ impl Session<'_> {
 		Text { tokens: self.tokenizer.stream(), stops, all: String::new() }
 	}
 
-	fn turn(&self, conversation: &Conversation, message: &str, max_tokens: u32) -> Result<Turn> {
+	fn turn(
+		&self,
+		conversation: &Conversation,
+		number: usize,
+		message: &str,
+		max_tokens: u32,
+	) -> Result<Turn> {
 		let encode = |messages: &[Message]| {
 			self.tokenizer
 				.encode_chat(messages)
 				.map_err(|e| Error::new(Kind::Usage, e.to_string()).next("say something else"))
 		};
-		conversation.say(message, self.chat.room(max_tokens), encode)
+		conversation.say(number, message, self.chat.room(max_tokens), encode)
 	}
 
 	/// One message, one answer.
@@ -183,7 +204,8 @@ impl Session<'_> {
 		let output = &self.context.output;
 		let settings = self.settings()?;
 		let conversation = Conversation::new(self.options.system.clone());
-		let turn = self.turn(&conversation, message, settings.max_tokens)?;
+		let turn = self.turn(&conversation, 1, message, settings.max_tokens)?;
+		let until = if self.options.no_wait { Until::Answered } else { Until::Final };
 		let bar = RefCell::new(output.spinner("submitting"));
 		let (text, job, unreadable) =
 			(RefCell::new(self.text()), RefCell::new(None), RefCell::new(None));
@@ -216,51 +238,38 @@ impl Session<'_> {
 			},
 		};
 		let answer = tokio::select! {
-			answer = self.chat.answer(&turn.prompt, &settings, show, progress) => answer,
-			_ = tokio::signal::ctrl_c() => Err(stopped(*job.borrow())),
+			answer = self.chat.answer(&turn.prompt, &settings, until, show, progress) => answer,
+			_ = tokio::signal::ctrl_c() => Err(stopped(*job.borrow()).with_seed(seed(&settings))),
 		};
 		bar.borrow().finish_and_clear();
 		let Text { stops, all, .. } = text.into_inner();
 		let is_begun = !all.is_empty();
 		let answer = answer.inspect_err(|_| output.piece(if is_begun { "\n" } else { "" }))?;
 		if let Some(error) = unreadable.into_inner() {
-			return Err(error.about(answer.job));
+			return Err(error.about(answer.job).with_seed(seed(&settings)));
 		}
-		let document = document(&answer, &settings, &all, stops.is_over());
+		let finish = self.chat.finish(&answer.tokens, stops.is_over());
+		let document = document(&answer, &settings, &all, finish);
 		output.confirmed(&summary(&answer, &settings), &document);
 		Ok(())
 	}
 
 	/// Messages from standard input, line by line. An answer is part of the conversation as soon
-	/// as it is complete; meanwhile the chain confirms it.
+	/// as it is complete; meanwhile the chain confirms it, or refutes it, which takes it out again.
 	async fn converse(&self) -> Result<()> {
 		let mut lines = lines();
 		let mut conversation = Conversation::new(self.options.system.clone());
-		let mut confirming: FuturesUnordered<Confirming<'_>> = FuturesUnordered::new();
-		let mut failed = None;
+		let mut open = Open::default();
 		for number in 1.. {
-			self.ask_for_a_line();
-			let line = loop {
-				tokio::select! {
-					line = lines.recv() => break line,
-					Some(done) = confirming.next() => {
-						self.context.output.piece("\n");
-						failed = self.confirmed(done).or(failed);
-						self.ask_for_a_line();
-					},
-					_ = tokio::signal::ctrl_c() => break None,
-				}
+			let Some(line) = self.next_line(&mut lines, &mut conversation, &mut open).await else {
+				break;
 			};
-			let Some(line) = line else { break };
 			if line.trim().is_empty() {
 				continue;
 			}
-			let turn = self.settings().and_then(|settings| {
-				let turn = self.turn(&conversation, line.trim(), settings.max_tokens)?;
-				Ok((turn, settings))
-			});
-			let (turn, settings) = match turn {
-				Ok(turn) => turn,
+			let prepared = self.prepare(&conversation, number, line.trim()).await;
+			let (turn, settings, since) = match prepared {
+				Ok(prepared) => prepared,
 				// Nothing was sent: the next line may do better.
 				Err(error) => {
 					output::failure(&error, false);
@@ -269,19 +278,60 @@ impl Session<'_> {
 			};
 			self.say_what_went(&turn, &settings);
 			let (tell, mut told) = mpsc::unbounded_channel();
-			confirming.push(self.answer(number, turn.prompt.clone(), settings, tell).boxed_local());
+			let answer = self.answer(number, turn.prompt.clone(), settings, tell);
+			open.confirming.push(answer.boxed_local());
 			let mut ended = Vec::new();
-			match self.show(number, &mut told, &mut confirming, &mut ended).await {
-				Heard::Answered(text) => conversation.answered(turn, text),
-				Heard::Failed(error) => failed = Some(error),
+			match self.show(number, &mut told, &mut open.confirming, &mut ended).await {
+				Heard::Answered { text, job } => {
+					conversation.answered(turn, text);
+					open.jobs.insert(number, (job, since));
+				},
+				Heard::Failed(error) => open.failed = Some(error),
 				Heard::Nothing => {},
 			}
+			// After the answer has its place: it may be the one that is refuted.
 			for done in ended {
-				failed = self.confirmed(done).or(failed);
+				open.end(&mut conversation, done);
 			}
 		}
 		self.context.output.piece("\n");
-		self.wait_for(confirming, failed).await
+		match self.options.no_wait {
+			true => open.leave(),
+			false => self.wait_for(open, conversation).await,
+		}
+	}
+
+	/// A turn, how its answer is made, and a block before its job.
+	async fn prepare(
+		&self,
+		conversation: &Conversation,
+		number: usize,
+		message: &str,
+	) -> Result<(Turn, Settings, u32)> {
+		let settings = self.settings()?;
+		let turn = self.turn(conversation, number, message, settings.max_tokens)?;
+		Ok((turn, settings, self.context.chain.best_number().await?))
+	}
+
+	/// The next line; none at the end of input, or after Ctrl-C.
+	async fn next_line(
+		&self,
+		lines: &mut mpsc::Receiver<String>,
+		conversation: &mut Conversation,
+		open: &mut Open<'_>,
+	) -> Option<String> {
+		self.ask_for_a_line();
+		loop {
+			tokio::select! {
+				line = lines.recv() => return line,
+				Some(done) = open.confirming.next() => {
+					self.context.output.piece("\n");
+					open.end(conversation, done);
+					self.ask_for_a_line();
+				},
+				_ = tokio::signal::ctrl_c() => return None,
+			}
+		}
 	}
 
 	fn ask_for_a_line(&self) {
@@ -318,7 +368,7 @@ impl Session<'_> {
 		let progress = |step| {
 			let _ = tell.send(Told::Step(step));
 		};
-		(number, self.chat.answer(&prompt, &settings, show, progress).await)
+		(number, self.chat.answer(&prompt, &settings, Until::Final, show, progress).await)
 	}
 
 	/// Shows an answer as it comes, to its end or until Ctrl-C.
@@ -330,8 +380,12 @@ impl Session<'_> {
 		ended: &mut Vec<(usize, Result<Answer>)>,
 	) -> Heard {
 		let output = &self.context.output;
-		let (mut text, mut job) = (self.text(), None);
+		let (mut text, mut job, mut is_whole) = (self.text(), None, false);
 		loop {
+			// A provider may answer before its job is seen in a block, which it must be in.
+			if let (Some(job), true) = (job, is_whole) {
+				return Heard::Answered { text: text.all, job };
+			}
 			tokio::select! {
 				biased;
 				Some(told) = told.recv() => match told {
@@ -346,7 +400,7 @@ impl Session<'_> {
 					Told::Step(Step::Answered(_)) => {
 						let rest = text.rest();
 						output.piece(&format!("{rest}\n"));
-						return Heard::Answered(text.all);
+						is_whole = true;
 					},
 					Told::Step(Step::Block { .. }) => {},
 				},
@@ -368,36 +422,17 @@ impl Session<'_> {
 		}
 	}
 
-	/// Tells what became of an answer; returns its error.
-	fn confirmed(&self, (number, answer): (usize, Result<Answer>)) -> Option<Error> {
-		match answer {
-			Ok(answer) => {
-				let paid = asy(answer.history.price());
-				let job = hex32(&answer.job);
-				output::say(&format!("answer {number} is final: job {job}, paid {paid}"));
-				None
-			},
-			Err(error) => {
-				output::failure(&error.clone().during(&format!("answer {number}")), false);
-				Some(error)
-			},
-		}
-	}
-
 	/// Waits until every answer is final, or Ctrl-C.
-	async fn wait_for(
-		&self,
-		mut confirming: FuturesUnordered<Confirming<'_>>,
-		mut failed: Option<Error>,
-	) -> Result<()> {
-		if !confirming.is_empty() {
-			output::say(&format!("{} answers are not final yet; Ctrl-C leaves", confirming.len()));
+	async fn wait_for(&self, mut open: Open<'_>, mut conversation: Conversation) -> Result<()> {
+		let count = open.confirming.len();
+		if count > 0 {
+			output::say(&format!("{count} answers are not final yet; Ctrl-C leaves"));
 		}
 		loop {
 			tokio::select! {
-				done = confirming.next() => match done {
-					Some(done) => failed = self.confirmed(done).or(failed),
-					None => return failed.map_or(Ok(()), |error| Err(unconfirmed(&error))),
+				done = open.confirming.next() => match done {
+					Some(done) => open.end(&mut conversation, done),
+					None => return open.failed.map_or(Ok(()), |error| Err(unconfirmed(&error))),
 				},
 				_ = tokio::signal::ctrl_c() => return Err(stopped(None)),
 			}
@@ -405,20 +440,69 @@ impl Session<'_> {
 	}
 }
 
+impl Open<'_> {
+	/// Tells what became of an answer. One that the chain has refuted leaves the conversation.
+	fn end(&mut self, conversation: &mut Conversation, (number, answer): (usize, Result<Answer>)) {
+		self.jobs.remove(&number);
+		match answer {
+			Ok(answer) => {
+				let paid = asy(answer.history.price());
+				let job = hex32(&answer.job);
+				output::say(&format!("answer {number} is final: job {job}, paid {paid}"));
+			},
+			Err(error) => {
+				output::failure(&error.clone().during(&format!("answer {number}")), false);
+				if withdraw(conversation, number, &error) {
+					output::say(&format!(
+						"answer {number} is refuted: it is taken out of the conversation, with its \
+						 message; answers since then may have followed it"
+					));
+				}
+				self.failed = Some(error);
+			},
+		}
+	}
+
+	/// Says how to go on with what is not final yet, and leaves it.
+	fn leave(self) -> Result<()> {
+		for (number, (job, since)) in &self.jobs {
+			let next = wait_command(job, *since);
+			output::say(&format!("answer {number} is not final yet: {next}"));
+		}
+		self.failed.map_or(Ok(()), |error| Err(unconfirmed(&error)))
+	}
+}
+
+/// Takes an answer out that the chain has refuted; says whether it was there.
+fn withdraw(conversation: &mut Conversation, number: usize, error: &Error) -> bool {
+	error.evidence().is_some_and(Evidence::is_refuted) && conversation.take_out(number)
+}
+
+/// What says later whether a job is final.
+fn wait_command(job: &Hash, since: u32) -> String {
+	format!("assay job wait {} --since {since}", hex32(job))
+}
+
+fn seed(settings: &Settings) -> Option<Hash> {
+	settings.sampling.as_ref().map(|sampling| sampling.seed)
+}
+
 /// What `--json` prints.
-fn document(answer: &Answer, settings: &Settings, text: &str, stop: bool) -> Value {
-	let seed = settings.sampling.as_ref().map(|sampling| hex32(&sampling.seed));
-	let is_full = answer.tokens.len() == settings.max_tokens as usize;
-	json!({
+fn document(answer: &Answer, settings: &Settings, text: &str, finish: Finish) -> Value {
+	let mut document = json!({
 		"text": text,
 		"tokens": answer.tokens,
 		"count": answer.tokens.len(),
-		"finish": if stop { "stop" } else if is_full { "length" } else { "end" },
-		"seed": seed,
+		"finish": finish.word(),
+		"seed": seed(settings).as_ref().map(hex32),
 		"job": hex32(&answer.job),
 		"receipt": answer.history.receipt,
 		"history": answer.history,
-	})
+	});
+	if !answer.history.is_final {
+		document["next"] = wait_command(&answer.job, answer.since).into();
+	}
+	document
 }
 
 /// Lines of standard input, as they come.
@@ -455,10 +539,17 @@ fn unconfirmed(last: &Error) -> Error {
 }
 
 fn summary(answer: &Answer, settings: &Settings) -> String {
-	let seed = settings.sampling.as_ref().map(|sampling| hex32(&sampling.seed));
+	let seed = seed(settings).as_ref().map(hex32);
 	let seed = seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
 	let (job, count) = (hex32(&answer.job), answer.tokens.len());
-	format!("job {job}: {count} tokens, final, paid {}{seed}", asy(answer.history.price()))
+	if answer.history.is_final {
+		return format!(
+			"job {job}: {count} tokens, final, paid {}{seed}",
+			asy(answer.history.price())
+		);
+	}
+	let next = wait_command(&answer.job, answer.since);
+	format!("job {job}: {count} tokens, not final yet{seed}\n  next: {next}")
 }
 
 #[cfg(test)]
@@ -467,8 +558,9 @@ mod tests {
 	use assay_client::job::History;
 
 	fn answer(tokens: Vec<i32>) -> Answer {
-		let history = History { receipt: Some(json!({"price": 1})), ..History::default() };
-		Answer { job: [1; 32], tokens, history }
+		let receipt = Some(json!({"price": 1}));
+		let history = History { receipt, is_final: true, ..History::default() };
+		Answer { job: [1; 32], since: 7, tokens, history }
 	}
 
 	fn settings(temperature: f64) -> Settings {
@@ -478,7 +570,7 @@ mod tests {
 
 	#[test]
 	fn one_document_has_the_answer_and_its_receipt() {
-		let value = document(&answer(vec![5, 6]), &settings(0.0), "hi", false);
+		let value = document(&answer(vec![5, 6]), &settings(0.0), "hi", Finish::End);
 		for (key, expected) in [
 			("text", json!("hi")),
 			("tokens", json!([5, 6])),
@@ -490,9 +582,46 @@ mod tests {
 		] {
 			assert_eq!(value[key], expected, "{key}");
 		}
-		let full = document(&answer(vec![5, 6, 7]), &settings(1.0), "hi", false);
+		assert_eq!(value.get("next"), None);
+		let full = document(&answer(vec![5, 6, 7]), &settings(1.0), "hi", Finish::Length);
 		assert_eq!((&full["finish"], &full["seed"]), (&json!("length"), &json!(hex32(&[2; 32]))));
-		assert_eq!(document(&answer(vec![5]), &settings(0.0), "", true)["finish"], "stop");
+		assert_eq!(document(&answer(vec![5]), &settings(0.0), "", Finish::Stop)["finish"], "stop");
+	}
+
+	#[test]
+	fn an_answer_that_is_not_final_says_how_to_wait_for_it() {
+		let mut early = answer(vec![5, 6]);
+		early.history = History::default();
+		let next = format!("assay job wait {} --since 7", hex32(&[1; 32]));
+		let value = document(&early, &settings(0.0), "hi", Finish::End);
+		assert_eq!((&value["next"], &value["receipt"]), (&json!(next), &Value::Null));
+		let line = summary(&early, &settings(1.0));
+		assert!(line.contains(&next) && line.contains("not final"), "{line}");
+		assert!(line.contains(&hex32(&[2; 32])), "{line}");
+	}
+
+	#[test]
+	fn only_a_refuted_answer_leaves_the_conversation() {
+		let mut conversation = Conversation::new(None);
+		for number in 1..3 {
+			let encode = |_: &[Message]| Ok(vec![1]);
+			let turn = conversation.say(number, "hello", 9, encode).unwrap();
+			conversation.answered(turn, "hi".into());
+		}
+		let late = Error::new(Kind::Late, "no settlement");
+		assert!(!withdraw(&mut conversation, 1, &late));
+		let evidence = |revealed| Evidence {
+			job: [1; 32],
+			tokens: vec![5],
+			told: Some([2; 32]),
+			revealed: Some(revealed),
+		};
+		let kept = late.clone().with_evidence(evidence([2; 32]));
+		assert!(!withdraw(&mut conversation, 1, &kept));
+		let refuted = late.with_evidence(evidence([3; 32]));
+		assert!(withdraw(&mut conversation, 1, &refuted));
+		assert!(!withdraw(&mut conversation, 1, &refuted));
+		assert!(withdraw(&mut conversation, 2, &refuted));
 	}
 
 	#[test]

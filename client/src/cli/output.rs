@@ -106,6 +106,9 @@ pub(crate) fn error_json(error: &Error) -> Value {
 	if let Some(evidence) = error.evidence() {
 		value["evidence"] = json!(evidence);
 	}
+	if let Some(seed) = error.seed() {
+		value["seed"] = json!(hex32(seed));
+	}
 	value
 }
 
@@ -122,6 +125,9 @@ pub(crate) fn failure(error: &Error, json: bool) {
 	say(&format!("error: {error}"));
 	if let Some(evidence) = error.evidence() {
 		say(&format!("  evidence: {}", json!(evidence)));
+	}
+	if let Some(seed) = error.seed() {
+		say(&format!("  seed: {}", hex32(seed)));
 	}
 }
 
@@ -142,6 +148,14 @@ mod tests {
 		assert_eq!(error_json(&error), plain);
 		let error = error_json(&error.about([7; 32]));
 		assert_eq!(error["jobs"], json!([hex32(&[7; 32])]));
+	}
+
+	#[test]
+	fn a_seed_is_in_an_error_of_a_job_that_drew() {
+		let error = Error::new(Kind::Late, "no answer");
+		assert_eq!(error_json(&error.clone().with_seed(None)).get("seed"), None);
+		let seed = error_json(&error.with_seed(Some([7; 32])))["seed"].clone();
+		assert_eq!(seed, json!(hex32(&[7; 32])));
 	}
 
 	#[test]
