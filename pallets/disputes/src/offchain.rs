@@ -53,7 +53,7 @@ const SENT_PREFIX: &[u8] = b"assay/disputes/sent/";
 /// Longest answer about the state of a trace.
 const STATE_BYTES_MAX: usize = 1_024;
 /// Longest answer to a question: openings, their paths and lengths.
-const REPLY_BYTES_MAX: usize = 256 * 1024;
+const REPLY_BYTES_MAX: usize = assay_trace::ANSWER_BYTES_MAX as usize;
 
 /// One run's view of the node.
 struct Run {
