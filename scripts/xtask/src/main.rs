@@ -41,7 +41,7 @@ enum Command {
 	Attack,
 	/// A chat model on a chain of its own.
 	Chat,
-	/// `demo`, `e2e`, `faults` and `net` side by side.
+	/// `demo`, `e2e`, `faults`, `net` and `attack` side by side.
 	Live,
 	/// A network of four nodes: a job submitted at one is computed at another.
 	Net,

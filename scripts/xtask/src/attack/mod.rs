@@ -8,7 +8,7 @@ use crate::{checks::Checks, net, paths, stage};
 use anyhow::Result;
 use assay_client::amount::ASY;
 use assay_models::{minilm, Imported, Tokenizer};
-use ring::{Lies, Ring};
+use ring::{Lies, Ring, Trouble};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -49,7 +49,12 @@ pub(crate) async fn run() -> Result<()> {
 		tokenizer: Tokenizer::from_file(&paths::minilm(&root).join(minilm::TOKENIZER_FILE))?,
 		checks: Checks::default(),
 	};
-	let outcome = tokio::try_join!(wrong_claim(&world), wrong_challenge(&world),);
+	let outcome = tokio::try_join!(
+		wrong_claim(&world),
+		wrong_challenge(&world),
+		power_cut(&world),
+		silence(&world),
+	);
 	let sum = world.checks.conclude();
 	outcome?;
 	sum
@@ -66,10 +71,10 @@ fn spoil(weights: &[u8]) -> Vec<u8> {
 /// A provider computes on other weights and defends its result with a trace that is right for them.
 async fn wrong_claim(world: &World) -> Result<()> {
 	let checks = &world.checks;
-	let ring = Ring::start(world, "wrong-claim", Lies::Claimant).await?;
+	let mut ring = Ring::start(world, "wrong-claim", Lies::Claimant).await?;
 	let (bob, dave, escrow) =
 		(ring.bond_of_claimant().await?, ring.wealth_of_watcher().await?, ring.escrow().await?);
-	let end = ring.play("A wrong result is found.").await?;
+	let end = ring.play("A wrong result is found.", Trouble::None).await?;
 	checks.check(
 		end.verdict == "ClaimantGuilty" && end.reason == "Refereed",
 		&format!("wrong weights: {} by {}, {end}", end.verdict, end.reason),
@@ -93,9 +98,9 @@ async fn wrong_claim(world: &World) -> Result<()> {
 /// A challenger computes on other weights and takes a right result for wrong.
 async fn wrong_challenge(world: &World) -> Result<()> {
 	let checks = &world.checks;
-	let ring = Ring::start(world, "wrong-challenge", Lies::Challenger).await?;
+	let mut ring = Ring::start(world, "wrong-challenge", Lies::Challenger).await?;
 	let (bob, dave) = (ring.bond_of_claimant().await?, ring.wealth_of_watcher().await?);
-	let end = ring.play("A right result stands.").await?;
+	let end = ring.play("A right result stands.", Trouble::None).await?;
 	checks.check(
 		end.verdict == "ChallengerGuilty" && end.reason == "Refereed",
 		&format!("false challenge: {} by {}, {end}", end.verdict, end.reason),
@@ -106,6 +111,28 @@ async fn wrong_challenge(world: &World) -> Result<()> {
 	checks.check(
 		lost == end.forfeited && lost >= 2 * ASY,
 		&format!("false challenge: the challenger's bond is gone, {lost}"),
+	);
+	Ok(())
+}
+
+/// The watcher loses power in the middle of its game.
+async fn power_cut(world: &World) -> Result<()> {
+	let mut ring = Ring::start(world, "power-cut", Lies::Claimant).await?;
+	let end = ring.play("The lights go out.", Trouble::PowerCut).await?;
+	world.checks.check(
+		end.verdict == "ClaimantGuilty" && end.reason == "Refereed" && end.is_refuted,
+		&format!("node and executor killed in a game: {} by {}, {end}", end.verdict, end.reason),
+	);
+	Ok(())
+}
+
+/// The claimant's executor disappears once its claim is disputed.
+async fn silence(world: &World) -> Result<()> {
+	let mut ring = Ring::start(world, "silence", Lies::Claimant).await?;
+	let end = ring.play("Nobody answers any more.", Trouble::Silence).await?;
+	world.checks.check(
+		end.verdict == "ClaimantGuilty" && end.reason == "TimedOut" && end.is_refuted,
+		&format!("silence: {} by {}, {end}", end.verdict, end.reason),
 	);
 	Ok(())
 }

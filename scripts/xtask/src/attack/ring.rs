@@ -15,7 +15,12 @@ use assay_client::{
 };
 use assay_program::{merkle, Hash};
 use serde_json::Value;
-use std::{fmt, net::SocketAddr, path::Path, time::Duration};
+use std::{
+	fmt,
+	net::SocketAddr,
+	path::{Path, PathBuf},
+	time::Duration,
+};
 
 /// Time for a game and everything before it.
 const PATIENCE: Duration = Duration::from_secs(400);
@@ -31,14 +36,27 @@ pub(super) enum Lies {
 	Challenger,
 }
 
+/// What happens as soon as the game is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+	/// Nothing.
+	None,
+	/// Node and executor of the watcher are killed and started again.
+	PowerCut,
+	/// The claimant's executor is gone and stays away.
+	Silence,
+}
+
 /// A party: a node, its executor, and what stands between the two.
 struct Party {
-	node: Node,
+	folder: PathBuf,
+	flags: Vec<String>,
+	node: Option<Node>,
 	chain: Chain,
 	data: SocketAddr,
 	control: Executor,
-	_executor: Process,
-	_liar: Option<Liar>,
+	executor: Option<Process>,
+	liar: Option<Liar>,
 }
 
 /// How a game ended, and what it took.
@@ -120,16 +138,16 @@ impl<'a> Ring<'a> {
 	}
 
 	/// Submits a sentence and follows what becomes of it until nothing is open.
-	pub(super) async fn play(&self, text: &str) -> Result<End> {
-		let follow = tokio::time::timeout(PATIENCE, self.follow(text));
-		match follow.await {
+	pub(super) async fn play(&mut self, text: &str, trouble: Trouble) -> Result<End> {
+		match tokio::time::timeout(PATIENCE, self.follow(text, trouble)).await {
 			Ok(end) => end.with_context(|| self.logs()),
 			Err(_) => bail!("it did not end in {} s\n{}", PATIENCE.as_secs(), self.logs()),
 		}
 	}
 
-	async fn follow(&self, text: &str) -> Result<End> {
-		let chain = &self.claimant.chain;
+	async fn follow(&mut self, text: &str, trouble: Trouble) -> Result<End> {
+		let chain = self.claimant.chain.clone();
+		let chain = &chain;
 		let rows = [self.world.tokenizer.encode(text)?];
 		let lease = lease::of(chain, self.lease).await?;
 		let job = stage::job(chain, &lease, &rows).await?;
@@ -141,6 +159,11 @@ impl<'a> Ring<'a> {
 			for event in &block.events {
 				match (event.pallet.as_str(), event.name.as_str()) {
 					("Jobs", "SlotRevealed") => revealed = Some(block.number),
+					("Disputes", "GameOpened") => match trouble {
+						Trouble::None => {},
+						Trouble::PowerCut => self.watcher.restart().await?,
+						Trouble::Silence => self.claimant.liar = None,
+					},
 					("Disputes", "Answered" | "Asked") => end.moves += 1,
 					("Disputes", "GameClosed") => {
 						end.blocks = block.number - revealed.context("a game before the reveal")?;
@@ -162,7 +185,7 @@ impl<'a> Ring<'a> {
 
 	fn logs(&self) -> String {
 		let lines = |party: &Party| {
-			let log = party.node.log();
+			let log = party.node.as_ref().map(Node::log).unwrap_or_default();
 			let lines: Vec<&str> = log.lines().filter(|line| line.contains("worker::")).collect();
 			lines[lines.len().saturating_sub(30)..].join("\n")
 		};
@@ -195,11 +218,26 @@ impl Party {
 		let url = liar.as_ref().map_or_else(|| control.url().to_string(), Liar::url);
 		let (spec, token) = (world.spec.display().to_string(), token.display().to_string());
 		let chain = ["--chain", &spec, "--executor-url", &url, "--executor-token-file", &token];
-		let flags = [flags, &["--log", "worker::disputes=debug"]].concat();
-		let node = Node::start_with(&folder.join("node"), &[&flags[..], &chain].concat()).await?;
+		let log = ["--log", "worker::disputes=debug"];
+		let flags: Vec<String> =
+			[flags, &chain, &log].concat().into_iter().map(String::from).collect();
+		let node = start_node(folder, &flags).await?;
 		let chain = Chain::connect(node.url()).await?;
-		let (data, _executor) = (addresses.data, executor);
-		Ok(Self { node, chain, data, control, _executor, _liar: liar })
+		let (data, folder) = (addresses.data, folder.into());
+		let (node, executor) = (Some(node), Some(executor));
+		Ok(Self { folder, flags, node, chain, data, control, executor, liar })
+	}
+
+	/// Kills node and executor, as a power cut would, and starts them where they were.
+	async fn restart(&mut self) -> Result<()> {
+		self.node.take().context("no node runs")?.kill().await?;
+		let addresses = self.executor.take().context("no executor runs")?.kill().await?;
+		let folder = self.folder.join("executor");
+		self.executor = Some(Process::start_at(&folder, addresses).await?);
+		let node = start_node(&self.folder, &self.flags).await?;
+		self.chain = Chain::connect(node.url()).await?;
+		self.node = Some(node);
+		Ok(())
 	}
 
 	/// Puts a liar before an executor, which gets the weights that it lies with.
@@ -216,4 +254,9 @@ impl Party {
 		let mut local = own.filter(|address| address.starts_with("/ip4/127.0.0.1/tcp/"));
 		Ok(local.next().context("the node listens nowhere")?.to_string())
 	}
+}
+
+async fn start_node(folder: &Path, flags: &[String]) -> Result<Node> {
+	let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+	Node::start_with(&folder.join("node"), &flags).await
 }
