@@ -5,21 +5,23 @@
 
 use crate::{
 	disclosure::blob_tree,
-	layout::{check_known, rows_of, Rows},
+	layout::{rows_of, Rows},
 	LayoutError, LeafForm, MAX_LEAVES, PARTIALS_MAX,
 };
 use alloc::vec::Vec;
 use assay_program::{
 	limits::{DRAW_BLOCK, POSITION_BLOCK, ROW_BLOCK},
-	Mask, Operator, Parameters, Program, StepShape, TensorId, TensorInfo, SEGMENT,
+	Mask, Operator, Parameters, Program, StepShape, TensorId, TensorInfo, WeightId, SEGMENT,
 };
 
 /// Most bytes of all openings of one answer, encoded: 192 KiB.
 ///
 /// `Context` and `MeanPool` need most: a row for each of 32 positions. MiniLM takes 75 KiB so,
 /// SmolLM2-135M 43 KiB, an encoder of 1024 elements a position, as large ones have, 153 KiB. A
-/// leaf has 4 KiB at most, so wider rows take no more, and no program of semantics 1 opens more
-/// than this.
+/// leaf has 4 KiB at most, so wider rows take no more. `Convolution` and `Depthwise` open a row for
+/// each position that a filter sees, all in one block: the longest filter of a wake-word network
+/// takes 31 KiB. Only what they open of hundreds of positions, or of twenty as wide as leaves, is
+/// more than this; programs with such filters have no layout and cannot be disputed.
 pub const OPENED_BYTES_MAX: u64 = 192 << 10;
 /// Most bytes of an [`Answer`](crate::Answer), encoded: openings and partials together. All other
 /// disclosures are shorter.
@@ -40,11 +42,15 @@ const _: () = assert!(2 + 256 * HASH_BYTES <= OPENED_BYTES_MAX, "children are sh
 /// Whether every element of every operator can be opened within [`OPENED_BYTES_MAX`], so that any
 /// dispute about the program can be decided. Names the first operator where it cannot.
 pub fn check_refereeable(program: &Program) -> Result<(), LayoutError> {
-	check_opened(program, OPENED_BYTES_MAX)
+	check_opened(program, &program.tensors()?, OPENED_BYTES_MAX)
 }
 
-fn check_opened(program: &Program, most: u64) -> Result<(), LayoutError> {
-	let mut opened = (0u32..).zip(opened_bytes(program)?);
+pub(crate) fn check_opened(
+	program: &Program,
+	tensors: &[TensorInfo],
+	most: u64,
+) -> Result<(), LayoutError> {
+	let mut opened = (0u32..).zip(opened_by(program, tensors)?);
 	match opened.find(|(_, bytes)| *bytes > most) {
 		Some((operator, bytes)) => Err(LayoutError::Opened { operator, bytes }),
 		None => Ok(()),
@@ -54,9 +60,11 @@ fn check_opened(program: &Program, most: u64) -> Result<(), LayoutError> {
 /// For each operator no fewer bytes than all openings of one element of it take, or of one block,
 /// in any job. The last is `Emit`: the leaf it copies from, or the rows that two counts depend on.
 pub fn opened_bytes(program: &Program) -> Result<Vec<u64>, LayoutError> {
-	let tensors = program.tensors()?;
-	check_known(program)?;
-	let largest = Largest::of(program, &tensors)?;
+	opened_by(program, &program.tensors()?)
+}
+
+fn opened_by(program: &Program, tensors: &[TensorInfo]) -> Result<Vec<u64>, LayoutError> {
+	let largest = Largest::of(program, tensors)?;
 	let opened = program.operators.iter().map(|operator| {
 		// Whether the step is null is a matter of the `Stop` row before.
 		largest.opened(operator).saturating_add(largest.stop)
@@ -66,6 +74,7 @@ pub fn opened_bytes(program: &Program) -> Result<Vec<u64>, LayoutError> {
 
 /// Sizes of a program's largest job, or larger.
 struct Largest<'a> {
+	program: &'a Program,
 	tensors: &'a [TensorInfo],
 	shape: StepShape,
 	/// Hashes on a path to the body, to the input and to the weights.
@@ -87,17 +96,18 @@ fn opening(bytes: u64, hashes: u64) -> u64 {
 }
 
 impl<'a> Largest<'a> {
-	fn of(program: &Program, tensors: &'a [TensorInfo]) -> Result<Self, LayoutError> {
+	fn of(program: &'a Program, tensors: &'a [TensorInfo]) -> Result<Self, LayoutError> {
 		let limits = program.limits;
 		// The longest prompt and all steps after it: more than any job may have.
 		let parameters = Parameters {
 			max_steps: limits.max_steps,
 			..Parameters::encoder(limits.max_batch, limits.max_sequence)
 		};
-		let leaves = LeafForm::of(program)?.leaves(&parameters).min(MAX_LEAVES.into());
+		let leaves = LeafForm::count(tensors)?.leaves(&parameters).min(MAX_LEAVES.into());
 		let segments = |blob| blob_tree(blob).map_or(0, |tree| u64::from(tree.leaves()));
 		let body = height(leaves);
 		Ok(Self {
+			program,
 			tensors,
 			shape: StepShape::first(limits.max_batch, limits.max_sequence),
 			body,
@@ -170,6 +180,7 @@ impl<'a> Largest<'a> {
 				// The input, or what the step before chose.
 				&[opening(SEGMENT as u64, self.input.max(self.body))]
 			},
+			Operator::Samples { .. } => &[opening(SEGMENT as u64, self.input)],
 			Operator::Embed { ids, .. } => &[self.one(*ids), self.words(2)],
 			Operator::RowMax { value, groups } => {
 				let part = self.width(*value).checked_div((*groups).into()).unwrap_or(0);
@@ -194,6 +205,8 @@ impl<'a> Largest<'a> {
 				let positions = POSITION_BLOCK.min(self.shape.sequence.into());
 				&[self.one(*value).saturating_mul(positions), self.run(*ids, positions)]
 			},
+			Operator::Convolution { value, weights, .. }
+			| Operator::Depthwise { value, weights, .. } => &[self.window(*value, *weights), self.words(2)],
 			Operator::Stop { next, .. } => &[next.map_or(0, |next| self.row(next))],
 			Operator::Emit { value, .. } => &[self.one(*value), self.stop],
 			_ => &[self.few(operator)],
@@ -225,6 +238,27 @@ impl<'a> Largest<'a> {
 		sum(parts)
 	}
 
+	/// The rows of the positions that a filter sees, each of its own leaf, and its weights.
+	fn window(&self, value: TensorId, weights: WeightId) -> u64 {
+		let dims = self.program.weights.get(usize::from(weights.0)).map_or(&[][..], |w| &w.dims);
+		let (taps, segments) = match *dims {
+			// Side by side.
+			[_, taps, columns] => {
+				(u64::from(taps), touched(u64::from(taps).saturating_mul(columns.into())))
+			},
+			// A row apart.
+			[taps, columns] => {
+				let taps = u64::from(taps);
+				(taps, touched(taps.saturating_mul(columns.into())).min(taps))
+			},
+			// Validation refuses others.
+			_ => (u64::MAX, u64::MAX),
+		};
+		let positions = taps.min(self.shape.sequence.into());
+		let rows = self.one(value).saturating_mul(positions);
+		rows.saturating_add(segments.saturating_mul(self.segment()))
+	}
+
 	/// Operators that read a few elements.
 	fn few(&self, operator: &Operator) -> u64 {
 		let parts: &[u64] = match operator {
@@ -247,6 +281,7 @@ impl<'a> Largest<'a> {
 				&[self.one(*value), self.one(*rms), self.words(1)]
 			},
 			Operator::Table { value, .. } => &[self.one(*value), self.words(2)],
+			Operator::Lookup { value, .. } => &[self.one(*value), self.words(1)],
 			Operator::Rotate { value, .. } => &[self.one(*value), self.one(*value), self.words(2)],
 			Operator::Last { value } => &[self.one(*value)],
 			_ => &[self.chosen(operator)],
@@ -270,7 +305,7 @@ impl<'a> Largest<'a> {
 			Operator::Choose { ids, greedy, sampled } => {
 				&[self.one(*ids), self.one(*greedy).max(self.one(*sampled))]
 			},
-			// `check_known` refuses programs with others.
+			// An operator without a line here is refused, and with it its program.
 			_ => &[u64::MAX],
 		};
 		sum(parts)
@@ -298,11 +333,13 @@ mod tests {
 	fn the_first_operator_that_opens_too_much_is_named() {
 		let program = encoder(&Shape::SMALL);
 		let opened = opened_bytes(&program).unwrap();
+		let tensors = program.tensors().unwrap();
+		let check = |most| check_opened(&program, &tensors, most);
 		let most = *opened.iter().max().unwrap();
-		assert_eq!(check_opened(&program, most), Ok(()));
+		assert_eq!(check(most), Ok(()));
 		let operator = opened.iter().position(|bytes| *bytes == most).unwrap() as u32;
 		let refused = Err(LayoutError::Opened { operator, bytes: most });
-		assert_eq!(check_opened(&program, most - 1), refused);
+		assert_eq!(check(most - 1), refused);
 	}
 
 	#[test]

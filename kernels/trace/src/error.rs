@@ -17,11 +17,6 @@ pub enum LayoutError {
 		/// How many it would have.
 		leaves: u64,
 	},
-	/// The referee does not know the operator yet: networks that are int8 throughout have no games.
-	Operator {
-		/// Its number.
-		operator: u32,
-	},
 	/// An element of an operator depends on more than an answer can open.
 	Opened {
 		/// Its number.
@@ -29,7 +24,8 @@ pub enum LayoutError {
 		/// How many bytes that may be.
 		bytes: u64,
 	},
-	/// A tensor has a dimension where semantics 1 knows none: the context may only be the last.
+	/// A tensor has a dimension where semantics 1 knows none: the context may only be the last, and
+	/// rows of int8 have one length.
 	Dimensions {
 		/// Number of the operator that makes it.
 		operator: u32,
@@ -166,9 +162,6 @@ impl fmt::Display for LayoutError {
 				"the trace has {leaves} leaves where 1 to {MAX_LEAVES} are allowed: take a smaller \
 				 batch, a shorter sequence or fewer steps"
 			),
-			Self::Operator { operator } => {
-				write!(f, "operator {operator} is one that the referee does not know yet")
-			},
 			Self::Opened { operator, bytes } => write!(
 				f,
 				"an element of operator {operator} may depend on {bytes} bytes, of which an answer \

@@ -1,7 +1,7 @@
 //! The number of leaves of any job of a program, without the program.
 
-use crate::{layout::ceilings, LayoutError, MAX_LEAVES};
-use assay_program::{limits::MAX_BATCH, Dim, Parameters, Program, SEGMENT};
+use crate::{bounds::check_opened, layout::ceilings, LayoutError, MAX_LEAVES, OPENED_BYTES_MAX};
+use assay_program::{limits::MAX_BATCH, Dim, Parameters, Program, TensorInfo, SEGMENT};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
@@ -32,11 +32,17 @@ pub struct LeafForm {
 }
 
 impl LeafForm {
-	/// The form of a program that validates.
+	/// The form of a program that validates and of which every element can be opened, so that any
+	/// job that the form allows can be disputed.
 	pub fn of(program: &Program) -> Result<Self, LayoutError> {
-		let mut form = Self::default();
 		let tensors = program.tensors()?;
-		crate::layout::check_known(program)?;
+		check_opened(program, &tensors, OPENED_BYTES_MAX)?;
+		Self::count(&tensors)
+	}
+
+	/// The form of a program with these tensors.
+	pub(crate) fn count(tensors: &[TensorInfo]) -> Result<Self, LayoutError> {
+		let mut form = Self::default();
 		let body = tensors.len().saturating_sub(1);
 		for (operator, tensor) in (0u32..).zip(tensors.iter().take(body)) {
 			let unknown = LayoutError::Dimensions { operator };
@@ -50,13 +56,17 @@ impl LeafForm {
 					Dim::Context => return Err(unknown),
 				}
 			}
-			let halves = tensor.kind.element_bytes() == 2;
-			let elements = if halves { HALVES } else { WORDS };
-			let (column, segments) = match last {
-				Dim::Fixed(width) => (0, u64::from(*width).div_ceil(elements)),
+			let size = tensor.kind.element_bytes();
+			let (column, segments) = match (last, size) {
+				(Dim::Fixed(width), _) => {
+					let bytes = u64::from(*width).saturating_mul(size.into());
+					(0, bytes.div_ceil(SEGMENT as u64))
+				},
 				// The largest batch is one segment.
-				Dim::Batch => (0, 1),
-				Dim::Sequence | Dim::Context => (1usize.saturating_add(halves.into()), 1),
+				(Dim::Batch, _) => (0, 1),
+				(Dim::Sequence | Dim::Context, 4) => (1, 1),
+				(Dim::Sequence | Dim::Context, 2) => (2, 1),
+				(Dim::Sequence | Dim::Context, _) => return Err(unknown),
 			};
 			// In a later step a sequence is one position long.
 			let later_column = if *last == Dim::Sequence { 0 } else { column };

@@ -3,7 +3,8 @@
 //! Such a claim has no body. The party shows an [`Offence`]; the referee says which rule is broken
 //! there. An input of a wrong length is `Shape` whatever it holds. Else the first offence in order
 //! of positions counts, so of two the one with the lower index is right, and a party that says
-//! `Output` is right where nobody shows one. What is right of a claim is decided by [`judge`].
+//! `Output` is right where nobody shows one. What is right of a claim is decided by [`judge`]. Of
+//! samples any are right, so an input of them breaks a rule by its length alone.
 
 use crate::{source::Reader, Layout, RefereeError, Source};
 use assay_program::{merkle, Claim, Hash, InvalidCode, Operator};

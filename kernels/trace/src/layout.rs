@@ -1,6 +1,6 @@
 //! Which leaf holds which elements: a pure function of program and parameters.
 
-use crate::{LayoutError, Tree};
+use crate::{bounds::check_opened, LayoutError, Tree, OPENED_BYTES_MAX};
 use alloc::vec::Vec;
 use assay_program::{Dim, Operator, Parameters, Program, StepShape, TensorInfo, SEGMENT};
 use core::ops::Range;
@@ -119,10 +119,11 @@ pub struct Layout<'a> {
 }
 
 impl<'a> Layout<'a> {
-	/// The layout, where program and parameters are valid and the trace is not too large.
+	/// The layout, where program and parameters are valid, every element can be opened and the
+	/// trace is not too large.
 	pub fn new(program: &'a Program, parameters: &'a Parameters) -> Result<Self, LayoutError> {
 		let tensors = program.tensors()?;
-		check_known(program)?;
+		check_opened(program, &tensors, OPENED_BYTES_MAX)?;
 		let form = program.cost_form();
 		form.check(parameters)?;
 		Self::of(program, parameters, tensors, form.input_length(parameters))
@@ -326,19 +327,6 @@ pub(crate) fn rows_of(tensor: &TensorInfo, shape: StepShape) -> Rows {
 	}
 }
 
-/// Refuses the operators of networks that are int8 throughout, which have no games yet.
-pub(crate) fn check_known(program: &Program) -> Result<(), LayoutError> {
-	use Operator::{Convolution, Depthwise, Lookup, Samples};
-	let is_unknown = |operator: &Operator| {
-		matches!(operator, Samples { .. } | Convolution { .. } | Depthwise { .. } | Lookup { .. })
-	};
-	let mut numbered = (0u32..).zip(&program.operators);
-	match numbered.find(|(_, operator)| is_unknown(operator)) {
-		Some((operator, _)) => Err(LayoutError::Operator { operator }),
-		None => Ok(()),
-	}
-}
-
 /// Leaves of a tensor in any step but the first.
 fn later_counts(
 	operator: u32,
@@ -353,8 +341,9 @@ fn later_counts(
 	let shape = StepShape { batch: parameters.batch, sequence: 1, past: parameters.sequence };
 	let rows = rows_of(tensor, shape);
 	Ok(match (last, rows.element_bytes) {
+		(Dim::Context, 4) => Counts { words: rows.count, ..Counts::default() },
 		(Dim::Context, 2) => Counts { halves: rows.count, ..Counts::default() },
-		(Dim::Context, _) => Counts { words: rows.count, ..Counts::default() },
+		(Dim::Context, _) => return Err(LayoutError::Dimensions { operator }),
 		_ => Counts { fixed: rows.count.saturating_mul(rows.segments()), ..Counts::default() },
 	})
 }

@@ -11,8 +11,8 @@
 //!
 //! - The *body* holds what every operator but `Emit` makes, for all `max_steps` steps, step by
 //!   step, operator by operator, row by row. A row is the last dimension of a tensor. It is cut
-//!   into segments of 4096 bytes: 1024 int32 or 2048 int16 elements. A *leaf* is one segment, as
-//!   long as what is left of its row, little-endian, without fill.
+//!   into segments of 4096 bytes: 1024 int32, 2048 int16 or 4096 int8 elements. A *leaf* is one
+//!   segment, as long as what is left of its row, little-endian, without fill.
 //! - The first step has `sequence` positions, every later one a single position after all before
 //!   it; a row over the context grows with the steps.
 //! - After the step whose `Stop` is 1 all leaves are *null*: their bytes are empty, which no other
@@ -73,7 +73,8 @@
 //!   read that too, in ascending order, and nothing besides: bytes are paid for. A leaf may be
 //!   opened against the body of either party.
 //! - There are [`QUESTIONS_MAX`] questions and [`MOVES_MAX`] answers at most, and no answer is
-//!   longer than [`ANSWER_BYTES_MAX`] where the program passes [`check_refereeable`].
+//!   longer than [`ANSWER_BYTES_MAX`]: a program that could need one has no layout, as
+//!   [`check_refereeable`] says.
 //! - Children, of body and output, depend on the [`Outline`] of the job alone, which a chain makes
 //!   without the program: [`Game::play_children`]. All other answers need the [`Ground`].
 //!

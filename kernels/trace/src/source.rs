@@ -208,6 +208,11 @@ impl<'a, 'l> Reader<'a, 'l> {
 		self.blob(Need::Input, 4, start..start.saturating_add(4))?.first().copied()
 	}
 
+	/// One sample of the input.
+	pub(crate) fn sample(&mut self, index: u64) -> Option<i32> {
+		self.blob(Need::Input, 1, index..index.saturating_add(1))?.first().copied()
+	}
+
 	/// Adjacent elements of a blob, by its segments.
 	fn blob(
 		&mut self,
@@ -240,7 +245,8 @@ impl<'a, 'l> Reader<'a, 'l> {
 	}
 }
 
-fn joined(all: Option<Vec<i32>>, part: Option<Vec<i32>>) -> Option<Vec<i32>> {
+/// Adds what was read to what was read before; nothing where either is missing.
+pub(crate) fn joined(all: Option<Vec<i32>>, part: Option<Vec<i32>>) -> Option<Vec<i32>> {
 	let (mut all, part) = (all?, part?);
 	all.extend(part);
 	Some(all)

@@ -116,7 +116,7 @@ fn no_adversary_convicts_an_honest_party_or_escapes() {
 fn who_changes_one_element_of_any_operator_is_convicted() {
 	let mut generator = Generator::new(8);
 	let mut seen = Seen::default();
-	for seed in 0..16 {
+	for seed in 0..22 {
 		let job = common::any(seed);
 		let (layout, full) = (job.layout(), Full::of(&job));
 		let (ground, honest) = (ground(&layout, &full), Party::honest(&full));

@@ -5,8 +5,8 @@
 
 mod common;
 
-use assay_program::{Operator, Parameters};
-use assay_reference::sample::{self, Generator};
+use assay_program::{Limits, Operator, Parameters};
+use assay_reference::sample::{weights, Generator, Style};
 use assay_trace::{
 	Layout, LayoutError, LeafForm, Need, Part, Partial, Position, RefereeError, Source, Truth,
 };
@@ -45,7 +45,7 @@ fn check(
 		}
 		let bytes = open.remove(&need).unwrap();
 		assert_eq!(judge(&open), Err(RefereeError::Missing(need)), "{position:?}");
-		open.insert(need, bytes[..bytes.len() - 1].to_vec());
+		open.insert(need, [&bytes[..], &[0]].concat());
 		assert_eq!(judge(&open), Err(RefereeError::Length(need)), "{position:?}");
 		open.insert(need, bytes);
 	}
@@ -112,12 +112,11 @@ fn elements_and_partials_of_every_operator_are_what_the_reference_made() {
 	let mut seen = BTreeMap::new();
 	let jobs = (0..8).map(common::encoder).chain((0..12).map(common::decoder));
 	let jobs = jobs.chain((0..4).map(common::restless)).chain((0..4).map(common::wide));
+	let jobs = jobs.chain((0..24).map(common::network)).chain((0..4).map(common::broad));
 	for job in jobs.chain((0..4).map(common::long)) {
 		check_job(&job, &mut generator, &mut seen);
 	}
-	// The last four are of networks that have no traces yet, see below.
-	let unknown = ["Emit", "Samples", "Convolution", "Depthwise", "Lookup"];
-	for name in Operator::NAMES.iter().filter(|name| !unknown.contains(*name)) {
+	for name in Operator::NAMES.iter().filter(|name| **name != "Emit") {
 		assert!(seen.contains_key(name), "{name} was not met");
 	}
 	// Every reduction that can be long was met with several blocks.
@@ -190,11 +189,50 @@ fn positions_outside_are_refused() {
 	}
 }
 
+/// Every element of a network, at all positions: those before a whole window too.
 #[test]
-fn a_network_that_is_int8_throughout_is_refused() {
-	let program = sample::network(&sample::NetworkShape::SMALL);
-	let parameters = Parameters::encoder(1, 3);
-	let refused = Layout::new(&program, &parameters).map(|_| ());
-	assert_eq!(refused, Err(LayoutError::Operator { operator: 0 }));
-	assert_eq!(LeafForm::of(&program), Err(LayoutError::Operator { operator: 0 }));
+fn every_element_of_a_network_is_what_the_reference_made() {
+	let mut elements = 0;
+	for seed in 0..6 {
+		let job = common::network(seed);
+		let (layout, full) = (job.layout(), Full::of(&job));
+		for operator in 0..layout.operators() {
+			assert_eq!(layout.blocks(0, operator), 1);
+			for element in 0..layout.elements(0, operator) {
+				let position = Position { step: 0, operator, element, part: Part::Whole };
+				let truth = layout.judge(&position, &full).unwrap();
+				let (leaf, _) = layout.leaf_of(0, operator, element).unwrap();
+				let bytes = &full.leaves[leaf as usize];
+				let name = layout.operator(operator).unwrap().name();
+				assert!(layout.agrees(&position, &truth, bytes), "{name} {position:?}: {truth:?}");
+				elements += 1;
+			}
+		}
+	}
+	assert!(elements > 10_000, "{elements}");
+}
+
+/// Filters of as many positions as a question can open, and of one more.
+#[test]
+fn a_filter_that_sees_too_many_positions_is_refused() {
+	let limits = Limits { max_batch: 1, max_sequence: 2_048, max_steps: 1 };
+	for convolves in [false, true] {
+		let program = |taps| common::programs::patient(taps, convolves, limits);
+		let is_allowed = |taps: &u32| LeafForm::of(&program(*taps)).is_ok();
+		let most = (1..2_048).take_while(is_allowed).last().unwrap();
+		assert!((300..600).contains(&most), "{most}");
+		let parameters = Parameters::encoder(1, most);
+		let refused = program(most + 1);
+		refused.validate().unwrap();
+		let error = LeafForm::of(&refused).unwrap_err();
+		assert!(matches!(error, LayoutError::Opened { operator: 1, .. }), "{error}");
+		assert_eq!(Layout::new(&refused, &parameters).map(|_| ()), Err(error));
+
+		let program = program(most);
+		let input: Vec<u8> = (0..most).map(|place| (place * 7 % 256) as u8).collect();
+		let weights = weights(&program, Style::Random, 1);
+		let job = Job { name: "patient", program, weights, input, parameters };
+		let (layout, full) = (job.layout(), Full::of(&job));
+		check_element(&layout, &full, 0, 1, layout.elements(0, 1) - 1);
+	}
 }

@@ -4,7 +4,7 @@ use super::Partial;
 use crate::{layout::Rows, Layout};
 use assay_program::{
 	limits::{POSITION_BLOCK, ROW_BLOCK},
-	Kind, Operator, StepShape, TensorId,
+	Kind, Operator, StepShape, TensorId, WeightId,
 };
 use core::ops::Range;
 
@@ -70,6 +70,11 @@ impl<'c, 'l> Cell<'c, 'l> {
 		}
 	}
 
+	/// The dimensions of a tensor of weights.
+	pub(super) fn weight_dims(&self, id: WeightId) -> Option<&'l [u32]> {
+		Some(&self.layout.program().weights.get(usize::from(id.0))?.dims)
+	}
+
 	pub(super) fn sequence(&self) -> u64 {
 		self.shape.sequence.into()
 	}
@@ -115,6 +120,14 @@ impl<'c, 'l> Cell<'c, 'l> {
 			| Operator::Tally { weights: row_of, .. } => row(row_of),
 			Operator::Context { .. } => Some((self.shape.context().into(), POSITION_BLOCK)),
 			Operator::MeanPool { .. } => Some((self.sequence(), POSITION_BLOCK)),
+			// Validation proved that these have one block.
+			Operator::Convolution { weights, .. } => {
+				let [_, taps, columns] = *self.weight_dims(*weights)? else { return None };
+				Some((u64::from(taps).checked_mul(columns.into())?, ROW_BLOCK))
+			},
+			Operator::Depthwise { weights, .. } => {
+				Some((u64::from(*self.weight_dims(*weights)?.first()?), ROW_BLOCK))
+			},
 			_ => None,
 		}
 	}

@@ -6,7 +6,8 @@ use assay_program::{shifts, Mask, Operator, TensorId};
 use assay_reference::element;
 use core::ops::Range;
 
-fn plain(value: i64) -> Partial {
+/// A partial that counts nothing.
+pub(super) fn plain(value: i64) -> Partial {
 	Partial { value, count: 0 }
 }
 
@@ -63,6 +64,9 @@ impl Cell<'_, '_> {
 			Operator::Tally { weights, cut, by } => {
 				self.fold_tally(reader, *weights, *cut, *by, block)
 			},
+			// Their one block is the whole window.
+			Operator::Convolution { .. } => self.fold_convolution(reader),
+			Operator::Depthwise { .. } => self.fold_depthwise(reader),
 			_ => None,
 		}
 	}
@@ -188,6 +192,9 @@ impl Cell<'_, '_> {
 			Operator::Linear { .. } => self.finish_linear(reader, partial),
 			Operator::Scores { .. } => self.finish_scores(reader, partial),
 			Operator::Context { .. } => self.finish_context(reader, partial),
+			Operator::Convolution { rescale, .. } | Operator::Depthwise { rescale, .. } => {
+				self.finish_convolution(reader, rescale, partial)
+			},
 			_ => self.finish_alone(reader, partial?),
 		}
 	}
@@ -277,7 +284,7 @@ impl Cell<'_, '_> {
 
 /// A sum that validation proved to fit int32. One that does not was never disclosed by anybody
 /// honest.
-fn word(reader: &mut Reader<'_, '_>, sum: i64) -> Option<i32> {
+pub(super) fn word(reader: &mut Reader<'_, '_>, sum: i64) -> Option<i32> {
 	match i32::try_from(sum) {
 		Ok(sum) => Some(sum),
 		Err(_) => reader.fail(RefereeError::Partials),

@@ -3,10 +3,11 @@
 //! Every operator has one function here that reads its operands and computes by
 //! [`assay_reference::element`]. The same function gives the list of needs when it is run on
 //! nothing, so that list and verdict cannot disagree. All reads come before the first look at a
-//! value, but for the three operators in which a value selects what is read: `Embed` (the token
-//! its table row), `Table` (the argument its entries) and `Pick` (the draw its block).
+//! value, but for the four operators in which a value selects what is read: `Embed` (the token
+//! its table row), `Table` and `Lookup` (the argument its entries) and `Pick` (the draw its block).
 
 mod cell;
+mod convolution;
 mod fold;
 mod sampling;
 mod single;

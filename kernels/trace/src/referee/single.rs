@@ -111,6 +111,8 @@ impl Cell<'_, '_> {
 				let row = self.row.checked_mul(self.sequence())?.checked_add(last)?;
 				reader.element(self.step, *value, row, self.column)
 			},
+			Operator::Samples { .. } => reader.sample(self.flat()?),
+			Operator::Lookup { value, table, .. } => self.lookup(reader, *value, *table),
 			_ => self.chosen(reader),
 		}
 	}
@@ -249,8 +251,7 @@ impl Cell<'_, '_> {
 	}
 
 	fn weight_length(&self, id: WeightId) -> Option<usize> {
-		let shape = self.layout.program().weights.get(usize::from(id.0))?;
-		usize::try_from(shape.dims.iter().fold(1u64, |all, dim| all.saturating_mul((*dim).into())))
-			.ok()
+		let dims = self.weight_dims(id)?.iter();
+		usize::try_from(dims.fold(1u64, |all, dim| all.saturating_mul((*dim).into()))).ok()
 	}
 }

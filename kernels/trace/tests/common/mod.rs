@@ -7,9 +7,10 @@ pub mod play;
 pub mod programs;
 
 use assay_program::{
-	merkle, Claim, Hash, InvalidCode, Limits, Outcome, Parameters, Program, Sampling, SEGMENT,
+	merkle, Claim, Hash, InvalidCode, Limits, Operator, Outcome, Parameters, Program, Sampling,
+	SEGMENT,
 };
-use assay_reference::sample::{self, DecoderShape, Generator, Shape, Style};
+use assay_reference::sample::{self, DecoderShape, Generator, NetworkShape, Shape, Style};
 use assay_trace::{
 	input::{first, Offence},
 	BlobTree, Layout, Need, Roots, Source,
@@ -104,7 +105,8 @@ pub fn first_offence(layout: &Layout<'_>, input: &[u8]) -> Option<(Offence, Inva
 	}
 	let segments = (0..).map(Need::Input).zip(segments(input));
 	let open: BTreeMap<Need, Vec<u8>> = segments.collect();
-	let tokens = layout.input_length() / 4;
+	let is_text = matches!(layout.operator(0), Some(Operator::Tokens { .. }));
+	let tokens = if is_text { layout.input_length() / 4 } else { 0 };
 	(0..tokens).rev().map(Offence::Token).fold(None, |later, offence| {
 		assert!(layout.offence_needs(&offence).iter().all(|need| open.contains_key(need)));
 		let broken = layout.judge_offence(&offence, &digest, &open).unwrap();
@@ -259,13 +261,50 @@ pub fn endless() -> Job {
 	Job { name: "endless", program, weights, input, parameters }
 }
 
+/// A small network of random shape that is int8 throughout.
+pub fn network(seed: u64) -> Job {
+	let mut generator = Generator::new(seed);
+	let shape = NetworkShape {
+		layers: generator.below(3),
+		features: 4 + generator.below(40),
+		channels: 1 + generator.below(20),
+		taps: 1 + generator.below(24),
+		max_sequence: 40,
+		shift: 28 + generator.below(6) as u8,
+		zero: generator.within(127) as i8,
+		..NetworkShape::SMALL
+	};
+	let program = sample::network(&shape);
+	let (batch, sequence) = (1 + generator.below(3), 1 + generator.below(40));
+	let parameters = Parameters::encoder(batch, sequence);
+	let weights = sample::weights(&program, style(&mut generator), seed);
+	let input = sample::samples(&shape, batch, sequence, seed);
+	Job { name: "network", program, weights, input, parameters }
+}
+
+/// Rows of several leaves in a network that is int8 throughout.
+pub fn broad(seed: u64) -> Job {
+	let mut generator = Generator::new(seed);
+	let limits = Limits { max_batch: 2, max_sequence: 12, max_steps: 1 };
+	let features = 4_000 + generator.below(6_000);
+	let program = programs::broad(features, 1 + generator.below(12), limits);
+	let (batch, sequence) = (1 + generator.below(2), 1 + generator.below(12));
+	let parameters = Parameters::encoder(batch, sequence);
+	let weights = sample::weights(&program, style(&mut generator), seed);
+	let shape = NetworkShape { features, ..NetworkShape::SMALL };
+	let input = sample::samples(&shape, batch, sequence, seed);
+	Job { name: "broad", program, weights, input, parameters }
+}
+
 /// One of each.
 pub fn any(seed: u64) -> Job {
-	match seed % 8 {
+	match seed % 11 {
 		0 | 1 => encoder(seed),
 		2..=4 => decoder(seed),
 		5 => restless(seed),
 		6 => wide(seed),
-		_ => long(seed),
+		7 => long(seed),
+		8 | 9 => network(seed),
+		_ => broad(seed),
 	}
 }
