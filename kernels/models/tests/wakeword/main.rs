@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test panics to fail")]
 
 mod common;
+mod dispute;
 mod equality;
 mod import;
