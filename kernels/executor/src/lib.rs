@@ -184,7 +184,7 @@
 //! | `not_streamed` | 409 | an output, or a step of one, too large to be streamed |
 //! | `streams_too_many` | 429 | a tenant with eight streams open |
 //! | `job_failed` | 409 | the job failed |
-//! | `trace_impossible` | 422 | a job that can have no trace: too many leaves, an int8 network |
+//! | `trace_impossible` | 422 | a job that can have no trace: too many leaves, too long a filter |
 //! | `trace_unknown` | 404 | no trace of the job is kept |
 //! | `traces_full` | 503 | all traces that may be kept are in use |
 //! | `trace_failed` | 409 | the trace could not be built |

@@ -82,9 +82,18 @@ impl Sample {
 		Self::with(builder.finish(value), vocabulary, Parameters::encoder(1, 70))
 	}
 
-	/// One that is int8 throughout.
-	pub fn network() -> Self {
-		let program = sample::network(&sample::NetworkShape::SMALL);
+	/// One with a filter over so many positions that no answer of a game could open them.
+	pub fn patient() -> Self {
+		let shape = sample::NetworkShape {
+			layers: 1,
+			features: 2,
+			channels: 1,
+			taps: 1_500,
+			max_batch: 1,
+			max_sequence: 2_000,
+			..sample::NetworkShape::SMALL
+		};
+		let program = sample::network(&shape);
 		Self::with(program, 2, Parameters::encoder(1, 4))
 	}
 

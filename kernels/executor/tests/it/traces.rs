@@ -264,10 +264,10 @@ async fn requests_that_are_none_are_refused() {
 async fn a_job_without_games_has_no_trace() {
 	let executor = Executor::new().await;
 	let control = executor.control();
-	let sample = Sample::network();
+	let sample = Sample::patient();
 	let job = put(&control, &sample, 1).await;
 	let body = assert_rejected(trace(&control, &job, 0).await, 422, "trace_impossible").await;
-	assert!(body["detail"]["reason"].as_str().unwrap().contains("operator 0"), "{body}");
+	assert!(body["detail"]["reason"].as_str().unwrap().contains("operator 2"), "{body}");
 }
 
 #[tokio::test]
