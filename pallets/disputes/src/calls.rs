@@ -72,8 +72,8 @@ impl<T: Config> Pallet<T> {
 			let counts = 1..=info.request.parameters.max_steps;
 			ensure!(counts.contains(count), Error::<T>::CountOutOfRange);
 		}
-		let outline = info.outline.ok_or(Error::<T>::NotRefereed)?;
-		let game = Game::new([info.claim, *claim], outline).map_err(|_| Error::<T>::SameClaim)?;
+		let game =
+			Game::new([info.claim, *claim], info.outline).map_err(|_| Error::<T>::SameClaim)?;
 		ensure!(
 			ChallengerGames::<T>::get(challenger) < T::MaxGamesPerChallenger::get(),
 			Error::<T>::TooManyGames
@@ -170,7 +170,7 @@ impl<T: Config> Pallet<T> {
 		let bytes = T::Models::program(&dispute.program).ok_or(Error::<T>::ProgramMissing)?;
 		let program = Program::decode_validated(&bytes).map_err(|_| Error::<T>::ProgramMissing)?;
 		let JobRequest { input, weights, parameters, .. } = info.request;
-		let layout = Layout::new(&program, &parameters).map_err(|_| Error::<T>::NotRefereed)?;
+		let layout = Layout::new(&program, &parameters).map_err(|_| Error::<T>::ProgramMissing)?;
 		let ground = Ground { layout: &layout, input, weights };
 		game.play(&ground, side, question, answer).map_err(Self::refused)
 	}

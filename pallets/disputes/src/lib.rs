@@ -287,8 +287,6 @@ pub mod pallet {
 		Paused,
 		/// No slot with a revealed claim has this id.
 		ClaimUnknown,
-		/// The jobs of this model cannot be disputed: the referee does not know all its operators.
-		NotRefereed,
 		/// The claim is the one that it is to dispute.
 		SameClaim,
 		/// No run of the job can have this count of steps.
@@ -311,7 +309,7 @@ pub mod pallet {
 		DeadlinePassed,
 		/// The deadline has not passed.
 		NotDue,
-		/// The program of the job is not stored. No sequence of calls leads here.
+		/// The program of the job is not stored, or has no trace. No sequence of calls leads here.
 		ProgramMissing,
 		/// The answer is not a right one to this question.
 		AnswerWrong(AnswerFault),
@@ -371,7 +369,7 @@ pub mod pallet {
 		///
 		/// ## Errors
 		///
-		/// `ClaimUnknown`, `NotRefereed`, `SameClaim`, `CountOutOfRange`, `TooManyGames`,
+		/// `ClaimUnknown`, `SameClaim`, `CountOutOfRange`, `TooManyGames`,
 		/// `NotTheChallenger`, `BadSignature`; `NotDisputable` of the jobs pallet where the window is
 		/// over; `FundsUnavailable` where the bond cannot be held.
 		///

@@ -179,8 +179,7 @@ impl<T: Config> Pallet<T> {
 		parameters: &Parameters,
 	) -> Result<(InputDigest, Option<InlineInput>), Error<T>> {
 		model.cost.check(parameters).map_err(|_| Error::<T>::ShapeRefused)?;
-		let traceable = model.leaves.is_none_or(|leaves| leaves.check(parameters).is_ok());
-		ensure!(traceable, Error::<T>::TraceTooLarge);
+		model.leaves.check(parameters).map_err(|_| Error::<T>::TraceTooLarge)?;
 		match input {
 			JobInput::Stored(digest) => Ok((digest, None)),
 			JobInput::Inline(bytes) => {

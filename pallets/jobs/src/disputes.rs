@@ -29,8 +29,8 @@ impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 		let slot = Slots::<T>::get(slot_id)?;
 		let job = Jobs::<T>::get(slot.job)?;
 		let model = T::Models::model(job.model)?;
-		let outline =
-			model.leaves.and_then(|form| Outline::of(&form, &model.cost, &job.parameters).ok());
+		// Submission has refused what would have none.
+		let outline = Outline::of(&model.leaves, &model.cost, &job.parameters).ok()?;
 		Some(ClaimInfo {
 			claim: slot.state.claim()?,
 			worker: slot.worker?,

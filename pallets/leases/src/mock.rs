@@ -142,7 +142,7 @@ impl assay_primitives::Models<AccountId, Balance> for Neighbours {
 			weights: WeightsRoot::default(),
 			owner: MODEL_OWNER,
 			royalty_per_unit,
-			leaves: None,
+			leaves: Default::default(),
 			cost: CostForm {
 				semantics: assay_program::SEMANTICS_DRAFT,
 				max_batch: 1,

@@ -37,6 +37,9 @@ impl<T: Config> Pallet<T> {
 			T::AcceptedSemantics::contains(&program.semantics),
 			Error::<T>::SemanticsNotAccepted
 		);
+		// What could not be disputed could be claimed at will.
+		assay_trace::check_refereeable(&program).map_err(Error::<T>::from)?;
+		let leaves = LeafForm::of(&program).map_err(Error::<T>::from)?;
 		// A bounded vector of `MAX_PROGRAM_BYTES`, which is a `u32`.
 		let length = u32::try_from(bytes.len()).map_err(|_| Error::<T>::ProgramTooLong)?;
 
@@ -47,8 +50,8 @@ impl<T: Config> Pallet<T> {
 			length,
 			deposit: deposit.amount(),
 		});
-		let (cost, leaves) = (program.cost_form(), LeafForm::of(&program).ok());
-		let record = ProgramRecord { cost, leaves, length, models: 0, deposit };
+		let record =
+			ProgramRecord { cost: program.cost_form(), leaves, length, models: 0, deposit };
 		Programs::<T>::insert(digest, record);
 		ProgramBytes::<T>::insert(digest, bytes);
 		Ok(())

@@ -85,7 +85,7 @@ impl<T: Config> Pallet<T> {
 				"INV-3: the cost form is that of the program"
 			);
 			ensure!(
-				record.leaves == LeafForm::of(&program).ok(),
+				LeafForm::of(&program) == Ok(record.leaves),
 				"INV-3: the leaf form is that of the program"
 			);
 			ensure!(

@@ -3,6 +3,7 @@
 use crate::{ledger::Deposit, Config, Error};
 use assay_primitives::{CostForm, LeafForm, ProgramDigest, WeightsRoot};
 use assay_program::{OperatorError, ProgramError, MAX_PROGRAM_BYTES};
+use assay_trace::LayoutError;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{
 	traits::{fungible, ConstU32},
@@ -48,8 +49,8 @@ pub type ModelOf<T> = Model<<T as frame_system::Config>::AccountId, BalanceOf<T>
 pub struct ProgramRecord<AccountId, Balance> {
 	/// Cost and shape limits: all that a job needs to know of it.
 	pub cost: CostForm,
-	/// How large the traces of its jobs are; none where the referee does not know all operators.
-	pub leaves: Option<LeafForm>,
+	/// How large the traces of its jobs are.
+	pub leaves: LeafForm,
 	/// Length of its bytes.
 	pub length: u32,
 	/// Registered models that use it. It goes with the last one.
@@ -181,6 +182,20 @@ impl<T> From<ProgramError> for Error<T> {
 			ProgramError::Frame => Self::ProgramFrameInvalid,
 			ProgramError::TooMuchWork => Self::TooMuchWork,
 			ProgramError::TooMuchMemory => Self::TooMuchMemory,
+			_ => Self::ProgramInvalid,
+		}
+	}
+}
+
+impl<T> From<LayoutError> for Error<T> {
+	fn from(error: LayoutError) -> Self {
+		let fault = |operator: u32, fault| Self::OperatorInvalid {
+			operator: operator.try_into().unwrap_or(u16::MAX),
+			fault,
+		};
+		match error {
+			LayoutError::Opened { operator, .. } => fault(operator, OperatorFault::Opening),
+			LayoutError::Dimensions { operator } => fault(operator, OperatorFault::Shape),
 			_ => Self::ProgramInvalid,
 		}
 	}

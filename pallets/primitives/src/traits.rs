@@ -59,8 +59,8 @@ pub struct ModelInfo<AccountId, Balance> {
 	pub royalty_per_unit: Balance,
 	/// Cost and shape limits of the program.
 	pub cost: CostForm,
-	/// How large the traces of its jobs are; none where its jobs cannot be disputed.
-	pub leaves: Option<LeafForm>,
+	/// How large the traces of its jobs are.
+	pub leaves: LeafForm,
 	/// A retired model takes no new lease and no new job.
 	pub retired: bool,
 }
@@ -139,8 +139,8 @@ pub struct ClaimInfo<AccountId, Balance> {
 	pub claim: Claim,
 	/// The job, as its digest covers it.
 	pub request: JobRequest,
-	/// Sizes of the job's trace; none where it cannot be disputed.
-	pub outline: Option<Outline>,
+	/// Sizes of the job's trace.
+	pub outline: Outline,
 	/// Compute units of the job at most.
 	pub units: u64,
 	/// Price of these.

@@ -137,3 +137,36 @@ fn every_reason_has_a_word_of_its_own() {
 	assert!(!encoded.contains(&Error::<Test>::ProgramInvalid.encode()));
 	const { assert!(<Error<Test> as PalletError>::MAX_ENCODED_SIZE <= 4) };
 }
+
+/// A program that is sound by itself, but has a filter over so many positions that no answer of a
+/// game could open what one element depends on.
+#[test]
+fn what_no_game_could_decide_is_refused() {
+	use assay_reference::sample::{network, NetworkShape};
+	build_and_execute(|| {
+		let shape = NetworkShape {
+			layers: 1,
+			features: 2,
+			channels: 1,
+			taps: 1_500,
+			max_batch: 1,
+			max_sequence: 2_000,
+			..NetworkShape::SMALL
+		};
+		let program = network(&shape);
+		let (operator, bytes) = match assay_trace::check_refereeable(&program) {
+			Err(assay_trace::LayoutError::Opened { operator, bytes }) => (operator, bytes),
+			other => panic!("{other:?}"),
+		};
+		assert!(bytes > assay_trace::OPENED_BYTES_MAX);
+		let bytes = program.encode().try_into().unwrap();
+		let error = Error::<Test>::OperatorInvalid {
+			operator: operator.try_into().unwrap(),
+			fault: OperatorFault::Opening,
+		};
+		assert_noop!(
+			Models::register(RuntimeOrigin::signed(OWNER), bytes, weights(), ROYALTY),
+			error
+		);
+	});
+}

@@ -39,7 +39,7 @@ fn stores_program_and_model_under_deposits() {
 				owner: OWNER,
 				royalty_per_unit: ROYALTY,
 				cost: program(VOCABULARY).cost_form(),
-				leaves: LeafForm::of(&program(VOCABULARY)).ok(),
+				leaves: LeafForm::of(&program(VOCABULARY)).unwrap(),
 				retired: false,
 			})
 		);
