@@ -76,7 +76,7 @@ pub(super) struct End {
 
 impl fmt::Display for End {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		write!(f, "{} questions and answers, {} blocks", self.moves, self.blocks)
+		write!(f, "{} moves, {} blocks", self.moves, self.blocks)
 	}
 }
 
