@@ -2,7 +2,7 @@
 //! hashes of an answer, so that only a party can make a node hash.
 
 use crate::*;
-use assay_primitives::{move_statement, AccountId, SlotId, WorkerKey, WorkerSignature};
+use assay_primitives::{move_statement, AccountId, Balance, SlotId, WorkerKey, WorkerSignature};
 use assay_program::Claim;
 use assay_trace::{Answer, Question, Refusal, Side};
 use codec::Encode;
@@ -18,6 +18,8 @@ use sp_runtime::{
 const LONGEVITY_BLOCKS: u64 = 16;
 /// Above what other workers send: a game is lost where a move comes late.
 const PRIORITY: u64 = 1 << 61;
+/// Below what other workers send.
+const CHALLENGE_PRIORITY: u64 = 1 << 59;
 
 /// What a move is called in the pool.
 #[derive(Encode)]
@@ -51,13 +53,18 @@ impl<T: Config> Pallet<T> {
 		claim: &Claim,
 		challenger: &AccountId,
 		worker: &WorkerKey,
+		bond_max: &Balance,
 		signature: &WorkerSignature,
 	) -> TransactionValidityWithRefund {
 		Self::ensure_works_for(worker, challenger).map_err(Self::refusal)?;
-		Self::check_challenge(*slot, claim, challenger).map_err(Self::refusal)?;
-		Self::ensure_challenge_signed(*slot, claim, challenger, worker, signature)
+		let party = Party { account: challenger.clone(), worker: worker.clone() };
+		// Errors of neighbours mean that the window is not open.
+		let challenge = Self::check_challenge(*slot, claim, challenger, *bond_max)
+			.map_err(|_| InvalidTransaction::Stale)?;
+		Self::ensure_challenge_signed(&challenge, *slot, &party, *bond_max, signature)
 			.map_err(Self::refusal)?;
-		Self::valid(Duty::Challenge(*slot, challenger.clone()))
+		// It has a whole window: nobody's deadline has to make room for it.
+		Self::valid(Duty::Challenge(*slot, challenger.clone()), CHALLENGE_PRIORITY)
 	}
 
 	pub(crate) fn authorize_answer(
@@ -68,13 +75,18 @@ impl<T: Config> Pallet<T> {
 		answer: &Answer,
 		signature: &WorkerSignature,
 	) -> TransactionValidityWithRefund {
+		// Nobody makes a node hash megabytes by a signature that is wrong.
+		if answer.encoded_size() as u64 > assay_trace::ANSWER_BYTES_MAX {
+			return Err(InvalidTransaction::ExhaustsResources.into());
+		}
 		let (dispute, game) = Self::check_turn(*game_id, *side, question).map_err(Self::refusal)?;
-		let statement = move_statement(&Self::genesis(), *game_id, question, answer);
+		let board = Self::board(*game_id, &dispute, &game);
+		let statement = move_statement(&Self::genesis(), &board, side, question, answer);
 		if !dispute.party(*side).worker.verify(&statement, signature) {
 			return Err(InvalidTransaction::BadProof.into());
 		}
 		Self::play(&dispute, &game, *side, question, answer).map_err(Self::refusal)?;
-		Self::valid(Duty::Answer(*game_id, *side, *question))
+		Self::valid(Duty::Answer(*game_id, *side, *question), PRIORITY)
 	}
 
 	pub(crate) fn authorize_timeout(
@@ -82,7 +94,7 @@ impl<T: Config> Pallet<T> {
 		game_id: &SlotId,
 	) -> TransactionValidityWithRefund {
 		Self::check_timeout(*game_id).map_err(Self::refusal)?;
-		Self::valid(Duty::Timeout(*game_id))
+		Self::valid(Duty::Timeout(*game_id), PRIORITY)
 	}
 
 	/// Weight of the dispatch of an answer.
@@ -109,9 +121,9 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	fn valid(duty: Duty) -> TransactionValidityWithRefund {
+	fn valid(duty: Duty, priority: u64) -> TransactionValidityWithRefund {
 		ValidTransaction::with_tag_prefix("AssayDisputes")
-			.priority(PRIORITY)
+			.priority(priority)
 			.and_provides(duty)
 			.longevity(LONGEVITY_BLOCKS)
 			.propagate(true)

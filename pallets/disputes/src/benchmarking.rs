@@ -4,8 +4,8 @@
 use super::*;
 use alloc::{vec, vec::Vec};
 use assay_primitives::{
-	challenge_statement, move_statement, AccountId, Claims, Parameters, SlotId, WeightsRoot,
-	WorkerKey, WorkerSignature,
+	challenge_statement, move_statement, AccountId, Balance, Claims, Parameters, SlotId,
+	WeightsRoot, WorkerKey, WorkerSignature,
 };
 use assay_program::{
 	limits::MAX_OPERATORS, Claim, EmbedBy, Hash, Limits, Operator, Program, TensorId, WeightId,
@@ -142,7 +142,7 @@ impl Set {
 		let (challenger, worker) = T::BenchmarkHelper::challenger();
 		let signature = sign_challenge::<T>(slot, &challenger, &worker)?;
 		let party = Party { account: challenger, worker };
-		Pallet::<T>::do_challenge(slot, OTHER_CLAIM, party, &signature)?;
+		Pallet::<T>::do_challenge(slot, OTHER_CLAIM, party, Balance::MAX, &signature)?;
 		let game = Disputes::<T>::iter_keys().next().ok_or(BenchmarkError::Stop("no game"))?;
 		Ok(Self { game, program, shape })
 	}
@@ -183,15 +183,17 @@ impl Set {
 		question: Question,
 		answer: Answer,
 	) -> Result<Call<T>, BenchmarkError> {
-		let statement = move_statement(&Pallet::<T>::genesis(), self.game, &question, &answer);
 		let dispute = Disputes::<T>::get(self.game).ok_or(BenchmarkError::Stop("no game"))?;
+		let game = Games::<T>::get(self.game).ok_or(BenchmarkError::Stop("no game"))?;
+		let (genesis, side) = (Pallet::<T>::genesis(), Side::Challenger);
+		let board = Pallet::<T>::board(self.game, &dispute, &game);
+		let statement = move_statement(&genesis, &board, &side, &question, &answer);
 		let signature = dispute
 			.challenger
 			.worker
 			.sign(&statement)
 			.ok_or(BenchmarkError::Stop("the keystore does not sign"))?;
-		let (game, side) = (self.game, Side::Challenger);
-		Ok(Call::answer { game, side, question, answer, signature })
+		Ok(Call::answer { game: self.game, side, question, answer, signature })
 	}
 }
 
@@ -228,7 +230,10 @@ fn sign_challenge<T: Config>(
 	worker: &WorkerKey,
 ) -> Result<WorkerSignature, BenchmarkError> {
 	let output = OTHER_CLAIM.output().into();
-	let statement = challenge_statement(&Pallet::<T>::genesis(), slot, challenger, &output);
+	let info = T::Claims::claim(slot).ok_or(BenchmarkError::Stop("no claim"))?;
+	let (genesis, job) = (Pallet::<T>::genesis(), info.request.digest().into());
+	let max = Balance::MAX;
+	let statement = challenge_statement(&genesis, &job, slot, challenger, &output, max);
 	worker.sign(&statement).ok_or(BenchmarkError::Stop("the keystore does not sign"))
 }
 
@@ -238,7 +243,8 @@ fn challenge_call<T: Config>() -> Result<Call<T>, BenchmarkError> {
 	let slot = T::BenchmarkHelper::claimed(program(1, 32), weights, shape, CLAIM);
 	let (challenger, worker) = T::BenchmarkHelper::challenger();
 	let signature = sign_challenge::<T>(slot, &challenger, &worker)?;
-	Ok(Call::challenge { slot, claim: OTHER_CLAIM, challenger, worker, signature })
+	let bond_max = Balance::MAX;
+	Ok(Call::challenge { slot, claim: OTHER_CLAIM, challenger, worker, bond_max, signature })
 }
 
 /// A game in which the claimant is silent and the time is over.
@@ -271,13 +277,14 @@ mod benchmarks {
 
 	#[benchmark]
 	fn challenge() -> Result<(), BenchmarkError> {
-		let Call::challenge { slot, claim, challenger, worker, signature } = challenge_call::<T>()?
+		let Call::challenge { slot, claim, challenger, worker, bond_max, signature } =
+			challenge_call::<T>()?
 		else {
 			return Err(BenchmarkError::Stop("another call"));
 		};
 
 		#[extrinsic_call]
-		_(RawOrigin::Authorized, slot, claim, challenger, worker, signature);
+		_(RawOrigin::Authorized, slot, claim, challenger, worker, bond_max, signature);
 
 		assert_eq!(OpenGames::<T>::get(), 1);
 		Ok(())

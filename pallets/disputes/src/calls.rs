@@ -7,7 +7,7 @@ use crate::{
 	*,
 };
 use assay_primitives::{
-	challenge_statement, AccountId, Balance, ClaimInfo, Claims, Models, Providers, SlotId,
+	challenge_statement, AccountId, Balance, Board, ClaimInfo, Claims, Models, Providers, SlotId,
 	WorkerKey, WorkerSignature,
 };
 use assay_program::{wire::JobRequest, Claim, Program};
@@ -22,6 +22,7 @@ pub(crate) struct Challenge {
 	info: ClaimInfo<AccountId, Balance>,
 	game: Game,
 	bond: Balance,
+	cost: Balance,
 }
 
 impl<T: Config> Pallet<T> {
@@ -65,9 +66,13 @@ impl<T: Config> Pallet<T> {
 		slot: SlotId,
 		claim: &Claim,
 		challenger: &AccountId,
-	) -> Result<Challenge, Error<T>> {
+		bond_max: Balance,
+	) -> Result<Challenge, DispatchError> {
 		Self::ensure_running()?;
 		let info = T::Claims::claim(slot).ok_or(Error::<T>::ClaimUnknown)?;
+		T::Claims::ensure_disputable(slot)?;
+		let is_new = !Challenges::<T>::contains_key(slot, challenger);
+		ensure!(is_new, Error::<T>::AlreadyChallenged);
 		if let Claim::Output { count, .. } = claim {
 			let counts = 1..=info.request.parameters.max_steps;
 			ensure!(counts.contains(count), Error::<T>::CountOutOfRange);
@@ -78,20 +83,26 @@ impl<T: Config> Pallet<T> {
 			ChallengerGames::<T>::get(challenger) < T::MaxGamesPerChallenger::get(),
 			Error::<T>::TooManyGames
 		);
-		let bond = Self::bond_terms(slot, &info).bond().ok_or(Error::<T>::BondOverflow)?;
-		Ok(Challenge { info, game, bond })
+		let terms = Self::bond_terms(slot, &info);
+		let (bond, cost) = terms.bond().zip(terms.cost()).ok_or(Error::<T>::BondOverflow)?;
+		let is_payable = bond <= bond_max && Ledger::<T>::can_hold(challenger, bond);
+		ensure!(is_payable, Error::<T>::BondTooHigh);
+		Ok(Challenge { info, game, bond, cost })
 	}
 
 	pub(crate) fn ensure_challenge_signed(
+		challenge: &Challenge,
 		slot: SlotId,
-		claim: &Claim,
-		challenger: &AccountId,
-		worker: &WorkerKey,
+		party: &Party<AccountId>,
+		bond_max: Balance,
 		signature: &WorkerSignature,
 	) -> Result<(), Error<T>> {
-		let output = claim.output().into();
-		let statement = challenge_statement(&Self::genesis(), slot, challenger, &output);
-		ensure!(worker.verify(&statement, signature), Error::<T>::BadSignature);
+		let Challenge { info, game, .. } = challenge;
+		let job = info.request.digest().into();
+		let output = Side::Challenger.of(game.claims()).output().into();
+		let who = &party.account;
+		let statement = challenge_statement(&Self::genesis(), &job, slot, who, &output, bond_max);
+		ensure!(party.worker.verify(&statement, signature), Error::<T>::BadSignature);
 		Ok(())
 	}
 
@@ -99,24 +110,28 @@ impl<T: Config> Pallet<T> {
 		slot: SlotId,
 		claim: Claim,
 		party: Party<AccountId>,
+		bond_max: Balance,
 		signature: &WorkerSignature,
 	) -> DispatchResult {
-		let Challenge { info, game, bond } = Self::check_challenge(slot, &claim, &party.account)?;
-		Self::ensure_challenge_signed(slot, &claim, &party.account, &party.worker, signature)?;
+		let challenge = Self::check_challenge(slot, &claim, &party.account, bond_max)?;
+		Self::ensure_challenge_signed(&challenge, slot, &party, bond_max, signature)?;
+		let Challenge { info, game, bond, cost } = challenge;
 		let id = T::Claims::open_dispute(slot)?;
 		Ledger::<T>::hold(&party.account, bond)?;
 		let run_blocks = T::Claims::span(info.units);
-		let dispute = Dispute {
+		let mut dispute = Dispute {
 			slot,
 			job: info.request.digest().into(),
 			program: info.request.program.into(),
 			claimant: Party { account: info.party, worker: info.worker },
 			challenger: party,
 			bond,
+			cost,
 			run_blocks,
-			due: Self::due_of_next(run_blocks),
+			due: 0,
 			opened_at: frame_system::Pallet::<T>::block_number().saturated_into(),
 		};
+		dispute.due = Self::due_of_next(&dispute);
 		Self::deposit_event(Event::GameOpened {
 			game: id,
 			slot,
@@ -132,12 +147,21 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Clock time until which a question that is asked now can be answered.
-	fn due_of_next(run_blocks: u32) -> u32 {
-		let span = move_span(T::MoveBlocks::get(), run_blocks, OpenGames::<T>::get());
+	fn due_of_next(dispute: &Dispute<AccountId>) -> u32 {
+		let games = |party: &Party<AccountId>| KeyGames::<T>::get(&party.worker);
+		let busier = games(&dispute.claimant).max(games(&dispute.challenger));
+		let (base, open) = (T::MoveBlocks::get(), OpenGames::<T>::get());
+		let span = move_span(base, dispute.run_blocks, busier, open);
 		T::Claims::now().saturating_add(span)
 	}
 
 	// --- answer ---
+
+	/// What a move of a game is signed with.
+	pub(crate) fn board(id: SlotId, dispute: &Dispute<AccountId>, game: &Game) -> Board {
+		let outputs = game.claims().map(|claim| claim.output().into());
+		Board { game: id, slot: dispute.slot, job: dispute.job, outputs }
+	}
 
 	/// What of an answer can be checked without looking into it.
 	pub(crate) fn check_turn(
@@ -192,7 +216,7 @@ impl<T: Config> Pallet<T> {
 				Games::<T>::insert(id, game);
 			},
 			Turn::Next(game) => {
-				dispute.due = Self::due_of_next(dispute.run_blocks);
+				dispute.due = Self::due_of_next(&dispute);
 				Self::deposit_event(Event::Asked {
 					game: id,
 					question: game.question(),
@@ -235,12 +259,16 @@ impl<T: Config> Pallet<T> {
 		Self::remove(id, &dispute);
 		let slashed = if claimant_guilty {
 			let pledge = T::Claims::claim(slot).map_or(0, |info| info.pledge);
-			let earned = reward(T::Reward::get(), pledge);
-			T::Claims::convict(slot, (!challenger_guilty).then_some((challenger, earned)))
+			T::Claims::convict(slot, reward(T::Reward::get(), pledge, dispute.cost))
 		} else {
 			0
 		};
+		if claimant_guilty && !challenger_guilty {
+			Self::note_winner(slot, id, challenger);
+		}
 		let forfeited = if challenger_guilty {
+			// It would lose again: the pair stays.
+			Challenges::<T>::insert(slot, challenger, ());
 			let winner = (!claimant_guilty).then_some(claimant);
 			Ledger::<T>::forfeit(id, challenger, bond, winner);
 			bond
@@ -257,7 +285,21 @@ impl<T: Config> Pallet<T> {
 			slashed,
 			forfeited,
 		});
-		T::Claims::close_dispute(slot);
+		let winner = match ClaimGames::<T>::get(slot) {
+			0 => Winners::<T>::take(slot).map(|(_, who)| who),
+			_ => None,
+		};
+		let amount = T::Claims::close_dispute(slot, winner.as_ref());
+		if let Some(beneficiary) = winner.filter(|_| amount > 0) {
+			Self::deposit_event(Event::ChallengerRewarded { slot, beneficiary, amount });
+		}
+	}
+
+	/// The lowest game of those that are won earns the reward.
+	fn note_winner(slot: SlotId, id: SlotId, challenger: &AccountId) {
+		if Winners::<T>::get(slot).is_none_or(|(first, _)| id < first) {
+			Winners::<T>::insert(slot, (id, challenger));
+		}
 	}
 
 	// --- records ---
@@ -265,7 +307,9 @@ impl<T: Config> Pallet<T> {
 	fn insert(id: SlotId, dispute: Dispute<AccountId>, game: Game) {
 		for party in [&dispute.claimant, &dispute.challenger] {
 			WorkerGames::<T>::insert(&party.worker, id, ());
+			KeyGames::<T>::mutate(&party.worker, Self::increase);
 		}
+		Challenges::<T>::insert(dispute.slot, &dispute.challenger.account, ());
 		ChallengerGames::<T>::mutate(&dispute.challenger.account, Self::increase);
 		ClaimGames::<T>::mutate(dispute.slot, Self::increase);
 		OpenGames::<T>::mutate(Self::increase);
@@ -276,7 +320,9 @@ impl<T: Config> Pallet<T> {
 	fn remove(id: SlotId, dispute: &Dispute<AccountId>) {
 		for party in [&dispute.claimant, &dispute.challenger] {
 			WorkerGames::<T>::remove(&party.worker, id);
+			KeyGames::<T>::mutate_exists(&party.worker, Self::decrease);
 		}
+		Challenges::<T>::remove(dispute.slot, &dispute.challenger.account);
 		ChallengerGames::<T>::mutate_exists(&dispute.challenger.account, Self::decrease);
 		ClaimGames::<T>::mutate_exists(dispute.slot, Self::decrease);
 		OpenGames::<T>::mutate_exists(Self::decrease);

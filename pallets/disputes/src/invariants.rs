@@ -3,6 +3,7 @@
 use crate::{ledger::Ledger, *};
 use alloc::collections::{BTreeMap, BTreeSet};
 use assay_primitives::{AccountId, Balance, Claims, SlotId, WorkerKey};
+use assay_trace::Side;
 use frame_support::ensure;
 use sp_runtime::TryRuntimeError;
 
@@ -47,15 +48,29 @@ impl<T: Config> Pallet<T> {
 
 	fn inv_3_games_are_counted() -> Result<(), TryRuntimeError> {
 		let (mut challengers, mut claims) = (BTreeMap::new(), BTreeMap::new());
+		let mut keys = BTreeMap::<WorkerKey, u32>::new();
 		let mut open = 0u32;
 		for dispute in Disputes::<T>::iter_values() {
 			open = open.saturating_add(1);
+			for worker in [dispute.claimant.worker, dispute.challenger.worker] {
+				let count = keys.entry(worker).or_default();
+				*count = count.saturating_add(1);
+			}
+			ensure!(
+				Challenges::<T>::contains_key(dispute.slot, &dispute.challenger.account),
+				"INV-3: a challenge is not on record"
+			);
 			let count: &mut u32 = challengers.entry(dispute.challenger.account).or_default();
 			*count = count.saturating_add(1);
 			let count: &mut u32 = claims.entry(dispute.slot).or_default();
 			*count = count.saturating_add(1);
 		}
 		ensure!(OpenGames::<T>::get() == open, "INV-3: open games are miscounted");
+		let counted: BTreeMap<_, _> = KeyGames::<T>::iter().collect();
+		ensure!(counted == keys, "INV-3: games of a worker key are miscounted");
+		for slot in Winners::<T>::iter_keys() {
+			ensure!(claims.contains_key(&slot), "INV-3: a winner waits though no game is open");
+		}
 		let counted: BTreeMap<_, _> = ChallengerGames::<T>::iter().collect();
 		ensure!(counted == challengers, "INV-3: games of a challenger are miscounted");
 		let counted: BTreeMap<_, _> = ClaimGames::<T>::iter().collect();
@@ -64,11 +79,16 @@ impl<T: Config> Pallet<T> {
 	}
 
 	fn inv_4_claims_exist() -> Result<(), TryRuntimeError> {
-		for dispute in Disputes::<T>::iter_values() {
+		for (id, dispute) in Disputes::<T>::iter() {
 			let info = T::Claims::claim(dispute.slot).ok_or("INV-4: a game about no claim")?;
 			ensure!(
 				dispute.job.as_ref() == &info.request.digest(),
 				"INV-4: a game about another job than its claim"
+			);
+			let game = Games::<T>::get(id).ok_or("INV-4: a record without a game")?;
+			ensure!(
+				*Side::Claimant.of(game.claims()) == info.claim,
+				"INV-4: a game about another claim than its slot's"
 			);
 		}
 		Ok(())

@@ -3,13 +3,11 @@
 use crate::{Config, Event, HoldReason, Pallet};
 use assay_primitives::{AccountId, Balance, SlotId};
 use core::marker::PhantomData;
-#[cfg(any(feature = "try-runtime", feature = "std", test))]
-use frame_support::traits::fungible::InspectHold;
 use frame_support::{
 	defensive,
 	storage::with_storage_layer,
 	traits::{
-		fungible::MutateHold,
+		fungible::{InspectHold, MutateHold},
 		tokens::{Fortitude, Precision, Restriction},
 		Get,
 	},
@@ -22,6 +20,11 @@ pub(crate) struct Ledger<T>(PhantomData<T>);
 impl<T: Config> Ledger<T> {
 	fn reason() -> T::RuntimeHoldReason {
 		HoldReason::ChallengeBond.into()
+	}
+
+	/// Whether a bond could be held now.
+	pub(crate) fn can_hold(challenger: &AccountId, bond: Balance) -> bool {
+		T::Currency::can_hold(&Self::reason(), challenger, bond)
 	}
 
 	/// Hold the bond of a challenge.

@@ -45,7 +45,7 @@
 //!
 //! | verdict | claimant | challenger |
 //! |---|---|---|
-//! | `ClaimantGuilty` | its pledge is taken | bond back, a share of the pledge as reward |
+//! | `ClaimantGuilty` | its pledge is taken | bond back; the first to be right earns a part of the pledge |
 //! | `ChallengerGuilty` | repaid by half of the bond | the bond is lost |
 //! | `BothGuilty` | its pledge is taken | the bond is lost |
 //!
@@ -57,7 +57,8 @@
 //! - INV-1: what is held of an account is the sum of the bonds of its open games.
 //! - INV-2: every record has its game and every game its record; both parties' worker keys list it,
 //!   and nothing else.
-//! - INV-3: open games are counted: in all, for each challenger, and for each claim.
+//! - INV-3: open games are counted: in all, for each challenger, for each worker key and for each claim;
+//!   each is the one challenge of its challenger of its claim.
 //! - INV-4: the job and the claim of an open game exist.
 //!
 //! ## Low level / Design
@@ -71,7 +72,9 @@
 //!    game. Cheap checks come first, then the signature, then the hashes: only a party can make a
 //!    node hash.
 //! 4. *No bound refuses a challenge*: bonds grow with the games that are open, and a limit counts for
-//!    each challenger alone.
+//!    each challenger alone. One account disputes one claim once.
+//! 5. *The first who was right earns the reward*, when all games about the claim are over: neither the
+//!    liar nor who copies public answers can overtake it by a quicker game.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
@@ -203,6 +206,21 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type ClaimGames<T: Config> = StorageMap<_, Twox64Concat, SlotId, u32, ValueQuery>;
 
+	/// Who has challenged which claim: open games, and those that the challenger lost. One is enough,
+	/// since who lost would lose again; what stays for ever was paid for by a lost bond.
+	#[pallet::storage]
+	pub type Challenges<T: Config> =
+		StorageDoubleMap<_, Twox64Concat, SlotId, Blake2_128Concat, AccountId, ()>;
+
+	/// The first game about a convicted claim that its challenger has won: who earns the reward when
+	/// the last game about the claim is over.
+	#[pallet::storage]
+	pub type Winners<T: Config> = StorageMap<_, Twox64Concat, SlotId, (SlotId, AccountId)>;
+
+	/// Open games of each worker key.
+	#[pallet::storage]
+	pub type KeyGames<T: Config> = StorageMap<_, Blake2_128Concat, WorkerKey, u32, ValueQuery>;
+
 	/// Open games in all.
 	#[pallet::storage]
 	pub type OpenGames<T: Config> = StorageValue<_, u32, ValueQuery>;
@@ -278,6 +296,16 @@ pub mod pallet {
 			/// How much.
 			amount: Balance,
 		},
+		/// The first challenger that was right earned a part of the pledge it brought down.
+		#[codec(index = 5)]
+		ChallengerRewarded {
+			/// The claim.
+			slot: SlotId,
+			/// Who got it.
+			beneficiary: AccountId,
+			/// How much.
+			amount: Balance,
+		},
 	}
 
 	/// What is not so. Append only: wallets know errors by their place.
@@ -313,6 +341,10 @@ pub mod pallet {
 		ProgramMissing,
 		/// The answer is not a right one to this question.
 		AnswerWrong(AnswerFault),
+		/// The challenger disputes this claim already, or lost a game about it.
+		AlreadyChallenged,
+		/// The bond of this challenge is more than the challenger has, or than it allowed.
+		BondTooHigh,
 	}
 
 	#[pallet::hooks]
@@ -365,12 +397,13 @@ pub mod pallet {
 		/// - `claim`: what is right: count and digest of the output, or the code of an invalid input.
 		/// - `challenger`: whose bond.
 		/// - `worker`: the key that signs the challenger's moves.
+		/// - `bond_max`: the challenge is refused where its bond would be more.
 		/// - `signature`: of that key over the challenge statement.
 		///
 		/// ## Errors
 		///
-		/// `ClaimUnknown`, `SameClaim`, `CountOutOfRange`, `TooManyGames`,
-		/// `NotTheChallenger`, `BadSignature`; `NotDisputable` of the jobs pallet where the window is
+		/// `ClaimUnknown`, `SameClaim`, `CountOutOfRange`, `TooManyGames`, `AlreadyChallenged`,
+		/// `BondTooHigh`, `NotTheChallenger`, `BadSignature`; `NotDisputable` of the jobs pallet where the window is
 		/// over; `FundsUnavailable` where the bond cannot be held.
 		///
 		/// ## Events
@@ -386,6 +419,7 @@ pub mod pallet {
 			claim: Claim,
 			challenger: AccountId,
 			worker: WorkerKey,
+			#[pallet::compact] bond_max: Balance,
 			signature: WorkerSignature,
 		) -> DispatchResult {
 			match ensure_signed(origin.clone()) {
@@ -396,7 +430,7 @@ pub mod pallet {
 				},
 			}
 			let party = Party { account: challenger, worker };
-			Self::do_challenge(slot, claim, party, &signature)
+			Self::do_challenge(slot, claim, party, bond_max, &signature)
 		}
 
 		/// Answer the question of a game.

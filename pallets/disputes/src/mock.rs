@@ -489,11 +489,21 @@ pub(crate) fn claimed_by(nonce: u64, run: &Run) -> (JobDigest, SlotId) {
 }
 
 pub(crate) fn challenge_call(who: &AccountId, slot: SlotId, claim: Claim) -> RuntimeCall {
+	challenge_call_for(who, slot, claim, Balance::MAX)
+}
+
+pub(crate) fn challenge_call_for(
+	who: &AccountId,
+	slot: SlotId,
+	claim: Claim,
+	bond_max: Balance,
+) -> RuntimeCall {
 	let pair = worker_of(who);
-	let statement = challenge_statement(&Jobs::genesis(), slot, who, &claim.output().into());
-	let signature = pair.sign(&statement);
-	Call::challenge { slot, claim, challenger: who.clone(), worker: pair.public(), signature }
-		.into()
+	let job = pallet_jobs::Slots::<Test>::get(slot).map(|slot| slot.job).unwrap_or_default();
+	let output = claim.output().into();
+	let statement = challenge_statement(&Jobs::genesis(), &job, slot, who, &output, bond_max);
+	let (signature, worker, challenger) = (pair.sign(&statement), pair.public(), who.clone());
+	Call::challenge { slot, claim, challenger, worker, bond_max, signature }.into()
 }
 
 /// Challenge a claim by another one; the game.
@@ -516,7 +526,8 @@ pub(crate) fn answer_call(game: SlotId, side: Side, answer: Answer) -> RuntimeCa
 	let view = Disputes::game_view(game).unwrap();
 	let pair = worker_of(&view.dispute.party(side).account);
 	let question = view.question;
-	let statement = move_statement(&Jobs::genesis(), game, &question, &answer);
+	let board = Disputes::board(game, &view.dispute, &crate::Games::<Test>::get(game).unwrap());
+	let statement = move_statement(&Jobs::genesis(), &board, &side, &question, &answer);
 	Call::answer { game, side, question, answer, signature: pair.sign(&statement) }.into()
 }
 

@@ -4,14 +4,14 @@
 //! executor computes again.
 
 use crate::*;
-use alloc::{format, vec::Vec};
+use alloc::{collections::BTreeSet, format, vec::Vec};
 use assay_primitives::{
 	challenge_statement, move_statement,
 	offchain::{
-		executor_settings, hex, is_due_to_send, request, watch, Answer as Reply, ExecutorSettings,
-		RequestError, Watch,
+		executor_settings, finalized, hex, is_due_to_send, request, watch, Answer as Reply,
+		ExecutorSettings, RequestError, Watch,
 	},
-	AccountId, Claims, Providers, SlotId, WorkerKey,
+	AccountId, Balance, Claims, Providers, SlotId, WorkerKey,
 };
 use assay_program::{
 	wire::{JobRequest, JobState, TraceState},
@@ -38,6 +38,8 @@ const TARGET: &str = "worker::disputes";
 const RUN_MILLIS: u64 = 2_000;
 /// Games that one run serves; the rest has its turn in the next blocks.
 const GAMES_PER_RUN: usize = 16;
+/// Jobs about which one run asks its executor: it keeps as many traces.
+const TRACES_PER_RUN: usize = 4;
 /// Open jobs among which one run looks for claims.
 const JOBS_LOOKED_AT: usize = 1_024;
 /// Places in which it is noted which claims were disputed.
@@ -135,7 +137,7 @@ impl<T: Config> Pallet<T> {
 			settings,
 			deadline: sp_io::offchain::timestamp().add(Duration::from_millis(RUN_MILLIS)),
 		};
-		for (key, id) in Self::games_at_hand(&keys, run.block) {
+		for (key, id) in Self::games_at_hand(&keys) {
 			if run.is_over() {
 				log::debug!(target: TARGET, "the run's time is over: the rest follows next block");
 				return;
@@ -164,20 +166,24 @@ impl<T: Config> Pallet<T> {
 			slots.rotate_left(start.unwrap_or(0));
 			slots.truncate(CLAIMS_PER_RUN);
 		}
+		// A run may begin several games, of which none is on chain yet.
+		let held = |sum: Balance, dispute: &Dispute<_>| sum.saturating_add(dispute.bond);
+		let held = Self::games_by(&party.worker).iter().fold(0, held);
+		let mut left = watch.budget.saturating_sub(held);
 		for slot in slots {
 			if run.is_over() {
 				return;
 			}
-			Self::watch_claim(run, &party, slot, watch);
+			Self::watch_claim(run, &party, slot, &mut left);
 		}
 	}
 
-	fn watch_claim(run: &Run, party: &Party<AccountId>, slot: SlotId, watch: Watch) {
+	fn watch_claim(run: &Run, party: &Party<AccountId>, slot: SlotId, left: &mut Balance) {
 		let Some(info) = T::Claims::claim(slot) else { return };
-		let mine = Self::games_by(&party.worker);
 		let is_mine = info.party == party.account || info.worker == party.worker;
 		// One game about a claim is enough: who lost it would lose the next as well.
-		if is_mine || was_disputed(slot) || mine.iter().any(|dispute| dispute.slot == slot) {
+		let is_challenged = Challenges::<T>::contains_key(slot, &party.account);
+		if is_mine || is_challenged || was_disputed(slot) {
 			return;
 		}
 		let Some(claim) = Self::compute(run, slot, &info.request) else { return };
@@ -185,8 +191,7 @@ impl<T: Config> Pallet<T> {
 			return;
 		}
 		let Some(bond) = Self::bond_for(slot) else { return };
-		let held = mine.iter().fold(0, |sum: u128, dispute| sum.saturating_add(dispute.bond));
-		if held.saturating_add(bond) > watch.budget {
+		if bond > *left {
 			log::warn!(
 				target: TARGET,
 				"the claim of slot {} is wrong, but a bond of {bond} is beyond the budget",
@@ -194,12 +199,14 @@ impl<T: Config> Pallet<T> {
 			);
 			return;
 		}
-		let statement =
-			challenge_statement(&run.genesis, slot, &party.account, &claim.output().into());
-		let Some(signature) = party.worker.sign(&statement) else { return };
-		log::warn!(target: TARGET, "the claim of slot {} is wrong: challenging it", slot.0);
+		*left = left.saturating_sub(bond);
+		let (job, output) = (info.request.digest().into(), claim.output().into());
 		let (challenger, worker) = (party.account.clone(), party.worker.clone());
-		let call = Call::challenge { slot, claim, challenger, worker, signature };
+		let statement = challenge_statement(&run.genesis, &job, slot, &challenger, &output, bond);
+		let Some(signature) = worker.sign(&statement) else { return };
+		log::warn!(target: TARGET, "the claim of slot {} is wrong: challenging it", slot.0);
+		let bond_max = bond;
+		let call = Call::challenge { slot, claim, challenger, worker, bond_max, signature };
 		Self::send(run, (slot, b'W'), call);
 	}
 
@@ -234,18 +241,28 @@ impl<T: Config> Pallet<T> {
 
 	// --- games ---
 
-	/// Games of keys of this node. Where there are many, each run begins with others.
-	fn games_at_hand(keys: &[WorkerKey], block: u32) -> Vec<(WorkerKey, SlotId)> {
+	/// Games in which a key of this node owes an answer or the time is over, the most urgent first, and
+	/// of no more jobs than an executor keeps traces of: else each would push out another's.
+	fn games_at_hand(keys: &[WorkerKey]) -> Vec<(WorkerKey, SlotId)> {
 		let mut games: Vec<_> = keys
 			.iter()
 			.flat_map(|key| WorkerGames::<T>::iter_key_prefix(key).map(|id| (key.clone(), id)))
+			.filter_map(|(key, id)| {
+				let (dispute, game) = Disputes::<T>::get(id).zip(Games::<T>::get(id))?;
+				let owes = |side: Side| dispute.party(side).worker == key && game.owes(side);
+				let is_due = T::Claims::now() > dispute.due || Side::BOTH.into_iter().any(owes);
+				is_due.then_some((dispute.due, dispute.job, key, id))
+			})
 			.collect();
-		if games.len() > GAMES_PER_RUN {
-			let start = (block as usize).wrapping_mul(GAMES_PER_RUN).checked_rem(games.len());
-			games.rotate_left(start.unwrap_or(0));
-			games.truncate(GAMES_PER_RUN);
+		games.sort_by_key(|(due, job, _, id)| (*due, *job, *id));
+		let mut jobs = BTreeSet::new();
+		for (_, job, ..) in &games {
+			if jobs.len() < TRACES_PER_RUN {
+				jobs.insert(*job);
+			}
 		}
-		games
+		let chosen = games.into_iter().filter(|(_, job, ..)| jobs.contains(job));
+		chosen.map(|(_, _, key, id)| (key, id)).take(GAMES_PER_RUN).collect()
 	}
 
 	/// Send what a key owes in a game, or end it where its time is over.
@@ -255,7 +272,9 @@ impl<T: Config> Pallet<T> {
 			return;
 		}
 		let Some((dispute, game)) = Disputes::<T>::get(id).zip(Games::<T>::get(id)) else { return };
-		if dispute.challenger.worker == *key {
+		// What is only on a branch may vanish, and has to be disputed again.
+		let is_final = finalized().is_some_and(|last| last.number >= dispute.opened_at);
+		if is_final && dispute.challenger.worker == *key {
 			note_disputed(dispute.slot);
 		}
 		for (side, tag) in [(Side::Claimant, b'D'), (Side::Challenger, b'C')] {
@@ -292,7 +311,8 @@ impl<T: Config> Pallet<T> {
 			return;
 		}
 		let worker = &dispute.party(side).worker;
-		let statement = move_statement(&run.genesis, duty.0, &question, &answer);
+		let board = Self::board(duty.0, dispute, game);
+		let statement = move_statement(&run.genesis, &board, &side, &question, &answer);
 		let Some(signature) = worker.sign(&statement) else { return };
 		let call = Call::answer { game: duty.0, side, question, answer, signature };
 		Self::send(run, duty, call);

@@ -45,6 +45,8 @@ pub struct Dispute<AccountId> {
 	pub challenger: Party<AccountId>,
 	/// What is held of the challenger.
 	pub bond: Balance,
+	/// What the challenger spends if it wins.
+	pub cost: Balance,
 	/// Blocks that any party may take to run the job again, for each move.
 	pub run_blocks: u32,
 	/// Clock time until which the present question can be answered.
@@ -224,16 +226,18 @@ pub fn count(openings: &Openings) -> u32 {
 	u32::try_from(openings.len()).unwrap_or(u32::MAX)
 }
 
-/// What a challenger earns of a pledge that its game took: less than the pledge, so that nobody
-/// gains by convicting a claim of a confederate.
-pub fn reward(share: Permill, pledge: Balance) -> Balance {
-	share.mul_floor(pledge)
+/// What a challenger earns of a pledge that its game took: what it spent or a share of the pledge, but
+/// never more than half, so that nobody gains by convicting a claim of its own.
+pub fn reward(share: Permill, pledge: Balance, cost: Balance) -> Balance {
+	share.mul_floor(pledge).max(cost).min(pledge.div_euclid(2))
 }
 
-/// Blocks to answer a question.
-pub fn move_span(base: u32, run_blocks: u32, games_open: u32) -> u32 {
+/// Blocks to answer a question: each game that the busier party plays may need a run of its own, and a
+/// party may have one machine.
+pub fn move_span(base: u32, run_blocks: u32, games_of_party: u32, games_open: u32) -> u32 {
+	let runs = run_blocks.saturating_mul(games_of_party.max(1));
 	let crowd = games_open.checked_div(GAMES_PER_BLOCK).unwrap_or(0);
-	base.saturating_add(run_blocks).saturating_add(crowd)
+	base.saturating_add(runs).saturating_add(crowd)
 }
 
 #[cfg(test)]
@@ -266,18 +270,21 @@ mod tests {
 	}
 
 	#[test]
-	fn a_reward_is_less_than_the_pledge() {
+	fn a_reward_covers_the_cost_but_never_more_than_half_of_the_pledge() {
+		let share = Permill::from_percent(20);
 		for pledge in [0, 1, 4, 5, 1_000_000_007] {
-			let reward = reward(Permill::from_percent(20), pledge);
-			assert!(reward * 5 <= pledge);
+			assert_eq!(reward(share, pledge, 0), pledge / 5);
+			assert_eq!(reward(share, pledge, pledge / 3), (pledge / 5).max(pledge / 3));
+			assert_eq!(reward(share, pledge, Balance::MAX), pledge / 2);
 		}
 	}
 
 	#[test]
 	fn many_games_give_every_move_more_time() {
-		assert_eq!(move_span(32, 0, 0), 32);
-		assert_eq!(move_span(32, 5, 16), 39);
-		assert_eq!(move_span(32, u32::MAX, 1), u32::MAX);
+		assert_eq!(move_span(32, 0, 1, 0), 32);
+		assert_eq!(move_span(32, 5, 0, 16), 39);
+		assert_eq!(move_span(32, 5, 3, 16), 49);
+		assert_eq!(move_span(32, u32::MAX, 2, 1), u32::MAX);
 	}
 
 	#[test]

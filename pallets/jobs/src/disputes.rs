@@ -1,12 +1,13 @@
 //! What disputes ask of jobs, and do to them.
 
 use crate::{types::SlotState, *};
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
 use assay_primitives::{
 	AccountId, Balance, ClaimInfo, Claims, JobDigest, Models, Outline, SlashReason, SlotId, Stake,
 };
+use codec::Encode;
 use frame_support::{defensive, ensure, traits::DefensiveSaturating};
-use sp_runtime::DispatchError;
+use sp_runtime::{DispatchError, DispatchResult};
 
 impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 	fn now() -> u32 {
@@ -44,15 +45,21 @@ impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 	}
 
 	fn disputable(count: usize) -> Vec<SlotId> {
-		let now = Self::now();
-		Jobs::<T>::iter_values()
+		// Where there are more, each block begins elsewhere: no digest is found to sort last for ever.
+		let start = sp_io::hashing::blake2_256(&Self::block().encode()).into();
+		let (now, first) = (Self::now(), Jobs::<T>::hashed_key_for(JobDigest(start)));
+		Jobs::<T>::iter_from(first)
+			.chain(Jobs::<T>::iter())
 			.take(count)
+			.map(|(_, job)| job)
 			.filter(|job| matches!(job.phase, Phase::Window { closes, .. } if now <= closes))
 			.flat_map(|job| job.slots)
 			.filter(|id| {
 				Slots::<T>::get(id)
 					.is_some_and(|slot| matches!(slot.state, SlotState::Revealed { .. }))
 			})
+			.collect::<BTreeSet<_>>()
+			.into_iter()
 			.collect()
 	}
 
@@ -61,14 +68,13 @@ impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 		InlineInputs::<T>::get(slot.job).map(Into::into)
 	}
 
+	fn ensure_disputable(slot_id: SlotId) -> DispatchResult {
+		Self::disputable_slot(slot_id)?;
+		Ok(())
+	}
+
 	fn open_dispute(slot_id: SlotId) -> Result<SlotId, DispatchError> {
-		let mut slot = Slots::<T>::get(slot_id).ok_or(Error::<T>::SlotUnknown)?;
-		let job = Jobs::<T>::get(slot.job).ok_or(Error::<T>::JobUnknown)?;
-		let Phase::Window { closes, .. } = job.phase else {
-			return Err(Error::<T>::NotDisputable.into());
-		};
-		ensure!(Self::now() <= closes, Error::<T>::NotDisputable);
-		ensure!(matches!(slot.state, SlotState::Revealed { .. }), Error::<T>::NotDisputable);
+		let mut slot = Self::disputable_slot(slot_id)?;
 		let id = NextSlot::<T>::get();
 		let next = id.next().ok_or(Error::<T>::SlotIdsSpent)?;
 		slot.disputes = slot.disputes.checked_add(1).ok_or(Error::<T>::NotDisputable)?;
@@ -77,34 +83,60 @@ impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 		Ok(id)
 	}
 
-	fn convict(slot_id: SlotId, reward: Option<(&AccountId, Balance)>) -> Balance {
+	fn convict(slot_id: SlotId, reward: Balance) -> Balance {
 		let Some(mut slot) = Slots::<T>::get(slot_id) else {
 			defensive!("a dispute outlived its slot");
 			return 0;
 		};
 		let SlotState::Revealed { claim, .. } = slot.state else { return 0 };
 		let pledged = T::Stake::pledged(&slot.party, slot_id);
-		let slashed = T::Stake::slash(&slot.party, slot_id, pledged, reward, SlashReason::Guilty);
+		let amount = pledged.saturating_sub(reward);
+		T::Stake::slash(&slot.party, slot_id, amount, None, SlashReason::Guilty);
 		slot.state = SlotState::Guilty { claim };
 		let (job, party) = (slot.job, slot.party.clone());
 		Slots::<T>::insert(slot_id, slot);
+		let slashed = pledged;
 		Self::deposit_event(Event::SlotConvicted { slot: slot_id, job, party, slashed });
 		slashed
 	}
 
-	fn close_dispute(slot_id: SlotId) {
+	fn close_dispute(slot_id: SlotId, winner: Option<&AccountId>) -> Balance {
 		let Some(mut slot) = Slots::<T>::get(slot_id) else {
 			defensive!("a dispute outlived its slot");
-			return;
+			return 0;
 		};
 		slot.disputes = slot.disputes.defensive_saturating_sub(1);
-		let digest = slot.job;
+		let is_over = slot.disputes == 0;
+		let (digest, party) = (slot.job, slot.party.clone());
+		let is_guilty = matches!(slot.state, SlotState::Guilty { .. });
 		Slots::<T>::insert(slot_id, slot);
+		let mut paid = 0;
+		if is_over && is_guilty {
+			let left = T::Stake::pledged(&party, slot_id);
+			let compensation = winner.map(|winner| (winner, left));
+			if left > 0 {
+				T::Stake::slash(&party, slot_id, left, compensation, SlashReason::Guilty);
+				paid = compensation.map_or(0, |(_, amount)| amount);
+			}
+		}
 		Self::refute_if_fallen(digest);
+		paid
 	}
 }
 
 impl<T: Config> Pallet<T> {
+	/// A slot whose claim can be disputed now.
+	fn disputable_slot(slot_id: SlotId) -> Result<Slot<AccountId>, Error<T>> {
+		let slot = Slots::<T>::get(slot_id).ok_or(Error::<T>::SlotUnknown)?;
+		let job = Jobs::<T>::get(slot.job).ok_or(Error::<T>::JobUnknown)?;
+		let Phase::Window { closes, .. } = job.phase else {
+			return Err(Error::<T>::NotDisputable);
+		};
+		ensure!(Self::now() <= closes, Error::<T>::NotDisputable);
+		ensure!(matches!(slot.state, SlotState::Revealed { .. }), Error::<T>::NotDisputable);
+		Ok(slot)
+	}
+
 	/// End a job that has no claim left, once nobody disputes any more.
 	fn refute_if_fallen(digest: JobDigest) {
 		let Some(job) = Jobs::<T>::get(digest) else { return };

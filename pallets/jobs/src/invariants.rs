@@ -73,7 +73,7 @@ impl<T: Config> Pallet<T> {
 				// A late reveal has cost a part of it.
 				ensure!(held > 0 && held <= job.pledge, "INV-3: a pledge is not held");
 				ensure!(slot.worker.is_some(), "INV-3: a pledged slot has no worker key");
-			} else {
+			} else if !matches!(slot.state, SlotState::Guilty { .. }) {
 				ensure!(held == 0, "INV-3: a slot without pledge holds some");
 			}
 			let sum = sums.entry(slot.party).or_default();
@@ -149,14 +149,15 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// INV-8: a dispute is about a revealed claim only; a convicted slot has no pledge.
+	/// INV-8: a dispute is about a revealed claim only; a convicted slot has a pledge only while
+	/// others dispute its claim.
 	fn check_disputes() -> Result<(), TryRuntimeError> {
 		for (id, slot) in Slots::<T>::iter() {
 			let is_claim = slot.state.claim().is_some();
 			ensure!(slot.disputes == 0 || is_claim, "INV-8: a dispute about no claim");
 			let guilty = matches!(slot.state, SlotState::Guilty { .. });
 			ensure!(
-				!guilty || T::Stake::pledged(&slot.party, id) == 0,
+				!guilty || slot.disputes > 0 || T::Stake::pledged(&slot.party, id) == 0,
 				"INV-8: a convicted slot has a pledge"
 			);
 		}

@@ -64,24 +64,42 @@ pub fn claim_statement(
 	("assay/claim/1", genesis, job, slot, output, anchor).encode()
 }
 
-/// A challenge: this worker will play for the claim that another slot's claim is wrong.
+/// A challenge: this worker will play for the claim that the claim of a slot of this job is wrong, for
+/// a bond of this at most.
 pub fn challenge_statement(
 	genesis: &H256,
+	job: &JobDigest,
 	slot: SlotId,
 	challenger: &impl Encode,
 	output: &OutputDigest,
+	bond_max: u128,
 ) -> Vec<u8> {
-	("assay/challenge/1", genesis, slot, challenger, output).encode()
+	("assay/challenge/1", genesis, job, slot, challenger, output, bond_max).encode()
 }
 
-/// A move: this worker gives this answer to this question of a game.
+/// What a move is about. Ids are given anew on every fork: with job and outputs beside them a move
+/// signed for one game cannot be taken for one in another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode)]
+pub struct Board {
+	/// The game.
+	pub game: SlotId,
+	/// The claim that is disputed.
+	pub slot: SlotId,
+	/// Its job.
+	pub job: JobDigest,
+	/// What claimant and challenger claim.
+	pub outputs: [OutputDigest; 2],
+}
+
+/// A move: this worker gives for a side this answer to this question of a game.
 pub fn move_statement(
 	genesis: &H256,
-	game: SlotId,
+	board: &Board,
+	side: &impl Encode,
 	question: &impl Encode,
 	answer: &impl Encode,
 ) -> Vec<u8> {
-	("assay/move/1", genesis, game, question, answer).encode()
+	("assay/move/1", genesis, board, side, question, answer).encode()
 }
 
 /// The commitment to an output. The worker key is inside, so a copied one cannot be revealed.

@@ -168,10 +168,14 @@ pub trait Claims<AccountId, Balance> {
 	/// A dispute about a claim begins: its job is not settled before it ends. Gives an id of its own
 	/// to the other party's claim. Fails where the challenge window is not open.
 	fn open_dispute(slot: SlotId) -> Result<SlotId, DispatchError>;
-	/// The party of a slot is guilty: its pledge is taken. Up to `reward.1` of it goes to
-	/// `reward.0`, the rest to the slash sink. Returns what was taken; zero if it was guilty before.
-	fn convict(slot: SlotId, reward: Option<(&AccountId, Balance)>) -> Balance;
-	/// The end of what [`Claims::open_dispute`] began. With the last one a job whose claims have all
-	/// fallen ends, and is refunded.
-	fn close_dispute(slot: SlotId);
+	/// Whether a dispute about a claim can be opened now.
+	fn ensure_disputable(slot: SlotId) -> DispatchResult;
+	/// The party of a slot is guilty: its pledge goes to the slash sink, but for `reward`, which stays
+	/// pledged until the last dispute about the claim is over. Returns the whole pledge; zero if the
+	/// party was guilty before.
+	fn convict(slot: SlotId, reward: Balance) -> Balance;
+	/// The end of what [`Claims::open_dispute`] began. With the last one what a convicted party still
+	/// has pledged goes to `winner`, or to the slash sink, and a job whose claims have all fallen ends
+	/// and is refunded. Returns what the winner got.
+	fn close_dispute(slot: SlotId, winner: Option<&AccountId>) -> Balance;
 }

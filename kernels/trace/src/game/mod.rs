@@ -37,8 +37,7 @@ use scale_info::TypeInfo;
 /// levels of the output, a segment, one opening.
 pub const QUESTIONS_MAX: u32 = 6;
 /// Most answers that a game takes, but for those to [`Question::Offence`]: all its questions but
-/// the last are to both parties. Each offence taken is an earlier one than those before, on the
-/// same clock.
+/// the last are to both parties. Each party shows one offence at most.
 pub const MOVES_MAX: u32 = 11;
 /// Most partials of one element: blocks of the longest row, or of the longest context.
 pub const PARTIALS_MAX: u32 = 256;
@@ -131,9 +130,9 @@ pub struct Game {
 	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen,
 )]
 enum Asked {
-	/// With the first offence that was shown.
+	/// With the first offence that was shown, and who has shown one.
 	#[codec(index = 0)]
-	Offence(Option<(Offence, InvalidCode)>),
+	Offence(Option<(Offence, InvalidCode)>, [bool; 2]),
 	/// A node of the body, or a leaf.
 	#[codec(index = 1)]
 	Body(Node),
@@ -225,7 +224,7 @@ impl Game {
 			[Claim::Output { .. }, Claim::Output { .. }] => {
 				Asked::Body(Node::top(outline.tree().levels()))
 			},
-			_ => Asked::Offence(None),
+			_ => Asked::Offence(None, [false; 2]),
 		};
 		Ok(Self { claims, outline, bodies: None, asked, first: None })
 	}
@@ -243,7 +242,7 @@ impl Game {
 	/// The first offence of the input that was shown.
 	pub fn shown(&self) -> Option<(Offence, InvalidCode)> {
 		match self.asked {
-			Asked::Offence(shown) => shown,
+			Asked::Offence(shown, _) => shown,
 			_ => None,
 		}
 	}
@@ -251,7 +250,7 @@ impl Game {
 	/// What the game asks.
 	pub fn question(&self) -> Question {
 		match self.asked {
-			Asked::Offence(_) => Question::Offence,
+			Asked::Offence(..) => Question::Offence,
 			Asked::Body(Node { level: 0, position: index, .. }) => Question::Leaf { index },
 			Asked::Body(Node { level, position, .. }) => Question::Children { level, position },
 			Asked::Partials(position, _) => Question::Partials { position },
@@ -269,6 +268,9 @@ impl Game {
 
 	/// Whether a party has not answered the question. One to either party both owe.
 	pub fn owes(&self, side: Side) -> bool {
+		if let Asked::Offence(_, answered) = &self.asked {
+			return !side.of(answered);
+		}
 		self.first.as_ref().is_none_or(|(first, _)| *first != side)
 	}
 
@@ -277,7 +279,7 @@ impl Game {
 	/// those shown.
 	pub fn timeout(&self) -> [bool; 2] {
 		match self.asked {
-			Asked::Offence(shown) => self.claims.map(|claim| !input::judge(&claim, shown)),
+			Asked::Offence(shown, _) => self.claims.map(|claim| !input::judge(&claim, shown)),
 			_ => Side::BOTH.map(|side| self.owes(side)),
 		}
 	}
@@ -314,8 +316,8 @@ impl Game {
 			(Asked::Copy(element, said), Answer::Openings(openings)) => {
 				self.copy(ground, *element, said, openings)
 			},
-			(Asked::Offence(shown), Answer::Offence(offence, openings)) => {
-				self.offence(ground, *shown, offence, openings)
+			(Asked::Offence(shown, answered), Answer::Offence(offence, openings)) => {
+				self.offence(ground, side, (*shown, *answered), (offence, openings))
 			},
 			_ => Err(Refusal::Kind),
 		}

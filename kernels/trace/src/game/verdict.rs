@@ -162,13 +162,13 @@ impl Game {
 		Ok(Turn::Over(said.map(|said| said != truth)))
 	}
 
-	/// A rule that the input breaks. It counts until somebody shows an earlier one.
+	/// A rule that the input breaks. Each party shows one: an honest one shows the first there is.
 	pub(super) fn offence(
 		&self,
 		ground: &Ground<'_>,
-		shown: Option<(Offence, InvalidCode)>,
-		offence: &Offence,
-		openings: &Openings,
+		side: Side,
+		(shown, answered): (Option<(Offence, InvalidCode)>, [bool; 2]),
+		(offence, openings): (&Offence, &Openings),
 	) -> Result<Turn, Refusal> {
 		let layout = ground.layout;
 		let open = self.open(ground, openings, |_| Ok(layout.offence_needs(offence)))?;
@@ -177,11 +177,18 @@ impl Game {
 		if input::first(shown, new) == shown {
 			return Err(Refusal::Beaten);
 		}
-		let game = Self { asked: Asked::Offence(new), ..self.clone() };
-		Ok(match offence {
-			// Nothing comes before these.
-			Offence::Length { .. } | Offence::Token(0) => Turn::Over(game.timeout()),
-			Offence::Token(_) => Turn::Waits(game),
+		let [claimant, challenger] = answered;
+		let answered = match side {
+			Side::Claimant => [true, challenger],
+			Side::Challenger => [claimant, true],
+		};
+		let game = Self { asked: Asked::Offence(new, answered), ..self.clone() };
+		// Nothing comes before these.
+		let is_first = matches!(offence, Offence::Length { .. } | Offence::Token(0));
+		Ok(if is_first || answered == [true; 2] {
+			Turn::Over(game.timeout())
+		} else {
+			Turn::Waits(game)
 		})
 	}
 }

@@ -131,3 +131,35 @@ fn an_unknown_game_is_no_game() {
 		assert_noop!(dispatch_unchecked(call), Error::<Test>::GameUnknown);
 	});
 }
+
+/// Ids are given anew on every fork. A move that was signed for a game about one job is none in a
+/// game about another, though question and id are the same.
+#[test]
+fn a_move_of_a_game_on_another_fork_is_none_here() {
+	let on_the_other_fork = {
+		let mut ext = new_test_ext();
+		ext.execute_with(|| {
+			let (liar, honest) = (Run::cheating(1), Run::honest());
+			let (_, slot) = claimed_by(7, &liar);
+			let game = challenge(&challenger(), slot, honest.claim()).unwrap();
+			let question = Disputes::game_view(game).unwrap().question;
+			let right = honest.tracer().answer(&question).unwrap();
+			(game, answer_call(game, Side::Challenger, right))
+		})
+	};
+	build_and_execute(|| {
+		let (game, _, _) = game();
+		let (same_id, call) = on_the_other_fork;
+		assert_eq!(game, same_id);
+		assert_eq!(dispatch_authorized(call), Err(InvalidTransaction::BadProof.into()));
+	});
+}
+
+#[test]
+fn an_answer_of_absurd_length_is_refused_unread() {
+	build_and_execute(|| {
+		let (game, ..) = game();
+		let call = answer_call(game, Side::Challenger, Answer::Children(vec![[0; 32]; 20_000]));
+		assert_eq!(dispatch_authorized(call), Err(InvalidTransaction::ExhaustsResources.into()));
+	});
+}

@@ -85,10 +85,12 @@ fn fails_without_funds_or_with_too_many_games() {
 		let (liar, honest) = (Run::cheating(1), Run::honest());
 		let (_, slot) = claimed_by(0, &liar);
 		assert!(challenge(&account(77), slot, honest.claim()).is_err(), "it has no funds");
+		let (_, second) = claimed_by(1, &liar);
+		let (_, third) = claimed_by(2, &liar);
 		challenge(&challenger(), slot, honest.claim()).unwrap();
-		challenge(&challenger(), slot, Run::cheating(9).claim()).unwrap();
+		challenge(&challenger(), second, honest.claim()).unwrap();
 		assert_eq!(
-			challenge(&challenger(), slot, Run::cheating(5).claim()),
+			challenge(&challenger(), third, honest.claim()),
 			Err(Error::<Test>::TooManyGames.into())
 		);
 		// The limit counts for each challenger alone; the bond has grown.
@@ -127,5 +129,48 @@ fn fails_with_a_signature_of_another_claim() {
 			*claim = Claim::Invalid { code: 1 };
 		}
 		assert_eq!(dispatch_authorized(call), Err(InvalidTransaction::BadProof.into()));
+	});
+}
+
+#[test]
+fn an_account_disputes_a_claim_once() {
+	build_and_execute(|| {
+		let (liar, honest) = (Run::cheating(1), Run::honest());
+		let (_, slot) = claimed_by(0, &honest);
+		assert_ok!(ProviderStake::bond(signed(challenger()), BOND));
+		assert_ok!(register_provider(challenger()));
+		let call = challenge_call(&challenger(), slot, liar.claim());
+		assert_ok!(dispatch_authorized(call.clone()).unwrap());
+		// While the game is open, and after it was lost, whoever carries the call and for nothing.
+		let again = Error::<Test>::AlreadyChallenged;
+		assert!(dispatch_authorized(call.clone()).is_err());
+		assert_noop!(dispatch_unchecked(call.clone()), again);
+		let game = Disputes::games_of(key_of(&challenger()))[0];
+		assert_ok!(answer(game, assay_trace::Side::Claimant, &honest).unwrap());
+		let due = Disputes::game_view(game).unwrap().due_at;
+		crate::Disputes::<Test>::mutate(game, |dispute| dispute.as_mut().unwrap().due = 0);
+		assert!(due > 0);
+		assert_ok!(Disputes::timeout(signed(tenant()), game));
+		assert!(dispatch_authorized(call).is_err());
+		let other = Run::cheating(9).claim();
+		let again = Error::<Test>::AlreadyChallenged;
+		assert_eq!(challenge(&challenger(), slot, other), Err(again.into()));
+		assert_ok!(challenge(&other_challenger(), slot, other).map(|_| ()));
+	});
+}
+
+#[test]
+fn holds_no_more_than_the_challenger_allowed() {
+	build_and_execute(|| {
+		let (liar, honest) = (Run::cheating(1), Run::honest());
+		let (_, slot) = claimed_by(0, &liar);
+		assert_ok!(ProviderStake::bond(signed(challenger()), BOND));
+		assert_ok!(register_provider(challenger()));
+		let bond = Disputes::bond_for(slot).unwrap();
+		let call = challenge_call_for(&challenger(), slot, honest.claim(), bond);
+		// Somebody else is quicker, and the bond grows.
+		challenge(&other_challenger(), slot, honest.claim()).unwrap();
+		assert!(dispatch_authorized(call.clone()).is_err());
+		assert_noop!(dispatch_unchecked(call), Error::<Test>::BondTooHigh);
 	});
 }

@@ -31,9 +31,9 @@ fn a_wrong_claim_costs_its_pledge() {
 
 		assert_eq!((verdict, reason), (Verdict::ClaimantGuilty, EndReason::Refereed));
 		assert_eq!((slashed, forfeited), (pledge, 0));
-		// The last coin: a fifth of the pledge to who was right, the rest to the treasury, the price
-		// back to the tenant's lease.
-		let earned = pledge / 5;
+		// The last coin: half of the pledge to who was right, since its run with traces costs more than
+		// that; the rest to the treasury, the price back to the tenant's lease.
+		let earned = pledge / 2;
 		assert_eq!(wealth(&challenger()), before_challenger + earned);
 		assert_eq!(wealth(&Treasury::get()), before_treasury + pledge - earned);
 		assert_eq!(bond_of(&provider()), BOND - pledge);
@@ -103,6 +103,30 @@ fn a_second_honest_challenger_keeps_its_bond_though_the_pledge_is_gone() {
 		let (End { verdict, slashed, forfeited, .. }, _) = play_out(games[1], [&liar, &honest]);
 		assert_eq!((verdict, slashed, forfeited), (Verdict::ClaimantGuilty, 0, 0));
 		assert_eq!(wealth(&other_challenger()), before);
+		assert!(pallet_jobs::Jobs::<Test>::get(job).is_none());
+	});
+}
+
+#[test]
+fn the_first_who_was_right_earns_the_reward_though_another_game_is_quicker() {
+	build_and_execute(|| {
+		let (liar, honest) = (Run::cheating(1), Run::honest());
+		let (job, slot) = claimed_by(0, &liar);
+		let pledge = pallet_jobs::Jobs::<Test>::get(job).unwrap().pledge;
+		let first = challenge(&challenger(), slot, honest.claim()).unwrap();
+		// The liar hurries to convict itself by an account of its own.
+		let own = challenge(&other_challenger(), slot, Run::cheating(9).claim()).unwrap();
+		for game in [first, own] {
+			assert_ok!(answer(game, assay_trace::Side::Challenger, &honest).unwrap());
+		}
+		let [before, before_own] = [challenger(), other_challenger()].map(|who| wealth(&who));
+		time_out(own);
+		let end = closed().unwrap();
+		assert_eq!((end.verdict, end.slashed), (Verdict::ClaimantGuilty, pledge));
+		assert_eq!(wealth(&other_challenger()), before_own, "nothing is paid yet");
+		assert_ok!(Disputes::timeout(signed(tenant()), first));
+		assert_eq!(wealth(&challenger()), before + pledge / 2);
+		assert_eq!(wealth(&other_challenger()), before_own);
 		assert!(pallet_jobs::Jobs::<Test>::get(job).is_none());
 	});
 }

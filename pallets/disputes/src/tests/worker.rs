@@ -4,7 +4,9 @@
 
 use crate::mock::*;
 use assay_primitives::{
-	offchain::{ExecutorSettings, Watch, EXECUTOR_SETTINGS_KEY, WATCH_KEY},
+	offchain::{
+		ExecutorSettings, Finalized, Watch, EXECUTOR_SETTINGS_KEY, FINALIZED_KEY, WATCH_KEY,
+	},
 	AccountId, SlotId, WORKER_KEY_TYPE,
 };
 use assay_program::{
@@ -311,6 +313,8 @@ fn a_watcher_that_lost_its_game_does_not_begin_another() {
 		run();
 		assert_eq!(drain(&pool), 1);
 		let game = Disputes::games_of(key_of(&challenger()))[0];
+		let hash = hash_of(System::block_number());
+		set(FINALIZED_KEY, Finalized { number: System::block_number(), hash });
 		expect_trace(&state, slot, Ok(TraceState::Building));
 		run();
 		let (end, _) = play_out(game, [&Run::honest(), &wrong]);
