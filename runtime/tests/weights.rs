@@ -118,6 +118,52 @@ fn jobs_are_charged_what_was_measured() {
 	check(authorisation(commit), (Weights::authorize_commit(), &[<()>::authorize_commit()]));
 }
 
+#[test]
+fn disputes_are_charged_what_was_measured() {
+	use assay_trace::{Answer, Question};
+	use pallet_disputes::WeightInfo as _;
+	type Call = pallet_disputes::Call<Runtime>;
+	type Weights = weights::disputes::WeightInfo<Runtime>;
+	let answer = |answer| Call::answer {
+		game: any(),
+		side: any(),
+		question: Question::Offence,
+		answer,
+		signature: any(),
+	};
+	let children = answer(Answer::Children(vec![any(); 3]));
+	check(dispatch(children.clone()), (Weights::answer_children(), &[<()>::answer_children()]));
+	check(
+		authorisation(children),
+		(Weights::authorize_answer_children(), &[<()>::authorize_answer_children()]),
+	);
+	let leaf = answer(Answer::Bytes(vec![0; 3]));
+	check(dispatch(leaf), (Weights::answer_bytes(), &[<()>::answer_bytes()]));
+	let openings = answer(Answer::Openings(vec![any(), any()]));
+	check(dispatch(openings), (Weights::answer_openings(2), &[<()>::answer_openings(2)]));
+	check(dispatch(Call::timeout { game: any() }), (Weights::timeout(), &[<()>::timeout()]));
+}
+
+/// One move takes at most a tenth of a block, and its authorisation as much.
+#[test]
+fn no_move_of_a_game_fills_a_block() {
+	use pallet_disputes::{types::OPENINGS_MAX, WeightInfo as _};
+	type Weights = weights::disputes::WeightInfo<Runtime>;
+	let tenth = weights::MAXIMUM_BLOCK_WEIGHT.ref_time() / 10;
+	for weight in [
+		Weights::challenge(),
+		Weights::answer_children(),
+		Weights::answer_bytes(),
+		Weights::answer_openings(OPENINGS_MAX),
+		Weights::timeout(),
+		Weights::authorize_answer_children(),
+		Weights::authorize_answer_bytes(),
+		Weights::authorize_answer_openings(OPENINGS_MAX),
+	] {
+		assert!(weight.ref_time() <= tenth, "{weight:?}");
+	}
+}
+
 /// Benchmarks are compiled and run by `cargo xtask weights` alone, since their feature builds every
 /// crate of the SDK anew. What can be seen without: that no call was added without one.
 #[test]
@@ -157,6 +203,12 @@ fn every_call_of_ours_has_a_benchmark() {
 	check::<pallet_jobs::Call<Runtime>>(
 		"jobs",
 		include_str!("../../pallets/jobs/src/benchmarking.rs"),
+	);
+	check::<pallet_disputes::Call<Runtime>>(
+		"disputes",
+		// Answers differ in what they cost by kind, so there is one for each.
+		&include_str!("../../pallets/disputes/src/benchmarking.rs")
+			.replace("fn answer_children(", "fn answer("),
 	);
 }
 

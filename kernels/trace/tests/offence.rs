@@ -74,7 +74,9 @@ fn play(
 	let (own, moves) = (common::first_offence(layout, input), generator.below(7));
 	let turn = generator.below(moves + 1);
 	for number in 0..=moves {
-		assert_eq!((game.question(), game.owes(liar)), (Question::Offence, true));
+		assert_eq!(game.question(), Question::Offence);
+		// Each party shows one.
+		let owed = game.owes(liar);
 		let shows = number == turn && matches!(honest.of(&claims), Claim::Invalid { .. });
 		let (side, answer) = match (own, shows) {
 			(Some((offence, _)), true) if game.shown() != own => {
@@ -83,11 +85,15 @@ fn play(
 			_ => (liar, wild(layout, input, generator)),
 		};
 		match game.play(ground, side, &Question::Offence, &answer) {
-			Ok(Turn::Waits(next)) => game = stored(&next),
+			Ok(Turn::Waits(next)) => {
+				assert!(!next.owes(side));
+				game = stored(&next);
+			},
 			Ok(Turn::Over(guilty)) => return guilty,
 			Ok(Turn::Next(_)) => panic!("there is but one question"),
 			Err(refusal) => {
 				assert_eq!(side, liar, "{refusal}");
+				assert!(owed || matches!(refusal, Refusal::Answered), "{refusal}");
 				let cause = format!("{refusal:?}");
 				refusals.insert(cause.split('(').next().unwrap().into());
 			},

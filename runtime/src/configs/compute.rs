@@ -150,5 +150,5 @@ impl pallet_disputes::Config for Runtime {
 	type Reward = ChallengeReward;
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Treasury = TreasuryAccount;
-	type WeightInfo = ();
+	type WeightInfo = weights::disputes::WeightInfo<Runtime>;
 }

@@ -1,9 +1,9 @@
 //! Weights of `pallet_leases`, measured by `cargo xtask weights`, which overwrites this file.
 //!
-//! - processor: Intel(R) Xeon(R) Processor
-//! - date: 2026-11-22
-//! - values tried of each component: 20
-//! - runs with each value: 5, and for 2 s
+//! - processor: AMD EPYC
+//! - date: 2026-11-24
+//! - values tried of each component: 16
+//! - runs with each value: 10, and for 2 s
 
 use core::marker::PhantomData;
 
@@ -25,15 +25,15 @@ impl<T: frame_system::Config> pallet_leases::WeightInfo for WeightInfo<T> {
 	// `Providers.Standings`: r 1, w 0.
 	// `System.Account`: r 1, w 1.
 	fn create_offer() -> Weight {
-		// The fastest run took 186_002 ns.
-		Weight::from_parts(248_843_000, 0).saturating_add(T::DbWeight::get().reads_writes(8, 6))
+		// The fastest run took 86_899 ns.
+		Weight::from_parts(90_805_000, 0).saturating_add(T::DbWeight::get().reads_writes(8, 6))
 	}
 	// `Leases.Offers`: r 1, w 1.
 	// `Models.Models`: r 1, w 0.
 	// `Models.Programs`: r 1, w 0.
 	fn update_offer() -> Weight {
-		// The fastest run took 52_216 ns.
-		Weight::from_parts(71_240_000, 0).saturating_add(T::DbWeight::get().reads_writes(3, 1))
+		// The fastest run took 20_901 ns.
+		Weight::from_parts(22_824_000, 0).saturating_add(T::DbWeight::get().reads_writes(3, 1))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `Leases.Counts`: r 1, w 1.
@@ -41,8 +41,8 @@ impl<T: frame_system::Config> pallet_leases::WeightInfo for WeightInfo<T> {
 	// `Leases.ProviderOffers`: r 0, w 1.
 	// `System.Account`: r 1, w 1.
 	fn close_offer() -> Weight {
-		// The fastest run took 135_699 ns.
-		Weight::from_parts(179_213_000, 0).saturating_add(T::DbWeight::get().reads_writes(4, 5))
+		// The fastest run took 65_638 ns.
+		Weight::from_parts(68_652_000, 0).saturating_add(T::DbWeight::get().reads_writes(4, 5))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `Jobs.TimingParameters`: r 1, w 0.
@@ -57,15 +57,15 @@ impl<T: frame_system::Config> pallet_leases::WeightInfo for WeightInfo<T> {
 	// `Providers.Standings`: r 1, w 1.
 	// `System.Account`: r 1, w 1.
 	fn open_lease() -> Weight {
-		// The fastest run took 240_809 ns.
-		Weight::from_parts(261_726_000, 0).saturating_add(T::DbWeight::get().reads_writes(9, 8))
+		// The fastest run took 97_004 ns.
+		Weight::from_parts(101_942_000, 0).saturating_add(T::DbWeight::get().reads_writes(9, 8))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `Leases.Leases`: r 1, w 1.
 	// `System.Account`: r 1, w 1.
 	fn top_up() -> Weight {
-		// The fastest run took 90_746 ns.
-		Weight::from_parts(172_555_000, 0).saturating_add(T::DbWeight::get().reads_writes(3, 3))
+		// The fastest run took 66_589 ns.
+		Weight::from_parts(70_855_000, 0).saturating_add(T::DbWeight::get().reads_writes(3, 3))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `Leases.Counts`: r 1, w 1.
@@ -75,8 +75,8 @@ impl<T: frame_system::Config> pallet_leases::WeightInfo for WeightInfo<T> {
 	// `Providers.Standings`: r 1, w 1.
 	// `System.Account`: r 1, w 1.
 	fn close_lease() -> Weight {
-		// The fastest run took 98_327 ns.
-		Weight::from_parts(113_447_000, 0).saturating_add(T::DbWeight::get().reads_writes(5, 7))
+		// The fastest run took 71_866 ns.
+		Weight::from_parts(75_291_000, 0).saturating_add(T::DbWeight::get().reads_writes(5, 7))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `Leases.Counts`: r 1, w 1.
@@ -86,7 +86,7 @@ impl<T: frame_system::Config> pallet_leases::WeightInfo for WeightInfo<T> {
 	// `Providers.Standings`: r 1, w 1.
 	// `System.Account`: r 1, w 1.
 	fn expire_lease() -> Weight {
-		// The fastest run took 96_300 ns.
-		Weight::from_parts(116_141_000, 0).saturating_add(T::DbWeight::get().reads_writes(5, 7))
+		// The fastest run took 72_568 ns.
+		Weight::from_parts(75_693_000, 0).saturating_add(T::DbWeight::get().reads_writes(5, 7))
 	}
 }

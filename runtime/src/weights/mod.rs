@@ -8,6 +8,7 @@ use frame_support::weights::{
 use sp_runtime::Perbill;
 
 pub mod authorities;
+pub mod disputes;
 pub mod jobs;
 pub mod leases;
 pub mod models;
