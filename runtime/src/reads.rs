@@ -1,5 +1,5 @@
-//! Runtime APIs of ours that only read, beside [`assay_primitives::apis`]: providers, models, leases
-//! and disputes in the form that their pallets' view functions give.
+//! Runtime APIs of ours that only read, beside [`assay_primitives::apis`]: providers, models,
+//! leases and disputes in the form that their pallets' view functions give.
 
 use alloc::vec::Vec;
 

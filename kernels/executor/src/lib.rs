@@ -199,7 +199,7 @@
 //! | number | word | when |
 //! |---|---|---|
 //! | 1 | `blob_gone` | a blob of the job went away |
-//! | 2 | `blob_corrupt` | a blob of the job was damaged on disk, and removed, or changed meanwhile |
+//! | 2 | `blob_corrupt` | a blob of the job was damaged on disk, and removed, or changed |
 //! | 3 | `model_refused` | the backend does not take program or weights |
 //! | 4 | `backend_failed` | the backend reported an error |
 //! | 5 | `backend_panicked` | the backend panicked |

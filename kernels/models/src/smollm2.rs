@@ -7,10 +7,10 @@
 //! # What is done to the weights
 //!
 //! - Matrices are dequantised and become int8 with a multiplier per output row. Those to which
-//!   answers are most sensitive for their bytes become the sum of two such tables, the second holding
-//!   what the first leaves: embeddings, keys, values, outputs of attention, some of the inner layers'
-//!   last matrices and the whole last layer. With one table everywhere only 30 of 50 greedy answers
-//!   agree with the float model's for 16 tokens.
+//!   answers are most sensitive for their bytes become the sum of two such tables, the second
+//!   holding what the first leaves: embeddings, keys, values, outputs of attention, some of the
+//!   inner layers' last matrices and the whole last layer. With one table everywhere only 30 of
+//!   50 greedy answers agree with the float model's for 16 tokens.
 //! - The file holds the rows of queries and keys in the order in which neighbours turn together;
 //!   here an element turns with the one half a head further, so the rows are put back.
 //! - The division of attention scores by `sqrt(64)` goes into the query weights.
@@ -78,10 +78,10 @@ const CONTEXT_SHIFT: u8 = 2;
 /// The matrices of layers that have two tables, and of which layers. Embeddings have two as well.
 ///
 /// Chosen by how far the logits of the float model's answers to `corpus/choosing.txt` move when
-/// one table replaces the floats of a kind of matrix, of five layers, or, for inner layers' inputs
-/// and outputs, of one matrix, per byte that a second table adds to every step; outputs of layers 25
-/// to 29 by the trend of those before. The output of layer 11, which makes the large values of the
-/// stream, alone is about a quarter of all that one table everywhere loses.
+/// one table replaces the floats of a kind of matrix, of five layers, or, for inner layers'
+/// inputs and outputs, of one matrix, per byte that a second table adds to every step; outputs of
+/// layers 25 to 29 by the trend of those before. The output of layer 11, which makes the large
+/// values of the stream, alone is about a quarter of all that one table everywhere loses.
 const FINE: [(&str, &[RangeInclusive<usize>]); 7] = [
 	("attn_q", &[29..=29]),
 	("attn_k", &[0..=29]),

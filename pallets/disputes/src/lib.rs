@@ -8,12 +8,13 @@
 //!
 //! ## Overview
 //!
-//! While the challenge window of a job is open, anyone may say that its claim is wrong, by putting
-//! another claim beside it and a bond under it. From then on the two parties play a game: step by
-//! step both disclose what they computed, always the part in which they first differ, until one
-//! number is left that each computed otherwise. The runtime computes that number itself. Whoever had
-//! it wrong is guilty: a claimant loses its pledge, a challenger its bond. Nobody votes, and a party
-//! that is right wins alone against any number of others. Whoever stops answering loses too.
+//! While the challenge window of a job is open, anyone may say that its claim is wrong, by
+//! putting another claim beside it and a bond under it. From then on the two parties play a game:
+//! step by step both disclose what they computed, always the part in which they first differ,
+//! until one number is left that each computed otherwise. The runtime computes that number
+//! itself. Whoever had it wrong is guilty: a claimant loses its pledge, a challenger its bond.
+//! Nobody votes, and a party that is right wins alone against any number of others. Whoever stops
+//! answering loses too.
 //!
 //! ## Terminology
 //!
@@ -28,11 +29,12 @@
 //! ## Life of a game
 //!
 //! ```text
-//!  challenge                     answer (both parties, or either)             answer, timeout
-//! -----------> Children (body) -> ... -> Children (leaves) -> Leaf -> [Partials] -> Openings -> over
-//!                   |  bodies are equal
-//!                   +-> [Counts] -> OutputChildren ... -> OutputSegment -> OutputOpening ------> over
-//! -----------> Offence (a claim says that the input is invalid) ----------- timeout -----------> over
+//!  challenge           answer (both parties, or either)             answer, timeout
+//! -----------> Children (body) -> ... -> Leaf -> [Partials] -> Openings --> over
+//!                  |  bodies are equal
+//!                  +-> [Counts] -> OutputChildren -> ... -> OutputSegment
+//!                                       -> OutputOpening ----------------> over
+//! -----------> Offence (a claim says that the input is invalid) ---------> over
 //! ```
 //!
 //! | transition | by | effect |
@@ -45,7 +47,7 @@
 //!
 //! | verdict | claimant | challenger |
 //! |---|---|---|
-//! | `ClaimantGuilty` | its pledge is taken | bond back; the first to be right earns a part of the pledge |
+//! | `ClaimantGuilty` | its pledge is taken | bond back; the first to be right has a reward |
 //! | `ChallengerGuilty` | repaid by half of the bond | the bond is lost |
 //! | `BothGuilty` | its pledge is taken | the bond is lost |
 //!
@@ -57,8 +59,8 @@
 //! - INV-1: what is held of an account is the sum of the bonds of its open games.
 //! - INV-2: every record has its game and every game its record; both parties' worker keys list it,
 //!   and nothing else.
-//! - INV-3: open games are counted: in all, for each challenger, for each worker key and for each claim;
-//!   each is the one challenge of its challenger of its claim.
+//! - INV-3: open games are counted: in all, for each challenger, for each worker key and for each
+//!   claim; each is the one challenge of its challenger of its claim.
 //! - INV-4: the job and the claim of an open game exist.
 //!
 //! ## Low level / Design
@@ -71,10 +73,10 @@
 //!    question, so there are at most as many as the game is deep, and the bond covers the dearest
 //!    game. Cheap checks come first, then the signature, then the hashes: only a party can make a
 //!    node hash.
-//! 4. *No bound refuses a challenge*: bonds grow with the games that are open, and a limit counts for
-//!    each challenger alone. One account disputes one claim once.
-//! 5. *The first who was right earns the reward*, when all games about the claim are over: neither the
-//!    liar nor who copies public answers can overtake it by a quicker game.
+//! 4. *No bound refuses a challenge*: bonds grow with the games that are open, and a limit counts
+//!    for each challenger alone. One account disputes one claim once.
+//! 5. *The first who was right earns the reward*, when all games about the claim are over:
+//!    neither the liar nor who copies public answers can overtake it by a quicker game.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
@@ -403,8 +405,8 @@ pub mod pallet {
 		/// ## Errors
 		///
 		/// `ClaimUnknown`, `SameClaim`, `CountOutOfRange`, `TooManyGames`, `AlreadyChallenged`,
-		/// `BondTooHigh`, `NotTheChallenger`, `BadSignature`; `NotDisputable` of the jobs pallet where the window is
-		/// over; `FundsUnavailable` where the bond cannot be held.
+		/// `BondTooHigh`, `NotTheChallenger`, `BadSignature`; `NotDisputable` of the jobs pallet
+		/// where the window is over; `FundsUnavailable` where the bond cannot be held.
 		///
 		/// ## Events
 		///

@@ -103,8 +103,8 @@ impl Run {
 	}
 }
 
-/// Where it is noted that this node has disputed the claim of a slot. Few places for all slots there
-/// will ever be: the claim of a slot that lost its place may be disputed once more.
+/// Where it is noted that this node has disputed the claim of a slot. Few places for all slots
+/// there will ever be: the claim of a slot that lost its place may be disputed once more.
 fn disputed_key(slot: SlotId) -> Vec<u8> {
 	(b"assay/disputed/", slot.0.checked_rem(DISPUTED_PLACES).unwrap_or_default()).encode()
 }
@@ -241,8 +241,9 @@ impl<T: Config> Pallet<T> {
 
 	// --- games ---
 
-	/// Games in which a key of this node owes an answer or the time is over, the most urgent first, and
-	/// of no more jobs than an executor keeps traces of: else each would push out another's.
+	/// Games in which a key of this node owes an answer or the time is over, the most urgent
+	/// first, and of no more jobs than an executor keeps traces of: else each would push out
+	/// another's.
 	fn games_at_hand(keys: &[WorkerKey]) -> Vec<(WorkerKey, SlotId)> {
 		let mut games: Vec<_> = keys
 			.iter()

@@ -13,8 +13,8 @@ pub const GAMES_PER_BLOCK: u32 = 8;
 pub const TRACE_COST_FACTOR: Balance = 3;
 /// Most ids that one answer of a view function lists.
 pub const VIEW_ENTRIES_MAX: usize = 256;
-/// Most openings that any question can need: a row for each position of a block, and what belongs to
-/// them.
+/// Most openings that any question can need: a row for each position of a block, and what belongs
+/// to them.
 pub const OPENINGS_MAX: u32 = 40;
 /// Games open on the chain that double the bond.
 const GAMES_PER_DOUBLING: u32 = 64;
@@ -226,14 +226,14 @@ pub fn count(openings: &Openings) -> u32 {
 	u32::try_from(openings.len()).unwrap_or(u32::MAX)
 }
 
-/// What a challenger earns of a pledge that its game took: what it spent or a share of the pledge, but
-/// never more than half, so that nobody gains by convicting a claim of its own.
+/// What a challenger earns of a pledge that its game took: what it spent or a share of the
+/// pledge, but never more than half, so that nobody gains by convicting a claim of its own.
 pub fn reward(share: Permill, pledge: Balance, cost: Balance) -> Balance {
 	share.mul_floor(pledge).max(cost).min(pledge.div_euclid(2))
 }
 
-/// Blocks to answer a question: each game that the busier party plays may need a run of its own, and a
-/// party may have one machine.
+/// Blocks to answer a question: each game that the busier party plays may need a run of its own,
+/// and a party may have one machine.
 pub fn move_span(base: u32, run_blocks: u32, games_of_party: u32, games_open: u32) -> u32 {
 	let runs = run_blocks.saturating_mul(games_of_party.max(1));
 	let crowd = games_open.checked_div(GAMES_PER_BLOCK).unwrap_or(0);

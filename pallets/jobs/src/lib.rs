@@ -59,8 +59,8 @@
 //!   the price for it.
 //! - INV-6: slot ids in use lie below the next id.
 //! - INV-7: at most [`types::RECEIPTS_MAX`] receipts wait for the end of a block.
-//! - INV-8: a dispute is about a revealed claim only; a convicted slot has a pledge only while others
-//!   dispute its claim.
+//! - INV-8: a dispute is about a revealed claim only; a convicted slot has a pledge only while
+//!   others dispute its claim.
 //!
 //! ## Design
 //!

@@ -64,8 +64,8 @@ pub fn claim_statement(
 	("assay/claim/1", genesis, job, slot, output, anchor).encode()
 }
 
-/// A challenge: this worker will play for the claim that the claim of a slot of this job is wrong, for
-/// a bond of this at most.
+/// A challenge: this worker will play for the claim that the claim of a slot of this job is
+/// wrong, for a bond of this at most.
 pub fn challenge_statement(
 	genesis: &H256,
 	job: &JobDigest,

@@ -1,6 +1,6 @@
-//! The pallets of compute: bonds, providers, models, leases, jobs and disputes. How long things take on a
-//! chain is in the jobs pallet's genesis ([`pallet_jobs::Timing`]), so chains of one runtime can
-//! differ.
+//! The pallets of compute: bonds, providers, models, leases, jobs and disputes. How long things
+//! take on a chain is in the jobs pallet's genesis ([`pallet_jobs::Timing`]), so chains of one
+//! runtime can differ.
 
 use frame_support::{
 	parameter_types,
@@ -30,8 +30,8 @@ parameter_types! {
 	pub const ProviderRecordByte: Balance = deposit(0, 1);
 	/// The protocol's share of every job's price.
 	pub const ProtocolFee: Permill = Permill::from_percent(1);
-	/// What a challenger earns of a pledge: enough to pay for looking, far too little for a provider
-	/// to gain by convicting itself.
+	/// What a challenger earns of a pledge at least: enough to pay for looking, far too little for a
+	/// provider to gain by convicting itself.
 	pub const ChallengeReward: Permill = Permill::from_percent(20);
 	/// About a tenth a year, at ten million blocks.
 	pub const PledgeRent: Perbill = Perbill::from_parts(10);

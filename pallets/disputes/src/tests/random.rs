@@ -1,5 +1,6 @@
-//! An adversary drawn by chance against an honest party, through the calls of the pallet: whatever it
-//! computes, discloses, distorts or leaves out, it loses, and the honest party never does.
+//! An adversary drawn by chance against an honest party, through the calls of the pallet:
+//! whatever it computes, discloses, distorts or leaves out, it loses, and the honest party never
+//! does.
 
 use crate::{mock::*, Verdict};
 use assay_primitives::SlotId;
@@ -141,7 +142,8 @@ fn send(game: SlotId, side: Side, answer: Answer) -> Result<(), TransactionValid
 	dispatch_authorized(answer_call(game, side, answer)).map(|done| assert_eq!(done, Ok(())))
 }
 
-/// A run on weights that are wrong by chance, from one bit to many bytes, and so that its result is.
+/// A run on weights that are wrong by chance, from one bit to many bytes, and so that its result
+/// is.
 fn spoiled(right: &Claim, generator: &mut Generator) -> Run {
 	loop {
 		let mut run = Run::honest();

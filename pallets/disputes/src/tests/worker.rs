@@ -1,5 +1,5 @@
-//! The off-chain worker against a scripted executor at the HTTP border of the host; the worker's own
-//! code, keystore, storage and transaction pool are the real ones. Real executors are met in
+//! The off-chain worker against a scripted executor at the HTTP border of the host; the worker's
+//! own code, keystore, storage and transaction pool are the real ones. Real executors are met in
 //! `cargo xtask attack`.
 
 use crate::mock::*;

@@ -60,7 +60,8 @@ pub(crate) async fn run() -> Result<()> {
 	sum
 }
 
-/// A few rows of the last layer: the embedding table lies first, most of whose rows no sentence reads.
+/// A few rows of the last layer: the embedding table lies first, most of whose rows no sentence
+/// reads.
 fn spoil(weights: &[u8]) -> Vec<u8> {
 	let mut wrong = weights.to_vec();
 	let start = wrong.len() * 15 / 16;
@@ -91,7 +92,8 @@ async fn wrong_claim(world: &World) -> Result<()> {
 		&format!("wrong weights: the pledge is gone, {lost}"),
 	);
 	let earned = ring.wealth_of_watcher().await?.saturating_sub(dave);
-	checks.check(earned == lost / 5, &format!("wrong weights: the challenger earns {earned}"));
+	// A run with traces costs more than a fifth of so small a pledge; half of it is the most.
+	checks.check(earned == lost / 2, &format!("wrong weights: the challenger earns {earned}"));
 	Ok(())
 }
 
