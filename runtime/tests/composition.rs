@@ -55,6 +55,7 @@ fn pallet_indices_are_stable() {
 		(42, "Models"),
 		(43, "Leases"),
 		(44, "Jobs"),
+		(45, "Disputes"),
 	];
 	assert_eq!(pallets, expected);
 }
@@ -228,7 +229,7 @@ fn the_version_is_the_one_that_clients_sign() {
 /// The runtime APIs that stock nodes and clients look for, and ours: name, id, version. A client
 /// knows an API by the id, blake2-64 of the name, so a name is as much a part of the interface as a
 /// pallet's index is.
-const APIS: [(&str, u64, u32); 17] = [
+const APIS: [(&str, u64, u32); 18] = [
 	("Core", 0xdf6a_cb68_9907_609b, 5),
 	("Metadata", 0x37e3_97fc_7c91_f5e4, 2),
 	("RuntimeViewFunction", 0xccd9_de63_96c8_99ca, 1),
@@ -246,6 +247,7 @@ const APIS: [(&str, u64, u32); 17] = [
 	("ProvidersApi", 0x9aaf_6cf0_e0cd_b4fb, 1),
 	("ModelsApi", 0xad4c_c7ad_ca10_b0e7, 1),
 	("LeasesApi", 0x3739_0f57_2686_c301, 1),
+	("DisputesApi", 0x105c_b6da_3b56_1c50, 1),
 ];
 
 #[test]

@@ -104,7 +104,7 @@ impl Trace {
 		Some(Opening { bytes, path: siblings })
 	}
 
-	fn answer(&self, layout: &Layout<'_>, question: &Question) -> Option<Answer> {
+	fn says(&self, layout: &Layout<'_>, question: &Question) -> Option<Answer> {
 		Some(match question {
 			Question::Children { level, position } => {
 				let nodes = self.levels.get(level.checked_sub(1)? as usize)?;
@@ -164,7 +164,7 @@ impl Set {
 			let question = Pallet::<T>::game_view(self.game)
 				.ok_or(BenchmarkError::Stop("the game is over"))?
 				.question;
-			let [first, second] = traces.each_ref().map(|trace| trace.answer(&layout, &question));
+			let [first, second] = traces.each_ref().map(|trace| trace.says(&layout, &question));
 			let (first, second) =
 				first.zip(second).ok_or(BenchmarkError::Stop("no answer to a question"))?;
 			let is_last = matches!(question, Question::Openings { .. });
@@ -253,7 +253,7 @@ fn overdue<T: Config>() -> Result<SlotId, BenchmarkError> {
 	let layout = set.layout()?;
 	let view = Pallet::<T>::game_view(set.game).ok_or(BenchmarkError::Stop("no game"))?;
 	let answer = Trace::new(&layout, 0)?
-		.answer(&layout, &view.question)
+		.says(&layout, &view.question)
 		.ok_or(BenchmarkError::Stop("no answer"))?;
 	Pallet::<T>::do_answer(set.game, Side::Challenger, &view.question, &answer)?;
 	Disputes::<T>::mutate(set.game, |dispute| {

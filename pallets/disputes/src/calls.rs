@@ -131,6 +131,10 @@ impl<T: Config> Pallet<T> {
 			due: 0,
 			opened_at: frame_system::Pallet::<T>::block_number().saturated_into(),
 		};
+		// The new game counts among those that its parties play.
+		for worker in dispute.workers() {
+			KeyBlocks::<T>::mutate(worker, |blocks| *blocks = blocks.saturating_add(run_blocks));
+		}
 		dispute.due = Self::due_of_next(&dispute);
 		Self::deposit_event(Event::GameOpened {
 			game: id,
@@ -148,10 +152,9 @@ impl<T: Config> Pallet<T> {
 
 	/// Clock time until which a question that is asked now can be answered.
 	fn due_of_next(dispute: &Dispute<AccountId>) -> u32 {
-		let games = |party: &Party<AccountId>| KeyGames::<T>::get(&party.worker);
-		let busier = games(&dispute.claimant).max(games(&dispute.challenger));
-		let (base, open) = (T::MoveBlocks::get(), OpenGames::<T>::get());
-		let span = move_span(base, dispute.run_blocks, busier, open);
+		let blocks = |party: &Party<AccountId>| KeyBlocks::<T>::get(&party.worker);
+		let busier = blocks(&dispute.claimant).max(blocks(&dispute.challenger));
+		let span = move_span(T::MoveBlocks::get(), busier, OpenGames::<T>::get());
 		T::Claims::now().saturating_add(span)
 	}
 
@@ -307,7 +310,6 @@ impl<T: Config> Pallet<T> {
 	fn insert(id: SlotId, dispute: Dispute<AccountId>, game: Game) {
 		for party in [&dispute.claimant, &dispute.challenger] {
 			WorkerGames::<T>::insert(&party.worker, id, ());
-			KeyGames::<T>::mutate(&party.worker, Self::increase);
 		}
 		Challenges::<T>::insert(dispute.slot, &dispute.challenger.account, ());
 		ChallengerGames::<T>::mutate(&dispute.challenger.account, Self::increase);
@@ -320,7 +322,12 @@ impl<T: Config> Pallet<T> {
 	fn remove(id: SlotId, dispute: &Dispute<AccountId>) {
 		for party in [&dispute.claimant, &dispute.challenger] {
 			WorkerGames::<T>::remove(&party.worker, id);
-			KeyGames::<T>::mutate_exists(&party.worker, Self::decrease);
+		}
+		for worker in dispute.workers() {
+			KeyBlocks::<T>::mutate_exists(worker, |blocks| {
+				let left = blocks.map(|blocks| blocks.saturating_sub(dispute.run_blocks));
+				*blocks = left.filter(|blocks| *blocks > 0);
+			});
 		}
 		Challenges::<T>::remove(dispute.slot, &dispute.challenger.account);
 		ChallengerGames::<T>::mutate_exists(&dispute.challenger.account, Self::decrease);

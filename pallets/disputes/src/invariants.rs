@@ -52,9 +52,9 @@ impl<T: Config> Pallet<T> {
 		let mut open = 0u32;
 		for dispute in Disputes::<T>::iter_values() {
 			open = open.saturating_add(1);
-			for worker in [dispute.claimant.worker, dispute.challenger.worker] {
-				let count = keys.entry(worker).or_default();
-				*count = count.saturating_add(1);
+			for worker in dispute.workers() {
+				let blocks = keys.entry(worker.clone()).or_default();
+				*blocks = blocks.saturating_add(dispute.run_blocks);
 			}
 			ensure!(
 				Challenges::<T>::contains_key(dispute.slot, &dispute.challenger.account),
@@ -66,8 +66,9 @@ impl<T: Config> Pallet<T> {
 			*count = count.saturating_add(1);
 		}
 		ensure!(OpenGames::<T>::get() == open, "INV-3: open games are miscounted");
-		let counted: BTreeMap<_, _> = KeyGames::<T>::iter().collect();
-		ensure!(counted == keys, "INV-3: games of a worker key are miscounted");
+		keys.retain(|_, blocks| *blocks > 0);
+		let counted: BTreeMap<_, _> = KeyBlocks::<T>::iter().filter(|(_, n)| *n > 0).collect();
+		ensure!(counted == keys, "INV-3: blocks of a worker key are miscounted");
 		for slot in Winners::<T>::iter_keys() {
 			ensure!(claims.contains_key(&slot), "INV-3: a winner waits though no game is open");
 		}

@@ -59,8 +59,8 @@
 //! - INV-1: what is held of an account is the sum of the bonds of its open games.
 //! - INV-2: every record has its game and every game its record; both parties' worker keys list it,
 //!   and nothing else.
-//! - INV-3: open games are counted: in all, for each challenger, for each worker key and for each
-//!   claim; each is the one challenge of its challenger of its claim.
+//! - INV-3: open games are counted: in all, for each challenger and for each claim, and their
+//!   blocks for each worker key; each is the one challenge of its challenger of its claim.
 //! - INV-4: the job and the claim of an open game exist.
 //!
 //! ## Low level / Design
@@ -75,8 +75,11 @@
 //!    node hash.
 //! 4. *No bound refuses a challenge*: bonds grow with the games that are open, and a limit counts
 //!    for each challenger alone. One account disputes one claim once.
-//! 5. *The first who was right earns the reward*, when all games about the claim are over:
-//!    neither the liar nor who copies public answers can overtake it by a quicker game.
+//! 5. *The first who was right earns the reward*, when all games about the claim are over: nobody
+//!    overtakes it by a quicker game. Who challenges first is not decided here: a liar that
+//!    challenges itself at once, or an author that copies a challenge, can be the first, and gets
+//!    back less than half of what it loses; a later honest challenger has its bond back, and
+//!    nothing for its run.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
@@ -219,9 +222,9 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type Winners<T: Config> = StorageMap<_, Twox64Concat, SlotId, (SlotId, AccountId)>;
 
-	/// Open games of each worker key.
+	/// Blocks that runs for all open games of a worker key may take, one after the other.
 	#[pallet::storage]
-	pub type KeyGames<T: Config> = StorageMap<_, Blake2_128Concat, WorkerKey, u32, ValueQuery>;
+	pub type KeyBlocks<T: Config> = StorageMap<_, Blake2_128Concat, WorkerKey, u32, ValueQuery>;
 
 	/// Open games in all.
 	#[pallet::storage]

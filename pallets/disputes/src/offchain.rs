@@ -42,6 +42,8 @@ const GAMES_PER_RUN: usize = 16;
 const TRACES_PER_RUN: usize = 4;
 /// Open jobs among which one run looks for claims.
 const JOBS_LOOKED_AT: usize = 1_024;
+/// How many times its present bond a challenge may cost when it lands.
+const BOND_ROOM: Balance = 4;
 /// Places in which it is noted which claims were disputed.
 const DISPUTED_PLACES: u64 = 4_096;
 /// Claims of others that one run looks at.
@@ -107,6 +109,12 @@ impl Run {
 /// there will ever be: the claim of a slot that lost its place may be disputed once more.
 fn disputed_key(slot: SlotId) -> Vec<u8> {
 	(b"assay/disputed/", slot.0.checked_rem(DISPUTED_PLACES).unwrap_or_default()).encode()
+}
+
+/// Whether a side would lose if its time were over now. It need not answer where it merely may: who
+/// claims an output has nothing to show of an input that breaks no rule.
+fn must_answer(game: &Game, side: Side) -> bool {
+	*side.of(&game.timeout())
 }
 
 fn note_disputed(slot: SlotId) {
@@ -199,13 +207,15 @@ impl<T: Config> Pallet<T> {
 			);
 			return;
 		}
-		*left = left.saturating_sub(bond);
+		// Others may be quicker, and the bond grows with each: room for some of them.
+		let bond_max = bond.saturating_mul(BOND_ROOM).min(*left);
+		*left = left.saturating_sub(bond_max);
 		let (job, output) = (info.request.digest().into(), claim.output().into());
 		let (challenger, worker) = (party.account.clone(), party.worker.clone());
-		let statement = challenge_statement(&run.genesis, &job, slot, &challenger, &output, bond);
+		let statement =
+			challenge_statement(&run.genesis, &job, slot, &challenger, &output, bond_max);
 		let Some(signature) = worker.sign(&statement) else { return };
 		log::warn!(target: TARGET, "the claim of slot {} is wrong: challenging it", slot.0);
-		let bond_max = bond;
 		let call = Call::challenge { slot, claim, challenger, worker, bond_max, signature };
 		Self::send(run, (slot, b'W'), call);
 	}
@@ -250,20 +260,24 @@ impl<T: Config> Pallet<T> {
 			.flat_map(|key| WorkerGames::<T>::iter_key_prefix(key).map(|id| (key.clone(), id)))
 			.filter_map(|(key, id)| {
 				let (dispute, game) = Disputes::<T>::get(id).zip(Games::<T>::get(id))?;
-				let owes = |side: Side| dispute.party(side).worker == key && game.owes(side);
-				let is_due = T::Claims::now() > dispute.due || Side::BOTH.into_iter().any(owes);
-				is_due.then_some((dispute.due, dispute.job, key, id))
+				let must =
+					|side: Side| dispute.party(side).worker == key && must_answer(&game, side);
+				let is_over = T::Claims::now() > dispute.due;
+				let is_due = is_over || Side::BOTH.into_iter().any(must);
+				is_due.then_some((dispute.due, dispute.job, key, id, is_over))
 			})
 			.collect();
-		games.sort_by_key(|(due, job, _, id)| (*due, *job, *id));
+		games.sort_by_key(|(due, job, _, id, _)| (*due, *job, *id));
 		let mut jobs = BTreeSet::new();
-		for (_, job, ..) in &games {
-			if jobs.len() < TRACES_PER_RUN {
+		for (_, job, _, _, is_over) in &games {
+			// To end a game takes no trace.
+			if !is_over && jobs.len() < TRACES_PER_RUN {
 				jobs.insert(*job);
 			}
 		}
-		let chosen = games.into_iter().filter(|(_, job, ..)| jobs.contains(job));
-		chosen.map(|(_, _, key, id)| (key, id)).take(GAMES_PER_RUN).collect()
+		let chosen =
+			games.into_iter().filter(|(_, job, _, _, is_over)| *is_over || jobs.contains(job));
+		chosen.map(|(_, _, key, id, _)| (key, id)).take(GAMES_PER_RUN).collect()
 	}
 
 	/// Send what a key owes in a game, or end it where its time is over.
@@ -279,7 +293,8 @@ impl<T: Config> Pallet<T> {
 			note_disputed(dispute.slot);
 		}
 		for (side, tag) in [(Side::Claimant, b'D'), (Side::Challenger, b'C')] {
-			if dispute.party(side).worker == *key
+			if must_answer(&game, side)
+				&& dispute.party(side).worker == *key
 				&& Self::check_turn(id, side, &game.question()).is_ok()
 			{
 				Self::answer_for(run, (id, tag), &dispute, &game, side);

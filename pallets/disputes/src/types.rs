@@ -16,6 +16,8 @@ pub const VIEW_ENTRIES_MAX: usize = 256;
 /// Most openings that any question can need: a row for each position of a block, and what belongs
 /// to them.
 pub const OPENINGS_MAX: u32 = 40;
+/// Most blocks that runs of a party's games add to the time of one answer: a day.
+pub const RUN_BLOCKS_MAX: u32 = 28_800;
 /// Games open on the chain that double the bond.
 const GAMES_PER_DOUBLING: u32 = 64;
 
@@ -56,6 +58,12 @@ pub struct Dispute<AccountId> {
 }
 
 impl<AccountId> Dispute<AccountId> {
+	/// The worker keys that play, each once.
+	pub fn workers(&self) -> impl Iterator<Item = &WorkerKey> {
+		let other = (self.claimant.worker != self.challenger.worker).then_some(&self.challenger);
+		core::iter::once(&self.claimant).chain(other).map(|party| &party.worker)
+	}
+
 	/// Who plays a side.
 	pub fn party(&self, side: Side) -> &Party<AccountId> {
 		match side {
@@ -232,12 +240,12 @@ pub fn reward(share: Permill, pledge: Balance, cost: Balance) -> Balance {
 	share.mul_floor(pledge).max(cost).min(pledge.div_euclid(2))
 }
 
-/// Blocks to answer a question: each game that the busier party plays may need a run of its own,
-/// and a party may have one machine.
-pub fn move_span(base: u32, run_blocks: u32, games_of_party: u32, games_open: u32) -> u32 {
-	let runs = run_blocks.saturating_mul(games_of_party.max(1));
+/// Blocks to answer a question. Each game that the busier party plays may need a run of its own,
+/// and a party may have one machine: `run_blocks` is the sum over all of them, of which a day
+/// counts at most.
+pub fn move_span(base: u32, run_blocks: u32, games_open: u32) -> u32 {
 	let crowd = games_open.checked_div(GAMES_PER_BLOCK).unwrap_or(0);
-	base.saturating_add(runs).saturating_add(crowd)
+	base.saturating_add(run_blocks.min(RUN_BLOCKS_MAX)).saturating_add(crowd)
 }
 
 #[cfg(test)]
@@ -281,10 +289,9 @@ mod tests {
 
 	#[test]
 	fn many_games_give_every_move_more_time() {
-		assert_eq!(move_span(32, 0, 1, 0), 32);
-		assert_eq!(move_span(32, 5, 0, 16), 39);
-		assert_eq!(move_span(32, 5, 3, 16), 49);
-		assert_eq!(move_span(32, u32::MAX, 2, 1), u32::MAX);
+		assert_eq!(move_span(32, 0, 0), 32);
+		assert_eq!(move_span(32, 5, 16), 39);
+		assert_eq!(move_span(32, u32::MAX, 1), 32 + RUN_BLOCKS_MAX);
 	}
 
 	#[test]

@@ -1,7 +1,7 @@
 //! Opening a game.
 
 use crate::{mock::*, Error, Event};
-use assay_primitives::SlotId;
+use assay_primitives::{AccountId, SlotId};
 use assay_program::Claim;
 use assay_trace::Question;
 use frame_support::{assert_noop, assert_ok};
@@ -172,5 +172,25 @@ fn holds_no_more_than_the_challenger_allowed() {
 		challenge(&other_challenger(), slot, honest.claim()).unwrap();
 		assert!(dispatch_authorized(call.clone()).is_err());
 		assert_noop!(dispatch_unchecked(call), Error::<Test>::BondTooHigh);
+	});
+}
+
+#[test]
+fn a_party_with_many_games_has_time_for_each() {
+	build_and_execute(|| {
+		let honest = Run::honest();
+		let due = |nonce, who: &AccountId| {
+			let (_, slot) = claimed_by(nonce, &honest);
+			let game = challenge(who, slot, Run::cheating(1).claim()).unwrap();
+			Disputes::game_view(game).unwrap().due_at - System::block_number()
+		};
+		let first = due(0, &challenger());
+		let second = due(1, &challenger());
+		let run = first - MOVE_BLOCKS;
+		assert!(run > 0, "a run takes some blocks");
+		assert_eq!(second, MOVE_BLOCKS + 2 * run);
+		// Two games of one key count it once, also where it plays both sides.
+		assert_eq!(crate::KeyBlocks::<Test>::get(key_of(&provider())), 2 * run);
+		assert_eq!(crate::KeyBlocks::<Test>::get(key_of(&challenger())), 2 * run);
 	});
 }

@@ -328,3 +328,32 @@ fn a_watcher_that_lost_its_game_does_not_begin_another() {
 fn slot_job(slot: SlotId) -> assay_primitives::JobDigest {
 	pallet_jobs::Slots::<Test>::get(slot).unwrap().job
 }
+
+/// Sham games in which the claimant has nothing to show cost it no turn: else a few of them,
+/// always more urgent, would keep its worker from a real one.
+#[test]
+fn games_that_need_no_answer_take_no_turn() {
+	with_worker(&provider(), |state, pool| {
+		let honest = Run::honest();
+		for nonce in 0..5 {
+			let (_, slot) = claimed_by(nonce, &honest);
+			// A funded account for each, as an attacker would have.
+			let who = account(100 + nonce as u8);
+			frame_support::assert_ok!(Balances::transfer_allow_death(
+				signed(tenant()),
+				who.clone(),
+				BOND
+			));
+			challenge(&who, slot, Claim::Invalid { code: 1 }).unwrap();
+		}
+		let (_, slot) = claimed_by(9, &honest);
+		let game = challenge(&challenger(), slot, Run::cheating(1).claim()).unwrap();
+		let question = Disputes::game_view(game).unwrap().question;
+		let answer = honest.tracer().answer(&question).unwrap();
+		expect_trace(&state, slot, Ok(ready(&honest)));
+		expect_question(&state, slot, question, &answer);
+		run();
+		assert_eq!(drain(&pool), 1);
+		assert_eq!(Disputes::game_view(game).unwrap().owes, [false, true]);
+	});
+}
