@@ -111,12 +111,6 @@ fn disputed_key(slot: SlotId) -> Vec<u8> {
 	(b"assay/disputed/", slot.0.checked_rem(DISPUTED_PLACES).unwrap_or_default()).encode()
 }
 
-/// Whether a side would lose if its time were over now. It need not answer where it merely may: who
-/// claims an output has nothing to show of an input that breaks no rule.
-fn must_answer(game: &Game, side: Side) -> bool {
-	*side.of(&game.timeout())
-}
-
 fn note_disputed(slot: SlotId) {
 	StorageValueRef::persistent(&disputed_key(slot)).set(&slot);
 }
@@ -124,6 +118,12 @@ fn note_disputed(slot: SlotId) {
 fn was_disputed(slot: SlotId) -> bool {
 	let last = StorageValueRef::persistent(&disputed_key(slot)).get::<SlotId>();
 	matches!(last, Ok(Some(last)) if last == slot)
+}
+
+/// Whether a side would lose if its time were over now. It need not answer where it merely may: who
+/// claims an output has nothing to show of an input that breaks no rule.
+fn must_answer(game: &Game, side: Side) -> bool {
+	*side.of(&game.timeout())
 }
 
 impl<T: Config> Pallet<T> {
@@ -230,14 +230,7 @@ impl<T: Config> Pallet<T> {
 
 	/// What this node's executor says of a job, once it has computed it.
 	fn compute(run: &Run, slot: SlotId, request: &JobRequest) -> Option<Claim> {
-		let mut reply = run.put_job(request);
-		if matches!(&reply, Ok(reply) if reply.error.as_deref() == Some("blob_missing")) {
-			let bytes = T::Claims::inline_input(&slot)?;
-			let put = run.put_input(&request.input, bytes);
-			if matches!(&put, Ok(put) if put.is_success()) {
-				reply = run.put_job(request);
-			}
-		}
+		let reply = Self::with_input(run, slot, request, || run.put_job(request));
 		let reply = reply.ok().filter(Reply::is_success);
 		let Some(reply) = reply else {
 			log::debug!(target: TARGET, "slot {} cannot be watched: no model or no input", slot.0);
@@ -341,19 +334,11 @@ impl<T: Config> Pallet<T> {
 		request: &JobRequest,
 		claimed: Claim,
 	) -> bool {
-		let mut reply = run.put_trace(request);
-		if matches!(&reply, Ok(reply) if reply.error.as_deref() == Some("blob_missing")) {
-			if let Some(bytes) = T::Claims::inline_input(&dispute.slot) {
-				let put = run.put_input(&request.input, bytes);
-				if matches!(&put, Ok(put) if put.is_success()) {
-					reply = run.put_trace(request);
-				}
-			}
-		}
+		let reply = Self::with_input(run, dispute.slot, request, || run.put_trace(request));
 		match Self::read_state(dispute, reply) {
-			Some(TraceState::Ready { claim, .. }) => Self::is_as_claimed(dispute, claim, claimed),
+			Some(TraceState::Ready { claim, .. }) => Self::compare(dispute, claim, claimed),
 			Some(TraceState::Invalid { code }) => {
-				Self::is_as_claimed(dispute, Claim::Invalid { code }, claimed)
+				Self::compare(dispute, Claim::Invalid { code }, claimed)
 			},
 			Some(TraceState::Failed { code }) => {
 				log::error!(
@@ -362,15 +347,16 @@ impl<T: Config> Pallet<T> {
 					 lost",
 					dispute.job.0,
 				);
-				false
+				return false;
 			},
-			Some(TraceState::Building) | None => false,
+			Some(TraceState::Building) | None => return false,
 		}
+		true
 	}
 
-	/// A party plays on also where its executor computes something else now: silence loses too, and
-	/// the other side may fail first.
-	fn is_as_claimed(dispute: &Dispute<AccountId>, computed: Claim, claimed: Claim) -> bool {
+	/// Say so where the executor computes something else than what was claimed. The party plays on all
+	/// the same: silence loses too, and the other side may fail first.
+	fn compare(dispute: &Dispute<AccountId>, computed: Claim, claimed: Claim) {
 		if computed.output() != claimed.output() {
 			log::error!(
 				target: TARGET,
@@ -379,7 +365,23 @@ impl<T: Config> Pallet<T> {
 				dispute.job.0,
 			);
 		}
-		true
+	}
+
+	/// Ask the executor about a job, and once more with the job's input where it lacks that.
+	fn with_input(
+		run: &Run,
+		slot: SlotId,
+		request: &JobRequest,
+		ask: impl Fn() -> Result<Reply, RequestError>,
+	) -> Result<Reply, RequestError> {
+		let reply = ask()?;
+		let lacks_blob = reply.error.as_deref() == Some("blob_missing");
+		let bytes = lacks_blob.then(|| T::Claims::inline_input(&slot)).flatten();
+		let Some(bytes) = bytes else { return Ok(reply) };
+		match run.put_input(&request.input, bytes)?.is_success() {
+			true => ask(),
+			false => Ok(reply),
+		}
 	}
 
 	fn read_state(
