@@ -122,7 +122,6 @@ impl<T: Config> Pallet<T> {
 		let mut dispute = Dispute {
 			slot,
 			job: info.request.digest().into(),
-			program: info.request.program.into(),
 			claimant: Party { account: info.party, worker: info.worker },
 			challenger: party,
 			bond,
@@ -194,7 +193,8 @@ impl<T: Config> Pallet<T> {
 			return game.play_children(side, question, children).map_err(Self::refused);
 		}
 		let info = T::Claims::claim(dispute.slot).ok_or(Error::<T>::ClaimUnknown)?;
-		let bytes = T::Models::program(&dispute.program).ok_or(Error::<T>::ProgramMissing)?;
+		let program = info.request.program.into();
+		let bytes = T::Models::program(&program).ok_or(Error::<T>::ProgramMissing)?;
 		let program = Program::decode_validated(&bytes).map_err(|_| Error::<T>::ProgramMissing)?;
 		let JobRequest { input, weights, parameters, .. } = info.request;
 		let layout = Layout::new(&program, &parameters).map_err(|_| Error::<T>::ProgramMissing)?;

@@ -109,9 +109,6 @@ pub use pallet::*;
 pub use types::{AnswerFault, Dispute, EndReason, GameView, Party, Verdict};
 pub use weights::WeightInfo;
 
-/// Log target.
-pub const LOG_TARGET: &str = "runtime::disputes";
-
 /// The pallet.
 // What the macros expand to has `expect` in places that we cannot reach.
 #[allow(missing_debug_implementations, clippy::expect_used)]

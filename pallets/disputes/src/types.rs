@@ -1,6 +1,6 @@
 //! Stored types, and the sums that follow from them.
 
-use assay_primitives::{Balance, JobDigest, ProgramDigest, SlotId, WorkerKey};
+use assay_primitives::{Balance, JobDigest, SlotId, WorkerKey};
 use assay_trace::{Openings, Question, Side};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::PalletError;
@@ -39,8 +39,6 @@ pub struct Dispute<AccountId> {
 	pub slot: SlotId,
 	/// Its job.
 	pub job: JobDigest,
-	/// The job's program.
-	pub program: ProgramDigest,
 	/// Who claims.
 	pub claimant: Party<AccountId>,
 	/// Who claims otherwise.
@@ -109,14 +107,6 @@ impl Verdict {
 			[false, true] => Self::ChallengerGuilty,
 			[true, true] => Self::BothGuilty,
 			[false, false] => Self::NobodyGuilty,
-		}
-	}
-
-	/// Whether a side is guilty.
-	pub fn convicts(&self, side: Side) -> bool {
-		match side {
-			Side::Claimant => matches!(self, Self::ClaimantGuilty | Self::BothGuilty),
-			Side::Challenger => matches!(self, Self::ChallengerGuilty | Self::BothGuilty),
 		}
 	}
 }
@@ -292,14 +282,5 @@ mod tests {
 		assert_eq!(move_span(32, 0, 0), 32);
 		assert_eq!(move_span(32, 5, 16), 39);
 		assert_eq!(move_span(32, u32::MAX, 1), 32 + RUN_BLOCKS_MAX);
-	}
-
-	#[test]
-	fn a_verdict_names_the_guilty() {
-		for guilty in [[false, false], [false, true], [true, false], [true, true]] {
-			let verdict = Verdict::of(guilty);
-			let named = [Side::Claimant, Side::Challenger].map(|side| verdict.convicts(side));
-			assert_eq!(named, guilty);
-		}
 	}
 }

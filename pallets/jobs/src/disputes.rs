@@ -95,9 +95,8 @@ impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 		slot.state = SlotState::Guilty { claim };
 		let (job, party) = (slot.job, slot.party.clone());
 		Slots::<T>::insert(slot_id, slot);
-		let slashed = pledged;
-		Self::deposit_event(Event::SlotConvicted { slot: slot_id, job, party, slashed });
-		slashed
+		Self::deposit_event(Event::SlotConvicted { slot: slot_id, job, party, slashed: pledged });
+		pledged
 	}
 
 	fn close_dispute(slot_id: SlotId, winner: Option<&AccountId>) -> Balance {
