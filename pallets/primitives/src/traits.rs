@@ -179,3 +179,59 @@ pub trait Claims<AccountId, Balance> {
 	/// and is refunded. Returns what the winner got.
 	fn close_dispute(slot: SlotId, winner: Option<&AccountId>) -> Balance;
 }
+
+/// What jobs ask of audits.
+pub trait Audits<AccountId, Balance> {
+	/// Smallest audit rate of a job that is to be audited, in parts per billion.
+	fn lambda_min() -> u32;
+	/// Whether somebody else than `party` has audit stake that counts for jobs of this model now.
+	fn is_auditable(model: ModelId, party: &AccountId) -> bool;
+	/// What an auditor of a job of this price has to pledge of its audit stake.
+	fn pledge(price_max: Balance) -> Balance;
+	/// Where the audit fees of jobs go, and what audits are paid from. An account that exists.
+	fn pool() -> AccountId;
+	/// Pay for the claim of an auditor out of the pool, as far as it reaches. Never fails. Returns
+	/// what was paid.
+	fn pay(auditor: &AccountId, amount: Balance) -> Balance;
+}
+
+/// A job that may be audited, from its first commitment until the last notice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditedJob<AccountId> {
+	/// What is run.
+	pub model: ModelId,
+	/// The slot that committed first: its claim is audited.
+	pub slot: SlotId,
+	/// Whose slot that is. No party of the job audits it.
+	pub party: AccountId,
+	/// The key that acts for it.
+	pub worker: WorkerKey,
+	/// Block of the first commitment. The randomness of the block after it decides who audits.
+	pub committed_at: u32,
+	/// Audit rate, in parts per billion.
+	pub lambda_ppb: u32,
+	/// Clock time until which notices are taken; none before the commitment is marked final.
+	pub notices_until: Option<u32>,
+}
+
+/// Jobs, as those who audit them see them.
+pub trait AuditedJobs<AccountId> {
+	/// The clock that deadlines count by. It stands still while jobs are paused.
+	fn now() -> u32;
+	/// The number of the present duty period.
+	fn period() -> u32;
+	/// A job between its first commitment and the end of its notices; none while jobs are paused.
+	fn audited(job: JobDigest) -> Option<AuditedJob<AccountId>>;
+	/// Some jobs of which [`AuditedJobs::audited`] knows, at most `count` jobs being looked at.
+	fn auditable(count: usize) -> Vec<JobDigest>;
+	/// The first commitment of a job is final: notices are taken from now on for so many blocks.
+	/// Returns the clock time of their end.
+	fn mark_final(job: JobDigest, notice_blocks: u32) -> Result<u32, DispatchError>;
+	/// A notice opens a slot of an auditor, bound to its worker key and pledged. Fails where the
+	/// auditor is a party already, or its audit stake does not cover the pledge.
+	fn open_audit(
+		job: JobDigest,
+		auditor: AccountId,
+		worker: WorkerKey,
+	) -> Result<SlotId, DispatchError>;
+}
