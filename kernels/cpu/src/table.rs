@@ -1,6 +1,8 @@
 //! Function tables.
 
-use crate::isa::{InstructionSet, Processor};
+#[cfg(target_arch = "x86_64")]
+use crate::isa::InstructionSet;
+use crate::isa::Processor;
 use assay_program::TableBase;
 use assay_reference::element;
 

@@ -10,8 +10,10 @@
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+#[cfg(target_arch = "x86_64")]
+use crate::isa::InstructionSet;
 use crate::{
-	isa::{InstructionSet, Processor},
+	isa::Processor,
 	product::{Place, TileSums, TILE_COLUMNS},
 };
 use core::ops::Range;
