@@ -14,7 +14,6 @@ use crate::{
 use assay_program::{limits::PRODUCT_BLOCK, quantised_limit, shifts, Mask, Operator, TensorId};
 use assay_reference::element;
 use core::ops::Range;
-use rayon::prelude::*;
 
 /// Rows of scores that go through all of attention together.
 const BLOCK: usize = 16;
@@ -311,22 +310,22 @@ impl Attention {
 		out: &mut [i32],
 	) {
 		let at_once = group.heads.len();
-		let pack = |(number, head): (usize, &mut Head)| {
+		let pack = |number: usize, head: &mut Head| {
 			let entry = group.entries.start + number / at_once;
 			self.pack(layout, workspace, entry, group.heads.start + number % at_once, head);
 		};
 		let many = layout.ids.len() >= BLOCK;
 		if place.threads > 1 && many {
-			heads.par_iter_mut().enumerate().for_each(pack);
+			place.team.for_each(heads.iter_mut().collect(), pack);
 		} else {
-			heads.iter_mut().enumerate().for_each(pack);
+			heads.iter_mut().enumerate().for_each(|(number, head)| pack(number, head));
 		}
 		let blocks = self.blocks(layout, place.threads, group, heads, out);
 		let run = |mut block: Block<'_>| {
 			place.scratch.lend(|scratch| self.run_block(place, workspace, &mut block, scratch));
 		};
 		if place.threads > 1 && blocks.len() > 1 {
-			blocks.into_par_iter().for_each(run);
+			place.team.for_each(blocks, |_, block| run(block));
 		} else {
 			blocks.into_iter().for_each(run);
 		}

@@ -15,6 +15,7 @@
 //! - [`isa`]: which instruction set the processor has, or which one a test holds it to.
 //! - [`product`]: products of quantised rows by int8 weights and by quantised rows.
 //! - `vector`, `table`: everything else that is done to rows.
+//! - `team`: the threads, and whose turn it is.
 //! - `plan`, `rows`, `linear`, `attention`, `choice`, `whole`: what a program becomes, and how its
 //!   steps run.
 //!
@@ -22,8 +23,9 @@
 //! counted, and a bounded amount per thread. A program whose tables or stages would take more is
 //! left to the reference, and so is one of a form that no importer makes.
 //!
-//! `unsafe` is in the inner loops of `product` and `table`, and where code compiled for an
-//! instruction set is called, for which there must be a [`Processor`] that has it.
+//! `unsafe` is in the inner loops of `product` and `table`, where code compiled for an instruction
+//! set is called, for which there must be a [`Processor`] that has it, and in one place of `team`,
+//! which lends threads what lives no longer than their round.
 
 mod attention;
 mod choice;
@@ -34,6 +36,7 @@ mod plan;
 pub mod product;
 mod rows;
 mod table;
+mod team;
 mod vector;
 mod whole;
 mod workspace;
@@ -44,8 +47,11 @@ use assay_program::{Backend, BackendError, Bytes, Limits, Model, Parameters, Pro
 use assay_reference::ReferenceBackend;
 use model::{CpuModel, Machine};
 use plan::Plan;
-use rayon::ThreadPoolBuilder;
-use std::sync::{Arc, OnceLock};
+use std::{
+	sync::{Arc, OnceLock},
+	thread,
+};
+use team::Team;
 
 /// Function tables of this size are never too large, whatever the size of the weights.
 const TABLE_BYTES: usize = 64 << 20;
@@ -61,7 +67,8 @@ pub struct CpuBackend {
 }
 
 impl CpuBackend {
-	/// A backend that uses `threads` threads, or as many as there are cores.
+	/// A backend that uses `threads` threads, or as many as there are cores. The thread that asks
+	/// for a run is one of them.
 	pub fn new(threads: Option<usize>) -> Self {
 		Self::with_processor(threads, Processor::detect())
 	}
@@ -82,11 +89,10 @@ impl CpuBackend {
 		if let Some(machine) = self.machine.get() {
 			return Ok(machine.clone());
 		}
-		let builder = ThreadPoolBuilder::new()
-			.num_threads(self.maybe_threads.unwrap_or(0))
-			.thread_name(|number| format!("assay-cpu-{number}"));
-		let threads = builder.build().map_err(|error| BackendError::Device(error.to_string()))?;
-		Ok(self.machine.get_or_init(|| Arc::new(Machine::new(threads))).clone())
+		let cores = || thread::available_parallelism().map_or(1, usize::from);
+		let size = self.maybe_threads.unwrap_or_else(cores);
+		let team = Team::new(size).map_err(|error| BackendError::Device(error.to_string()))?;
+		Ok(self.machine.get_or_init(|| Arc::new(Machine::new(team))).clone())
 	}
 }
 

@@ -10,7 +10,6 @@ use crate::{
 use assay_program::{quantised_limit, shifts, Operator};
 use assay_reference::element;
 use core::ops::Range;
-use rayon::prelude::*;
 use std::sync::Arc;
 
 /// Weights that are worth more than one thread for a few rows.
@@ -89,7 +88,8 @@ impl Linear {
 		} else {
 			// Each thread makes the rows of some columns side by side.
 			let mut beside = scratch.words.take(out.len());
-			beside.par_chunks_mut(each * count).enumerate().for_each(|(number, beside)| {
+			let parts = beside.chunks_mut(each * count).collect();
+			place.team.for_each(parts, |number, beside| {
 				let some = number * each..((number + 1) * each).min(columns);
 				multiply(some, &mut PackedColumns::default(), beside);
 			});

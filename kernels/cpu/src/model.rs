@@ -5,13 +5,13 @@ use crate::{
 	isa::Processor,
 	plan::{Plan, Step},
 	rows::Place,
+	team::Team,
 	whole::Whole,
 	workspace::{Head, Layout, Pool, Scratch, Store, Workspace},
 };
 use assay_program::{BackendError, Model, Outcome, Parameters};
 use assay_reference::element;
 use core::ops::Range;
-use rayon::{prelude::*, ThreadPool};
 use std::{ops::ControlFlow, sync::Arc};
 
 /// Rows that a part of a batch has at least: enough for every thread's rows to pay for widening
@@ -25,15 +25,15 @@ const STEP_ROWS: usize = 1024;
 /// is bounded by the number of threads, not by that of loaded models.
 #[derive(Debug)]
 pub(crate) struct Machine {
-	threads: ThreadPool,
+	team: Team,
 	workspaces: Pool<Workspace>,
 	scratch: Pool<Scratch>,
 }
 
 impl Machine {
-	pub(crate) fn new(threads: ThreadPool) -> Self {
-		let count = threads.current_num_threads();
-		Self { threads, workspaces: Pool::new(count), scratch: Pool::new(count) }
+	pub(crate) fn new(team: Team) -> Self {
+		let count = team.size();
+		Self { team, workspaces: Pool::new(count), scratch: Pool::new(count) }
 	}
 }
 
@@ -56,22 +56,21 @@ impl CpuModel {
 		let sequence = parameters.sequence as usize;
 		let at_once = PART_ROWS.div_ceil(sequence);
 		let parts: Vec<&[i32]> = input.chunks(at_once * sequence).collect();
-		let all = self.machine.threads.current_num_threads();
-		// Where parts fall evenly on threads, each part has its own; else they help each other.
-		let even = parts.len().is_multiple_of(all) || parts.len() >= 4 * all;
-		let threads = if even { 1 } else { all };
+		let (team, all) = (&self.machine.team, self.machine.team.size());
+		// Where parts fall evenly on threads, each part has its own; at the rest all work together.
+		let many = parts.len() >= 4 * all;
+		let even = if many { parts.len() } else { parts.len() / all * all };
+		let (beside, rest) = parts.split_at(even);
 		let skips_padding = self.plan.greedy.skips_padding;
-		let run = |part: &[i32]| {
+		let run = |part: &[i32], threads: usize| {
 			let layout = Layout::of_encoder(part, parameters, skips_padding);
 			self.machine
 				.workspaces
 				.lend(|workspace| self.run_step(false, &layout, threads, workspace, None, to_bytes))
 		};
-		let outputs: Result<Vec<Vec<u8>>, BackendError> = if parts.len() > 1 {
-			parts.into_par_iter().map(run).collect()
-		} else {
-			parts.into_iter().map(run).collect()
-		};
+		let mut outputs = team.map(beside.to_vec(), |part| run(part, 1));
+		outputs.extend(rest.iter().map(|part| run(part, all)));
+		let outputs: Result<Vec<Vec<u8>>, BackendError> = outputs.into_iter().collect();
 		outputs.map(|outputs| outputs.concat())
 	}
 
@@ -100,9 +99,9 @@ impl CpuModel {
 				later => (1, sequence + later as usize - 1),
 			};
 			run.layout.step = step;
-			self.machine
-				.threads
-				.install(|| self.decode_step(&mut run, samples, positions, past))?;
+			let turn = self.machine.team.turn();
+			self.decode_step(&mut run, samples, positions, past)?;
+			drop(turn);
 			let bytes = to_bytes(&run.tokens);
 			data.extend_from_slice(&bytes);
 			if emit(&bytes).is_break() {
@@ -129,7 +128,7 @@ impl CpuModel {
 		past: usize,
 	) -> Result<(), BackendError> {
 		let Decoding { caches, layout, ids, tokens } = run;
-		let threads = self.machine.threads.current_num_threads();
+		let threads = self.machine.team.size();
 		let at_once = (STEP_ROWS / positions).max(1);
 		tokens.clear();
 		self.machine.workspaces.lend(|workspace| {
@@ -158,7 +157,8 @@ impl CpuModel {
 	) -> Result<T, BackendError> {
 		let plan = &self.plan;
 		workspace.reset(plan.tensors.len());
-		let place = Place { processor: self.processor, threads, scratch: &self.machine.scratch };
+		let Machine { team, scratch, .. } = &*self.machine;
+		let place = Place { processor: self.processor, threads, team, scratch };
 		let mut attentions = 0;
 		for scheduled in &plan.schedule(samples).steps {
 			match &scheduled.step {
@@ -218,7 +218,9 @@ impl Model for CpuModel {
 		if self.plan.program.is_decoder() {
 			return self.decode(ids, parameters, emit);
 		}
-		let data = self.machine.threads.install(|| self.encode(&ids, parameters))?;
+		let turn = self.machine.team.turn();
+		let data = self.encode(&ids, parameters)?;
+		drop(turn);
 		if emit(&data).is_break() {
 			return Err(BackendError::Stopped);
 		}
@@ -259,7 +261,6 @@ fn to_bytes(words: &[i32]) -> Vec<u8> {
 mod tests {
 	use super::*;
 	use assay_reference::sample::{self, Shape, Style};
-	use rayon::ThreadPoolBuilder;
 
 	/// What a small encoder comes to when its plan was changed.
 	fn run(change: impl FnOnce(&mut Plan)) -> Result<Outcome, BackendError> {
@@ -267,8 +268,8 @@ mod tests {
 		let weights = sample::weights(&program, Style::Plausible, 1);
 		let mut plan = Plan::compile(Arc::new(program), weights.into()).unwrap();
 		change(&mut plan);
-		let threads = ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-		let model = CpuModel::new(plan, Processor::detect(), Arc::new(Machine::new(threads)));
+		let machine = Machine::new(Team::new(1).unwrap());
+		let model = CpuModel::new(plan, Processor::detect(), Arc::new(machine));
 		model.run(&sample::input(Shape::SMALL.vocabulary, 3, 7, 1), &Parameters::encoder(3, 7))
 	}
 

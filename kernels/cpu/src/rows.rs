@@ -7,6 +7,7 @@ use crate::{
 	plan::{operands, Compiler, Plan},
 	product::FEW_ROWS,
 	table::FunctionTable,
+	team::Team,
 	vector::{self, NormalRow},
 	workspace::{Block, Layout, Pool, Scratch, Store, Workspace},
 };
@@ -15,7 +16,6 @@ use assay_program::{
 	TallyBy, TensorId, WeightId,
 };
 use assay_reference::element;
-use rayon::prelude::*;
 use std::sync::Arc;
 
 /// Rows that a thread takes at once, where there are enough: they and what is made of them stay in
@@ -419,7 +419,9 @@ impl Buffer<'_> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place<'a> {
 	pub(crate) processor: Processor,
+	/// Threads to use: all of `team`, or this one alone.
 	pub(crate) threads: usize,
+	pub(crate) team: &'a Team,
 	pub(crate) scratch: &'a Pool<Scratch>,
 }
 
@@ -452,16 +454,16 @@ impl RowStage {
 			}
 		}
 		let parts = self.parts(layout, workspace, &gathered, &mut outputs, rows, at_once);
-		let run = |(number, buffers): (usize, Vec<Buffer<'_>>)| {
+		let run = |number: usize, buffers: Vec<Buffer<'_>>| {
 			let first = number * at_once;
 			let (rows, last) = (at_once.min(rows - first), self.leading == [Dim::Batch]);
 			let part = Part { first, rows, last, place, plan, layout };
 			place.scratch.lend(|scratch| self.run_part(&part, buffers, scratch));
 		};
 		if parts.len() > 1 && place.threads > 1 {
-			parts.into_par_iter().enumerate().for_each(run);
+			place.team.for_each(parts, run);
 		} else {
-			parts.into_iter().enumerate().for_each(run);
+			parts.into_iter().enumerate().for_each(|(number, part)| run(number, part));
 		}
 		for (number, store) in outputs {
 			workspace.tensors[self.operands[number].tensor] = store;
