@@ -10,6 +10,7 @@
 extern crate alloc;
 
 pub mod apis;
+pub mod economics;
 pub mod ids;
 pub mod offchain;
 pub mod reasons;
