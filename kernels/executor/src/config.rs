@@ -198,6 +198,10 @@ impl Limits {
 	pub const REQUEST_BYTES: u64 = 16 * 1024;
 	/// Largest body of a question about a trace.
 	pub const QUESTION_BYTES: u64 = 256;
+	/// The body of a request for a duty key's agreement: genesis hash and owner.
+	pub const DUTY_KEY_REQUEST_BYTES: u64 = 64;
+	/// The body of a request to evaluate a duty: four hashes and a slot.
+	pub const DUTY_REQUEST_BYTES: u64 = 136;
 	/// Questions about a trace whose answers are made or kept.
 	pub const QUESTIONS: usize = 8;
 	/// Largest head of a request.

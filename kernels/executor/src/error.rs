@@ -340,6 +340,14 @@ pub enum StartError {
 		/// What is wrong with it.
 		reason: String,
 	},
+	/// The duty key cannot be read, or not be made.
+	#[error("cannot use the duty key in {file}: {reason}")]
+	DutyKey {
+		/// The file.
+		file: String,
+		/// What is wrong with it.
+		reason: String,
+	},
 	/// The journal cannot be read or written.
 	#[error("cannot use the journal {file}: {reason}")]
 	Journal {

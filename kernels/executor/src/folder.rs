@@ -1,4 +1,4 @@
-//! The executor's folder: its lock and its token.
+//! The executor's folder: its lock, its token, and how secrets are written there.
 
 use crate::error::StartError;
 use std::{
@@ -12,7 +12,7 @@ use std::{
 const TOKEN_BYTES: usize = 32;
 /// Characters that a token from elsewhere must have.
 const TOKEN_LENGTH: std::ops::RangeInclusive<usize> = 16..=256;
-/// Only the owner may read a token.
+/// Only the owner may read a secret.
 const PRIVATE: u32 = 0o600;
 
 /// The lock of a folder. It ends with this value or the process, however that ends.
@@ -59,9 +59,7 @@ pub(crate) fn token(folder: &Path) -> Result<String, StartError> {
 	match path.try_exists() {
 		Ok(true) => {
 			let token = read_token(&path)?;
-			// It is ours: whoever opened it to others did so by mistake.
-			fs::set_permissions(&path, Permissions::from_mode(PRIVATE))
-				.map_err(|e| token_error(&path, e.to_string()))?;
+			make_private(&path).map_err(|e| token_error(&path, e.to_string()))?;
 			Ok(token)
 		},
 		_ => make_token(&path),
@@ -91,20 +89,29 @@ fn make_token(path: &Path) -> Result<String, StartError> {
 	let mut bytes = [0u8; TOKEN_BYTES];
 	getrandom::fill(&mut bytes).map_err(|e| failed(e.to_string()))?;
 	let token = hex::encode(bytes);
-	// Under another name first: a half-written token would lock everybody out.
-	let fresh = path.with_extension("new");
-	let write = || -> io::Result<()> {
-		if fresh.try_exists()? {
-			fs::remove_file(&fresh)?;
-		}
-		let mut file =
-			OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(&fresh)?;
-		file.write_all(token.as_bytes())?;
-		file.sync_all()?;
-		fs::rename(&fresh, path)
-	};
-	write().map_err(|e| failed(e.to_string()))?;
+	write_private(path, token.as_bytes()).map_err(|e| failed(e.to_string()))?;
 	Ok(token)
+}
+
+/// Writes a file that only the owner may read. Under another name first: nothing half-written ever
+/// stands under this one.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+	let fresh = path.with_extension("new");
+	if fresh.try_exists()? {
+		fs::remove_file(&fresh)?;
+	}
+	let mut file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(&fresh)?;
+	file.write_all(bytes)?;
+	file.sync_all()?;
+	fs::rename(&fresh, path)?;
+	// The name is data of the folder.
+	path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+/// Takes a file from others than its owner: it is ours, and whoever opened it to them did so by
+/// mistake.
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
+	fs::set_permissions(path, Permissions::from_mode(PRIVATE))
 }
 
 fn token_error(file: &Path, reason: String) -> StartError {

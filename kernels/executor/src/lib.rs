@@ -51,6 +51,9 @@
 //! | `POST /v1/traces/{digest}?wait_ms=` | 200, the trace's state at its end or after the wait |
 //! | `POST /v1/traces/{digest}/answers?wait_ms=` | 200, the answer; 202, it is being made |
 //! | `PUT /v1/tenants` | 204 |
+//! | `GET /v1/duty-key` | 200, the public key: JSON, or its 32 bytes |
+//! | `POST /v1/duty-key/proof` | 200, the key's agreement to decide for a provider |
+//! | `POST /v1/duty` | 200, pre-output and proof of a duty |
 //! | `GET /metrics` | 200, Prometheus text |
 //!
 //! ## Traces
@@ -87,6 +90,25 @@
 //!
 //! A trace that ends in another claim than the job did here means that the backend and the
 //! reference disagree: the log says so, and `assay_executor_traces_unlike_total` counts it.
+//!
+//! ## Duty key
+//!
+//! An sr25519 key that is made here, once, and never leaves: it decides by a VRF which claims of
+//! others its provider has to audit, so that nobody knows that before. It does two things, both in
+//! SCALE, and signs nothing else:
+//!
+//! | request | body | answer |
+//! |---|---|---|
+//! | `POST /v1/duty-key/proof` | [`DutyKeyRequest`] | signature over [`duty_key_statement`] |
+//! | `POST /v1/duty` | [`DutyRequest`] | [`DutyEvaluation`], which `sp_core::sr25519` verifies |
+//!
+//! [`DutyKeyRequest`]: assay_program::wire::DutyKeyRequest
+//! [`duty_key_statement`]: assay_program::wire::duty_key_statement
+//! [`DutyRequest`]: assay_program::wire::DutyRequest
+//! [`DutyEvaluation`]: assay_program::wire::DutyEvaluation
+//!
+//! The key is in the file `duty-key`. One that is damaged keeps the executor from starting and
+//! stays as it is; without the file another key is made, which has to be registered anew.
 //!
 //! ## Data listener
 //!
@@ -222,12 +244,13 @@
 //!
 //! ## Folder
 //!
-//! `token` (mode 0600), `lock`, `journal`, `blobs/{kind}/{digest}`, for weights the list
-//! `{digest}.segments` beside it, `blobs/coming` for what is half-written.
+//! `token` and `duty-key` (mode 0600), `lock`, `journal`, `blobs/{kind}/{digest}`, for weights the
+//! list `{digest}.segments` beside it, `blobs/coming` for what is half-written.
 
 mod backend;
 mod blobs;
 mod config;
+mod duty;
 mod emitted;
 mod error;
 mod folder;
@@ -250,6 +273,7 @@ pub use tenants::{ACCOUNT_HEADER, EXPIRY_HEADER, SIGNATURE_HEADER};
 
 use crate::{
 	blobs::Blobs,
+	duty::DutyKey,
 	folder::Lock,
 	http::{control, data, serve::serve, Listener, Shared},
 	jobs::Jobs,
@@ -380,7 +404,7 @@ impl Handle {
 pub async fn start(config: Config) -> Result<Handle, StartError> {
 	let Config { folder, control, data, token, threads, backend, genesis, limits } = config;
 	limits.check()?;
-	let (lock, token) = blocking({
+	let (lock, token, duty_key) = blocking({
 		let folder = folder.clone();
 		move || {
 			let lock = folder::lock(&folder)?;
@@ -390,7 +414,8 @@ pub async fn start(config: Config) -> Result<Handle, StartError> {
 				})?,
 				None => folder::token(&folder)?,
 			};
-			Ok((lock, token))
+			let duty_key = DutyKey::open(&folder)?;
+			Ok((lock, token, duty_key))
 		}
 	})
 	.await?;
@@ -425,6 +450,7 @@ pub async fn start(config: Config) -> Result<Handle, StartError> {
 	let shared = Arc::new(Shared {
 		traces: Arc::new(traces),
 		register: Register::new(genesis, limits.clone(), metrics.clone()),
+		duty_key,
 		blobs,
 		jobs,
 		models,

@@ -42,6 +42,10 @@ pub(crate) struct Metrics {
 	pub(crate) answers: IntCounterVec,
 	/// Seconds from begin to end of making an answer.
 	pub(crate) answer_seconds: Histogram,
+	/// Duties evaluated.
+	pub(crate) duties: IntCounter,
+	/// Agreements of the duty key signed.
+	pub(crate) duty_proofs: IntCounter,
 	/// Models loaded since the start.
 	pub(crate) models_loaded: IntCounter,
 	/// Bytes of weights in memory.
@@ -116,6 +120,8 @@ impl Metrics {
 			trace_seconds: seconds("trace_seconds", "Time that building a trace took.")?,
 			answers: counts("answers_total", "Questions about traces answered.", &["result"])?,
 			answer_seconds: seconds("answer_seconds", "Time that making an answer took.")?,
+			duties: count("duties_total", "Duties evaluated.")?,
+			duty_proofs: count("duty_key_proofs_total", "Agreements of the duty key signed.")?,
 			models_loaded: count("models_loaded_total", "Models loaded.")?,
 			models_bytes: gauge("models_bytes", "Weights of the models in memory.")?,
 			blobs: gauge("blobs", "Blobs held.")?,

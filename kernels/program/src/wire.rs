@@ -110,6 +110,58 @@ pub struct Tenants {
 	pub tenants: Vec<Hash>,
 }
 
+/// What is asked of an executor about a duty key: that it agrees to decide for `owner`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+pub struct DutyKeyRequest {
+	/// Genesis hash of the chain.
+	pub genesis: Hash,
+	/// Account of the provider.
+	pub owner: Hash,
+}
+
+/// A question to a duty key: does its provider have to audit the claim of a slot?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+pub struct DutyRequest {
+	/// Genesis hash of the chain.
+	pub genesis: Hash,
+	/// The job.
+	pub job: Hash,
+	/// The slot, as the chain numbers it.
+	pub slot: u64,
+	/// The worker key that committed.
+	pub worker: Hash,
+	/// What the block after the commitment drew.
+	pub randomness: Hash,
+}
+
+impl DutyRequest {
+	/// Label of the transcript that is evaluated.
+	pub const LABEL: &'static [u8] = b"assay/duty/1";
+
+	/// Calls `item` with the name and the bytes of each item of the transcript, in order.
+	pub fn items(&self, mut item: impl FnMut(&'static [u8], &[u8])) {
+		item(b"genesis", &self.genesis);
+		item(b"job", &self.job);
+		item(b"slot", &self.slot.encode());
+		item(b"worker", &self.worker);
+		item(b"randomness", &self.randomness);
+	}
+}
+
+/// What a duty key says: the pre-output decides, and the proof shows that it is the key's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+pub struct DutyEvaluation {
+	/// The pre-output, a point.
+	pub pre_output: Hash,
+	/// The proof, two scalars.
+	pub proof: [u8; 64],
+}
+
+/// The statement by which a duty key agrees to decide for `owner` on this chain.
+pub fn duty_key_statement(genesis: &Hash, owner: &Hash) -> Vec<u8> {
+	("assay/duty-key/1", genesis, owner).encode()
+}
+
 /// Longest server-sent event of an executor's stream, in bytes, names of fields included: none
 /// sends a longer one, and no client takes one.
 pub const EVENT_BYTES_MAX: usize = 64 << 10;

@@ -10,7 +10,7 @@ use crate::{
 	jobs::ended,
 	metrics::Metrics,
 };
-use assay_program::wire::{JobRequest, Tenants};
+use assay_program::wire::{DutyKeyRequest, DutyRequest, JobRequest, Tenants};
 use assay_trace::Question;
 use axum::{
 	body::Body,
@@ -39,6 +39,9 @@ pub(crate) fn router(listener: Listener) -> Router {
 		.route("/v1/traces/{digest}", post(post_trace))
 		.route("/v1/traces/{digest}/answers", post(post_question))
 		.route("/v1/tenants", put(put_tenants))
+		.route("/v1/duty-key", get(get_duty_key))
+		.route("/v1/duty-key/proof", post(post_duty_key_proof))
+		.route("/v1/duty", post(post_duty))
 		.route("/metrics", get(metrics))
 		.fallback(no_route)
 		.method_not_allowed_fallback(no_method)
@@ -99,10 +102,27 @@ async fn read<T: DecodeAll + DeserializeOwned>(
 	}
 }
 
+/// Reads a body that is in SCALE alone, as the chain's worker sends it.
+async fn read_scale<T: DecodeAll>(
+	shared: &Shared,
+	body: Body,
+	what: &'static str,
+	limit: u64,
+) -> Result<T, Error> {
+	let bytes = whole(shared, body, what, limit).await?;
+	T::decode_all(&mut bytes.as_slice())
+		.map_err(|error| Error::BodyMalformed { reason: error.to_string() })
+}
+
+/// An answer in SCALE.
+fn scale(value: &impl Encode) -> Response {
+	([(header::CONTENT_TYPE, SCALE)], value.encode()).into_response()
+}
+
 /// Answers with the state of a job or trace in the client's language.
 fn answer(headers: &HeaderMap, state: &(impl Encode + Serialize)) -> Response {
 	match speaks_scale(headers) {
-		true => ([(header::CONTENT_TYPE, SCALE)], state.encode()).into_response(),
+		true => scale(state),
 		false => Json(state).into_response(),
 	}
 }
@@ -204,11 +224,9 @@ async fn post_question(
 ) -> Result<Response, Error> {
 	let shared = &listener.shared;
 	let (job, wait) = (digest_in_path(&digest)?, shared.wait(query)?);
-	let bytes = whole(shared, body, "question", Limits::QUESTION_BYTES).await?;
-	let question = Question::decode_all(&mut bytes.as_slice())
-		.map_err(|error| Error::BodyMalformed { reason: error.to_string() })?;
+	let question: Question = read_scale(shared, body, "question", Limits::QUESTION_BYTES).await?;
 	match shared.traces.ask(&job, question, wait).await? {
-		Some(answer) => Ok(([(header::CONTENT_TYPE, SCALE)], answer.encode()).into_response()),
+		Some(answer) => Ok(scale(&answer)),
 		None => Ok(StatusCode::ACCEPTED.into_response()),
 	}
 }
@@ -223,6 +241,35 @@ async fn put_tenants(
 	let tenants: Tenants = read(shared, &headers, body, "list of tenants", limit).await?;
 	shared.register.set(tenants)?;
 	Ok(StatusCode::NO_CONTENT)
+}
+
+async fn get_duty_key(State(listener): State<Listener>, headers: HeaderMap) -> Response {
+	let public = listener.shared.duty_key.public();
+	match speaks_scale(&headers) {
+		true => scale(&public),
+		false => Json(json!({ "public": hex(&public) })).into_response(),
+	}
+}
+
+async fn post_duty_key_proof(
+	State(listener): State<Listener>,
+	body: Body,
+) -> Result<Response, Error> {
+	let shared = &listener.shared;
+	let request: DutyKeyRequest =
+		read_scale(shared, body, "duty key request", Limits::DUTY_KEY_REQUEST_BYTES).await?;
+	shared.register.check_genesis(&request.genesis)?;
+	shared.metrics.duty_proofs.inc();
+	Ok(scale(&shared.duty_key.agree(&request)))
+}
+
+async fn post_duty(State(listener): State<Listener>, body: Body) -> Result<Response, Error> {
+	let shared = &listener.shared;
+	let request: DutyRequest =
+		read_scale(shared, body, "duty request", Limits::DUTY_REQUEST_BYTES).await?;
+	shared.register.check_genesis(&request.genesis)?;
+	shared.metrics.duties.inc();
+	Ok(scale(&shared.duty_key.evaluate(&request)))
 }
 
 async fn metrics(State(listener): State<Listener>) -> Response {

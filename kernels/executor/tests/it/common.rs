@@ -396,6 +396,10 @@ impl Control {
 		self.http.put(format!("{}{path}", self.url)).bearer_auth(&self.token)
 	}
 
+	pub fn post(&self, path: &str) -> RequestBuilder {
+		self.http.post(format!("{}{path}", self.url)).bearer_auth(&self.token)
+	}
+
 	pub async fn put_blob(&self, kind: &str, digest: &Hash, bytes: &[u8]) -> Response {
 		let path = format!("/v1/blobs/{kind}/{}", hex::encode(digest));
 		self.put(&path).body(bytes.to_vec()).send().await.unwrap()

@@ -8,6 +8,7 @@ mod codes;
 mod common;
 mod control;
 mod data;
+mod duty;
 mod full;
 mod jobs;
 mod restart;
