@@ -7,7 +7,8 @@
 //! Disk is bounded. When it runs short, blobs go in this order: inputs that no job has used in
 //! their time, then inputs and outputs that no open job uses, each the least recently used first
 //! and none before its time to keep. A tenant that is still short may displace unused inputs of
-//! tenants that hold more. Programs and weights stay: a store that is full of them refuses.
+//! tenants that hold more. Programs and weights stay, and what belongs to jobs that the node asks
+//! about: a store that is full of them refuses.
 //!
 //! A part of the store is closed to inputs, and the room for a job's output is set aside before
 //! the job is taken: whoever fills the store, jobs that were taken keep their results.
@@ -315,6 +316,16 @@ impl Blobs {
 		}
 	}
 
+	/// Keeps a blob from going until [`Self::keep_only`] says otherwise, whether it is here or comes.
+	pub(crate) fn keep(&self, kind: BlobKind, digest: &Hash) {
+		self.index().kept.insert((kind, *digest));
+	}
+
+	/// Keeps these blobs from going, and no longer those that were kept before.
+	pub(crate) fn keep_only(&self, keys: HashSet<(BlobKind, Hash)>) {
+		self.index().keep_only(keys);
+	}
+
 	/// Whether a blob is held; if so its time to keep begins again, as if it had just come.
 	fn refresh(&self, kind: BlobKind, digest: &Hash) -> bool {
 		let (mut index, key) = (self.index(), (kind, *digest));
@@ -510,7 +521,7 @@ impl Blobs {
 		let _naming = self.naming.lock().await;
 		{
 			let mut index = self.index();
-			if !pinned && index.held.get(&key).is_none_or(|held| held.pins > 0) {
+			if !pinned && index.held.get(&key).is_none_or(|held| !index.may_go(&key, held)) {
 				return Ok(());
 			}
 			index.remove(&key);

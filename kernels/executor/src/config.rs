@@ -202,6 +202,10 @@ impl Limits {
 	pub const DUTY_KEY_REQUEST_BYTES: u64 = 64;
 	/// The body of a request to evaluate a duty: four hashes and a slot.
 	pub const DUTY_REQUEST_BYTES: u64 = 136;
+	/// Jobs that the node may pin.
+	pub const PINNED: usize = 4_096;
+	/// Largest body of a list of pinned jobs: so many digests, and their number in two bytes.
+	pub const PINNED_BYTES: u64 = Self::PINNED as u64 * 32 + 2;
 	/// Questions about a trace whose answers are made or kept.
 	pub const QUESTIONS: usize = 8;
 	/// Largest head of a request.

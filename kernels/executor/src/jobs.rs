@@ -9,16 +9,17 @@ use crate::{
 	config::Limits,
 	emitted::{Emitted, Emitter},
 	error::{Error, Failure},
-	journal::{written, End, Journal, Ledger, Open, Record, Written},
+	journal::{written, End, Ended, Journal, Ledger, Open, Record, Written},
 	metrics::Metrics,
 	models::Models,
+	pinned::{Parts, Pinned},
 };
 use assay_program::{
 	wire::{JobRequest, JobState},
 	Claim, Hash, Parameters, Program,
 };
 use std::{
-	collections::{HashMap, VecDeque},
+	collections::{HashMap, HashSet, VecDeque},
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
 	time::{Duration, Instant},
 };
@@ -80,6 +81,8 @@ impl Drop for Pins {
 #[derive(Debug)]
 struct Job {
 	tenant: Hash,
+	/// Not known of a job that ended under a version that did not write it down.
+	input: Option<Hash>,
 	state: watch::Sender<JobState>,
 	/// What its run has emitted so far; nothing once it has ended.
 	emitted: watch::Sender<Emitted>,
@@ -99,9 +102,10 @@ struct Job {
 }
 
 impl Job {
-	fn new(tenant: Hash, state: JobState, starts: u32) -> Self {
+	fn new(tenant: Hash, input: Option<Hash>, state: JobState, starts: u32) -> Self {
 		Self {
 			tenant,
+			input,
 			state: watch::Sender::new(state),
 			emitted: watch::Sender::new(Emitted::default()),
 			starts,
@@ -135,6 +139,8 @@ pub(crate) struct Jobs {
 	journal: Journal,
 	blobs: Arc<Blobs>,
 	models: Arc<Models>,
+	/// The jobs that the node asks about.
+	pub(crate) pinned: Pinned,
 	limits: Limits,
 	metrics: Arc<Metrics>,
 	/// Wakes the stage that fetches.
@@ -176,8 +182,11 @@ impl Jobs {
 		metrics: Arc<Metrics>,
 		stop: CancellationToken,
 	) -> Self {
+		// Before anything may need room.
+		let pinned = Pinned::resume(&ledger, journal.clone(), blobs.clone(), metrics.clone());
 		let jobs = Self {
 			table: Mutex::default(),
+			pinned,
 			journal,
 			blobs,
 			models,
@@ -187,13 +196,13 @@ impl Jobs {
 			announced: watch::Sender::new(()),
 			stop,
 		};
-		for (job, tenant, end) in ledger.ended {
+		for Ended { job, tenant, input, end } in ledger.ended {
 			let (state, starts) = match end {
 				End::Done { claim } => (JobState::Done { claim }, 0),
 				End::Failed { code, starts } => (JobState::Failed { code }, starts),
 			};
 			let mut table = jobs.table();
-			table.jobs.insert(job, Job::new(tenant, state, starts));
+			table.jobs.insert(job, Job::new(tenant, input, state, starts));
 			table.ended.push_back(job);
 		}
 		for open in ledger.open.into_values() {
@@ -221,10 +230,10 @@ impl Jobs {
 			Err(error) => {
 				tracing::warn!(job = %hex(&job), %error, "job cannot be resumed");
 				let code = Failure::BlobGone.code();
-				let tenant = request.tenant;
+				let (tenant, input) = (request.tenant, Some(request.input));
 				self.journal.note(Record::Failed { job, tenant, code, starts });
 				let mut table = self.table();
-				table.jobs.insert(job, Job::new(tenant, JobState::Failed { code }, starts));
+				table.jobs.insert(job, Job::new(tenant, input, JobState::Failed { code }, starts));
 				table.ended.push_back(job);
 			},
 		}
@@ -249,7 +258,8 @@ impl Jobs {
 	}
 
 	fn insert(&self, table: &mut Table, job: Hash, request: JobRequest, pins: Pins, starts: u32) {
-		let mut fresh = Job::new(request.tenant, JobState::Queued, starts);
+		let input = Some(request.input);
+		let mut fresh = Job::new(request.tenant, input, JobState::Queued, starts);
 		fresh.open = Some((Arc::new(request), pins));
 		if let Some(known) = table.jobs.remove(&job) {
 			// A failed job that is tried again keeps those who watch it.
@@ -277,12 +287,30 @@ impl Jobs {
 		(!again).then_some(state)
 	}
 
+	/// Keeps the blobs of these jobs from going, and no longer those of other ones.
+	pub(crate) async fn pin(&self, jobs: HashSet<Hash>) -> Result<(), Error> {
+		self.pinned.replace(jobs, |job| self.parts(job)).await
+	}
+
+	/// What is known of a job's blobs.
+	fn parts(&self, job: &Hash) -> Parts {
+		let table = self.table();
+		let Some(known) = table.jobs.get(job) else { return Parts::default() };
+		let output = match *known.state.borrow() {
+			JobState::Done { claim } => Some(claim.output()),
+			_ => None,
+		};
+		Parts { input: known.input, output }
+	}
+
 	/// Takes a job, unless it is known, and says where it stands.
 	pub(crate) async fn submit(&self, job: Hash, request: JobRequest) -> Result<JobState, Error> {
 		let actual = request.digest();
 		if actual != job {
 			return Err(Error::JobDigestMismatch { actual: hex(&actual) });
 		}
+		// Even where it is not taken: its input may come, and has to stay then.
+		self.pinned.learn(&job, Parts { input: Some(request.input), output: None });
 		let known = self.settled(&self.table(), &job);
 		if let Some(state) = known {
 			return self.promised(&job, state).await;
@@ -331,7 +359,7 @@ impl Jobs {
 				request: (**request).clone(),
 				starts: known.starts,
 			});
-			let again = record.map(|record| (self.journal.append(record), known.taken));
+			let again = record.map(|record| (self.journal.append(vec![record]), known.taken));
 			(again, known.state.subscribe())
 		};
 		match written_again {
@@ -363,7 +391,8 @@ impl Jobs {
 	) -> (Written, Instant) {
 		let starts = table.jobs.get(&job).map_or(0, |known| known.starts);
 		tracing::info!(job = %hex(&job), units = self.units(&request), "job taken");
-		let on_disk = self.journal.append(Record::Queued { request: request.clone(), starts });
+		let record = Record::Queued { request: request.clone(), starts };
+		let on_disk = self.journal.append(vec![record]);
 		self.insert(table, job, request, pins, starts);
 		(on_disk, table.jobs.get(&job).map_or_else(Instant::now, |known| known.taken))
 	}
@@ -490,7 +519,7 @@ impl Jobs {
 				(record, JobState::Failed { code }, failure.word())
 			},
 		};
-		if written(self.journal.append(record)).await.is_err() {
+		if written(self.journal.append(vec![record])).await.is_err() {
 			// The result holds all the same: a restart computes it again, and to the same bytes.
 			tracing::warn!(job = %hex(&job), "the end of a job is not in the journal");
 		}
@@ -512,6 +541,9 @@ impl Jobs {
 		self.metrics.jobs_finished.with_label_values(&[word]).inc();
 		self.metrics.job_seconds.observe(seconds);
 		tracing::info!(job = %hex(&job), result = word, seconds, "job ended");
+		drop(table);
+		// Only now: a list of pinned jobs that comes meanwhile finds the end.
+		self.pinned.learn(&job, self.parts(&job));
 	}
 
 	/// Where a job stands, at its end or after `wait`, whichever is first.

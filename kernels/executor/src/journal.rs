@@ -47,6 +47,15 @@ pub(crate) enum Record {
 	/// The executor was stopped while it ran: that start was not the job's fault.
 	#[codec(index = 4)]
 	Stopped { job: Hash },
+	/// The node asks about it, so its blobs stay; `input` where that is known. Once more when it is.
+	#[codec(index = 5)]
+	Pinned { job: Hash, input: Option<Hash> },
+	/// The node does not ask about it any more.
+	#[codec(index = 6)]
+	Unpinned { job: Hash },
+	/// The input of a job that has ended. Stands right after its end, where that is written anew.
+	#[codec(index = 7)]
+	Input { job: Hash, input: Hash },
 }
 
 /// How a job ended.
@@ -63,13 +72,26 @@ pub(crate) struct Open {
 	pub(crate) starts: u32,
 }
 
+/// A job that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+	pub(crate) job: Hash,
+	pub(crate) tenant: Hash,
+	/// Not known of a job that ended under a version that did not write it down.
+	pub(crate) input: Option<Hash>,
+	pub(crate) end: End,
+}
+
 /// What the records of a journal add up to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ledger {
 	/// Jobs that are owed, in the order they were taken.
 	pub(crate) open: BTreeMap<u64, Open>,
-	/// Jobs that ended: tenant and end, oldest first.
-	pub(crate) ended: VecDeque<(Hash, Hash, End)>,
+	/// Jobs that ended, oldest first.
+	pub(crate) ended: VecDeque<Ended>,
+	/// Jobs that the node asks about, and their inputs where they are known. As many as the node
+	/// may name.
+	pub(crate) pinned: BTreeMap<Hash, Option<Hash>>,
 	/// The jobs of `ended`.
 	known: HashSet<Hash>,
 	/// Where the jobs of `open` stand in it.
@@ -110,6 +132,17 @@ impl Ledger {
 			Record::Failed { job, tenant, code, starts } => {
 				self.end(job, tenant, End::Failed { code, starts })
 			},
+			Record::Pinned { job, input } => {
+				self.pinned.insert(job, input);
+			},
+			Record::Unpinned { job } => {
+				self.pinned.remove(&job);
+			},
+			Record::Input { job, input } => {
+				if let Some(last) = self.ended.back_mut().filter(|last| last.job == job) {
+					last.input = Some(input);
+				}
+			},
 		}
 	}
 
@@ -130,15 +163,14 @@ impl Ledger {
 	}
 
 	fn end(&mut self, job: Hash, tenant: Hash, end: End) {
-		if let Some(number) = self.numbers.remove(&job) {
-			self.open.remove(&number);
-		}
+		let open = self.numbers.remove(&job).and_then(|number| self.open.remove(&number));
+		let input = open.map(|open| open.request.input);
 		self.forget_end(&job);
 		self.known.insert(job);
-		self.ended.push_back((job, tenant, end));
+		self.ended.push_back(Ended { job, tenant, input, end });
 		while self.ended.len() > self.bound {
-			if let Some((oldest, ..)) = self.ended.pop_front() {
-				self.known.remove(&oldest);
+			if let Some(oldest) = self.ended.pop_front() {
+				self.known.remove(&oldest.job);
 			}
 		}
 	}
@@ -146,21 +178,24 @@ impl Ledger {
 	/// A job that is tried again has not ended. Rare, so it may cost a pass.
 	fn forget_end(&mut self, job: &Hash) {
 		if self.known.remove(job) {
-			self.ended.retain(|(ended, ..)| ended != job);
+			self.ended.retain(|ended| ended.job != *job);
 		}
 	}
 
 	/// Records that add up to this ledger.
 	fn records(&self) -> impl Iterator<Item = Record> + '_ {
-		let ended = self.ended.iter().map(|(job, tenant, end)| {
-			let (job, tenant) = (*job, *tenant);
-			match *end {
+		let pinned = self.pinned.iter();
+		let pinned = pinned.map(|(job, input)| Record::Pinned { job: *job, input: *input });
+		let ended = self.ended.iter().flat_map(|&Ended { job, tenant, input, end }| {
+			let end = match end {
 				End::Done { claim } => Record::Done { job, tenant, claim },
 				End::Failed { code, starts } => Record::Failed { job, tenant, code, starts },
-			}
+			};
+			std::iter::once(end).chain(input.map(|input| Record::Input { job, input }))
 		});
 		let open = self.open.values();
-		ended.chain(open.map(|o| Record::Queued { request: o.request.clone(), starts: o.starts }))
+		let open = open.map(|o| Record::Queued { request: o.request.clone(), starts: o.starts });
+		pinned.chain(ended).chain(open)
 	}
 
 	/// Ends the jobs that took the executor down too often.
@@ -189,10 +224,10 @@ pub(crate) struct Replay {
 	pub(crate) damaged: u64,
 }
 
-/// What the thread is asked to do: write a record, if there is one, and answer when it and all
-/// before it are on disk, if somebody asks.
+/// What the thread is asked to do: write records, and answer when they and all before them are on
+/// disk, if somebody asks.
 struct Command {
-	record: Option<Record>,
+	records: Vec<Record>,
 	written: Option<oneshot::Sender<Result<(), Error>>>,
 }
 
@@ -249,23 +284,21 @@ impl Journal {
 		Self::start(Writer::full(&folder.join("journal"))).unwrap()
 	}
 
-	/// Appends a record. The receiver hears when it is on disk.
-	pub(crate) fn append(&self, record: Record) -> Written {
+	/// Appends records, all of them or none. The receiver hears when they are on disk.
+	pub(crate) fn append(&self, records: Vec<Record>) -> Written {
 		let (written, receiver) = oneshot::channel();
-		self.send(Command { record: Some(record), written: Some(written) });
+		self.send(Command { records, written: Some(written) });
 		receiver
 	}
 
 	/// Appends a record that may be lost when the machine, not just the process, goes down.
 	pub(crate) fn note(&self, record: Record) {
-		self.send(Command { record: Some(record), written: None });
+		self.send(Command { records: vec![record], written: None });
 	}
 
 	/// The receiver hears when everything before is on disk.
 	pub(crate) fn sync(&self) -> Written {
-		let (written, receiver) = oneshot::channel();
-		self.send(Command { record: None, written: Some(written) });
-		receiver
+		self.append(Vec::new())
 	}
 
 	fn send(&self, command: Command) {
@@ -310,7 +343,7 @@ impl Writer {
 			let mut records = Vec::new();
 			let mut waiting = Vec::new();
 			for command in std::iter::once(first).chain(commands.try_iter()) {
-				if let Some(record) = command.record {
+				for record in command.records {
 					lines.extend_from_slice(line(&record).as_bytes());
 					records.push(record);
 				}
@@ -501,21 +534,23 @@ mod tests {
 		let (journal, ledger, replay) = open(&folder);
 		assert_eq!((ledger.open.len(), ledger.ended.len(), replay.lines), (0, 0, 0));
 		for nonce in [5, 3, 4] {
-			written(journal.append(queued(nonce))).await.unwrap();
+			written(journal.append(vec![queued(nonce)])).await.unwrap();
 		}
 		journal.note(Record::Started { job: request(3).digest() });
-		written(journal.append(done(3))).await.unwrap();
+		written(journal.append(vec![done(3)])).await.unwrap();
 		journal.note(Record::Started { job: request(5).digest() });
 		close(journal).await;
 		let (journal, ledger, replay) = open(&folder);
 		assert_eq!(open_nonces(&ledger), [5, 4]);
 		assert_eq!(ledger.open[&0].starts, 1);
 		let claim = Claim::Output { count: 1, data: [3; 32] };
-		assert_eq!(ledger.ended, [(request(3).digest(), [4; 32], End::Done { claim })]);
+		let (job, input) = (request(3).digest(), Some(request(3).input));
+		assert_eq!(ledger.ended, [Ended { job, tenant: [4; 32], input, end: End::Done { claim } }]);
 		assert_eq!(replay, Replay { lines: 6, damaged: 0 });
 		close(journal).await;
-		// Written anew at each start: two open jobs and one that ended.
-		assert_eq!(open(&folder).2, Replay { lines: 3, damaged: 0 });
+		// Written anew at each start: two open jobs and one that ended, with its input.
+		let (_, again, replay) = open(&folder);
+		assert_eq!((again.ended, replay), (ledger.ended, Replay { lines: 4, damaged: 0 }));
 	}
 
 	#[test]
@@ -576,7 +611,7 @@ mod tests {
 		for start in 0..ATTEMPTS {
 			let (journal, ledger, _) = open(&folder);
 			if start == 0 {
-				written(journal.append(queued(1))).await.unwrap();
+				written(journal.append(vec![queued(1)])).await.unwrap();
 			} else {
 				assert_eq!(open_nonces(&ledger), [1], "start {start}");
 			}
@@ -586,7 +621,8 @@ mod tests {
 		let (_, ledger, _) = open(&folder);
 		assert!(ledger.open.is_empty());
 		let end = End::Failed { code: Failure::Crashed.code(), starts: ATTEMPTS };
-		assert_eq!(ledger.ended, [(request(1).digest(), [4; 32], end)]);
+		let (job, input) = (request(1).digest(), Some(request(1).input));
+		assert_eq!(ledger.ended, [Ended { job, tenant: [4; 32], input, end }]);
 	}
 
 	#[tokio::test]
@@ -596,7 +632,7 @@ mod tests {
 		for start in 0..2 * ATTEMPTS {
 			let (journal, ledger, _) = open(&folder);
 			if start == 0 {
-				written(journal.append(queued(1))).await.unwrap();
+				written(journal.append(vec![queued(1)])).await.unwrap();
 			} else {
 				assert_eq!(ledger.open[&0].starts, 0, "start {start}");
 			}
@@ -617,8 +653,8 @@ mod tests {
 		let folder = TempDir::new().unwrap();
 		let (journal, ..) = open(&folder);
 		let other = JobRequest { genesis: [9; 32], ..request(2) };
-		written(journal.append(queued(1))).await.unwrap();
-		written(journal.append(Record::Queued { request: other, starts: 0 })).await.unwrap();
+		written(journal.append(vec![queued(1)])).await.unwrap();
+		written(journal.append(vec![Record::Queued { request: other, starts: 0 }])).await.unwrap();
 		close(journal).await;
 		assert_eq!(open_nonces(&open(&folder).1), [1, 2]);
 		let limits = limits(u64::MAX);
@@ -651,6 +687,25 @@ mod tests {
 		assert_eq!(again.ended, ledger.ended);
 	}
 
+	#[test]
+	fn pins_add_up_and_an_input_belongs_to_the_end_before_it() {
+		let (mut ledger, job, other) = (Ledger::new(FINISHED), request(1).digest(), [9; 32]);
+		ledger.apply(Record::Pinned { job, input: None });
+		ledger.apply(Record::Pinned { job: other, input: None });
+		ledger.apply(Record::Pinned { job, input: Some([3; 32]) });
+		ledger.apply(Record::Unpinned { job: other });
+		assert_eq!(ledger.pinned, BTreeMap::from([(job, Some([3; 32]))]));
+		// An end that an older version wrote anew has no input.
+		ledger.apply(done(1));
+		ledger.apply(Record::Input { job: other, input: [8; 32] });
+		assert_eq!(ledger.ended[0].input, None);
+		ledger.apply(Record::Input { job, input: [3; 32] });
+		assert_eq!(ledger.ended[0].input, Some([3; 32]));
+		let mut again = Ledger::new(FINISHED);
+		ledger.records().for_each(|record| again.apply(record));
+		assert_eq!((again.pinned, again.ended), (ledger.pinned, ledger.ended));
+	}
+
 	#[tokio::test]
 	async fn it_does_not_grow_for_ever() {
 		let folder = TempDir::new().unwrap();
@@ -658,12 +713,12 @@ mod tests {
 		let (journal, ..) = Journal::open(folder.path(), None, &limits(bound)).unwrap();
 		let mut largest = 0;
 		for nonce in 0..60 {
-			written(journal.append(queued(nonce))).await.unwrap();
-			written(journal.append(done(nonce))).await.unwrap();
+			written(journal.append(vec![queued(nonce)])).await.unwrap();
+			written(journal.append(vec![done(nonce)])).await.unwrap();
 			largest = largest.max(fs::metadata(folder.path().join("journal")).unwrap().len());
 		}
 		assert!(largest < 2 * bound, "{largest}");
-		written(journal.append(queued(60))).await.unwrap();
+		written(journal.append(vec![queued(60)])).await.unwrap();
 		close(journal).await;
 		let (_, ledger, replay) = open(&folder);
 		assert_eq!(replay.damaged, 0);

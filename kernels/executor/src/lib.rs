@@ -48,6 +48,7 @@
 //! | `GET`, `HEAD /v1/blobs/{kind}/{digest}` | 200, the bytes |
 //! | `PUT /v1/jobs/{digest}` | 202 taken or open, 200 ended; the job's state |
 //! | `GET /v1/jobs/{digest}?wait_ms=` | 200, the job's state at its end or after the wait |
+//! | `PUT /v1/jobs/pinned` | 204, the blobs of these jobs stay |
 //! | `POST /v1/traces/{digest}?wait_ms=` | 200, the trace's state at its end or after the wait |
 //! | `POST /v1/traces/{digest}/answers?wait_ms=` | 200, the answer; 202, it is being made |
 //! | `PUT /v1/tenants` | 204 |
@@ -55,6 +56,15 @@
 //! | `POST /v1/duty-key/proof` | 200, the key's agreement to decide for a provider |
 //! | `POST /v1/duty` | 200, pre-output and proof of a duty |
 //! | `GET /metrics` | 200, Prometheus text |
+//!
+//! ## Pinned jobs
+//!
+//! As long as a claim can be disputed, its job's input has to be here, or the game is lost. So the
+//! node names the jobs that it asks about, at most [`Limits::PINNED`], again and again: a SCALE list
+//! of digests, which takes the place of the last one and is in the journal before it is promised.
+//! Inputs and outputs of these jobs never make room for others; when a job leaves the list, their
+//! time to keep begins anew. A job may be named before it is known here: its input stays from when
+//! it is handed in or traced. Where pinned inputs fill the store, new ones are `store_full`.
 //!
 //! ## Traces
 //!
@@ -259,6 +269,7 @@ mod jobs;
 mod journal;
 mod metrics;
 mod models;
+mod pinned;
 mod stages;
 mod tenants;
 mod traces;

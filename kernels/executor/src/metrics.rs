@@ -26,6 +26,8 @@ pub(crate) struct Metrics {
 	pub(crate) jobs_finished: IntCounterVec,
 	/// Jobs that wait.
 	pub(crate) queue: IntGauge,
+	/// Jobs that the node asks about.
+	pub(crate) jobs_pinned: IntGauge,
 	/// Seconds from begin to end of a run.
 	pub(crate) run_seconds: Histogram,
 	/// Seconds from taking a job to its end.
@@ -109,6 +111,7 @@ impl Metrics {
 			jobs_resumed: count("jobs_resumed_total", "Jobs taken up again after a restart.")?,
 			jobs_finished: counts("jobs_finished_total", "Jobs that ended.", &["result"])?,
 			queue: gauge("queue_jobs", "Jobs that wait or run.")?,
+			jobs_pinned: gauge("jobs_pinned", "Jobs that the node asks about.")?,
 			run_seconds: seconds("run_seconds", "Time a run took.")?,
 			job_seconds: seconds("job_seconds", "Time from taking a job to its end.")?,
 			traces_built: counts("traces_built_total", "Traces built.", &["result"])?,

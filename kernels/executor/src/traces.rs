@@ -14,6 +14,7 @@ use crate::{
 	jobs::{Jobs, Pins},
 	metrics::Metrics,
 	models::{failure, mapped},
+	pinned::Parts,
 };
 use assay_program::{
 	wire::{JobRequest, JobState, TraceState},
@@ -151,6 +152,8 @@ impl Traces {
 		if actual != job {
 			return Err(Error::JobDigestMismatch { actual: hex(&actual) });
 		}
+		// Even where it cannot be traced yet: its input may come, and has to stay then.
+		self.jobs.pinned.learn(&job, Parts { input: Some(request.input), output: None });
 		let known = self.settled(&mut lock(&self.kept), &job);
 		let trace = match known {
 			Some(trace) => trace,

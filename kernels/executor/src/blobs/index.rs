@@ -39,6 +39,8 @@ pub(super) struct Held {
 #[derive(Debug, Default)]
 pub(super) struct Index {
 	pub(super) held: HashMap<Key, Held>,
+	/// What stays, held or not: the blobs of jobs that the node asks about.
+	pub(super) kept: HashSet<Key>,
 	/// Bytes of everything held.
 	pub(super) bytes: u64,
 	/// Bytes set aside for what is still coming.
@@ -75,6 +77,23 @@ impl Index {
 		self.bytes -= cost;
 		self.uncount(key.0, held.owner, cost);
 		true
+	}
+
+	/// Whether a blob may make room for others as soon as its time to keep is over.
+	pub(super) fn may_go(&self, key: &Key, held: &Held) -> bool {
+		key.0.may_go() && held.pins == 0 && !self.kept.contains(key)
+	}
+
+	/// Sets what stays. What stayed until now was of use to a job until now.
+	pub(super) fn keep_only(&mut self, keys: HashSet<Key>) {
+		let now = SystemTime::now();
+		for key in self.kept.difference(&keys) {
+			if let Some(held) = self.held.get_mut(key) {
+				held.since = now;
+				held.used_by_job = true;
+			}
+		}
+		self.kept = keys;
 	}
 
 	/// Sets bytes aside.
@@ -155,7 +174,7 @@ impl Index {
 		let old = |held: &Held, keep: Duration| {
 			now.duration_since(held.since).is_ok_and(|age| age >= keep)
 		};
-		let idle = self.held.iter().filter(|((kind, _), held)| kind.may_go() && held.pins == 0);
+		let idle = self.held.iter().filter(|(key, held)| self.may_go(key, held));
 		let mut idle: Vec<(bool, u64, Key, u64)> = idle
 			.filter(|(key, held)| {
 				let unused = key.0 == BlobKind::Input && !held.used_by_job;
@@ -175,7 +194,8 @@ impl Index {
 		let mut unused: Vec<(Reverse<u64>, u64, Key, Hash, u64)> = self
 			.held
 			.iter()
-			.filter(|(key, held)| key.0 == BlobKind::Input && held.pins == 0 && !held.used_by_job)
+			.filter(|(key, held)| key.0 == BlobKind::Input && !held.used_by_job)
+			.filter(|(key, held)| self.may_go(key, held))
 			.filter_map(|(key, held)| {
 				let holder = held.owner?;
 				Some((Reverse(self.owned_by(&holder)), held.used, *key, holder, held.cost))
@@ -281,6 +301,27 @@ mod tests {
 		// Not so far that Bob holds more than Alice.
 		let large = want(BlobKind::Input, 5 * BYTES, Some(BOB));
 		assert_eq!(index.victims(&large, &limits), None);
+	}
+
+	#[test]
+	fn what_is_kept_never_goes() {
+		let (mut index, limits) = (Index::default(), limits());
+		// Old and used, new and unused, and an output: each would go.
+		put(&mut index, input(1), HOURS, None);
+		put(&mut index, input(2), Duration::ZERO, Some(ALICE));
+		put(&mut index, output(3), HOURS, None);
+		put(&mut index, input(4), HOURS, None);
+		let all = want(BlobKind::Output, 9 * BYTES, Some(BOB));
+		index.owned.insert(ALICE, 20 * BYTES);
+		assert_eq!(index.victims(&all, &limits).unwrap().len(), 3);
+		index.keep_only([input(1), input(2), output(3), input(9)].into());
+		let some = want(BlobKind::Output, 7 * BYTES, Some(BOB));
+		assert_eq!(index.victims(&some, &limits), Some(vec![input(4)]));
+		assert_eq!(index.victims(&all, &limits), None);
+		// From now on its time to keep runs anew, as that of an input that a job used.
+		index.keep_only(HashSet::new());
+		assert_eq!(index.victims(&some, &limits), Some(vec![input(4)]));
+		assert!(index.held[&input(2)].used_by_job);
 	}
 
 	#[test]

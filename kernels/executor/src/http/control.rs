@@ -10,7 +10,10 @@ use crate::{
 	jobs::ended,
 	metrics::Metrics,
 };
-use assay_program::wire::{DutyKeyRequest, DutyRequest, JobRequest, Tenants};
+use assay_program::{
+	wire::{DutyKeyRequest, DutyRequest, JobRequest, Tenants},
+	Hash,
+};
 use assay_trace::Question;
 use axum::{
 	body::Body,
@@ -35,6 +38,7 @@ pub(crate) fn router(listener: Listener) -> Router {
 	let guarded = Router::new()
 		.route("/v1/capabilities", get(capabilities))
 		.route("/v1/blobs/{kind}/{digest}", get(get_blob).put(put_blob))
+		.route("/v1/jobs/pinned", put(put_pinned))
 		.route("/v1/jobs/{digest}", get(get_job).put(put_job))
 		.route("/v1/traces/{digest}", post(post_trace))
 		.route("/v1/traces/{digest}/answers", post(post_question))
@@ -185,6 +189,14 @@ async fn put_job(
 		false => StatusCode::ACCEPTED,
 	};
 	Ok((status, answer(&headers, &state)).into_response())
+}
+
+async fn put_pinned(State(listener): State<Listener>, body: Body) -> Result<StatusCode, Error> {
+	let shared = &listener.shared;
+	let jobs: Vec<Hash> =
+		read_scale(shared, body, "list of pinned jobs", Limits::PINNED_BYTES).await?;
+	shared.jobs.pin(jobs.into_iter().collect()).await?;
+	Ok(StatusCode::NO_CONTENT)
 }
 
 async fn get_job(

@@ -21,6 +21,7 @@ fn guarded() -> Vec<(Method, String)> {
 		(Method::GET, "/v1/capabilities".to_owned()),
 		(Method::GET, "/metrics".to_owned()),
 		(Method::PUT, "/v1/tenants".to_owned()),
+		(Method::PUT, "/v1/jobs/pinned".to_owned()),
 		(Method::GET, "/v1/duty-key".to_owned()),
 		(Method::POST, "/v1/duty-key/proof".to_owned()),
 		(Method::POST, "/v1/duty".to_owned()),

@@ -11,6 +11,7 @@ mod data;
 mod duty;
 mod full;
 mod jobs;
+mod pinned;
 mod restart;
 mod slow;
 mod streams;
