@@ -1,14 +1,15 @@
 //! Runtime APIs: what user interfaces, tools and the node read without knowing storage keys.
 
 use crate::{
-	AccountId, Balance, BlockNumber, Commitment, InputDigest, JobDigest, LapseReason, LeaseId,
-	ModelId, OutputDigest, Parameters, ProgramDigest, SlotId, WeightsRoot, WorkerKey,
+	AccountId, Balance, BlockNumber, Commitment, DutyKey, InputDigest, JobDigest, LapseReason,
+	LeaseId, ModelId, OutputDigest, Parameters, ProgramDigest, SlotId, WeightsRoot, WorkerKey,
 };
 use alloc::vec::Vec;
 use codec::{Decode, Encode};
 use scale_info::TypeInfo;
 #[cfg(feature = "std")]
 use serde::{Deserialize, Serialize};
+use sp_core::H256;
 
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
@@ -106,6 +107,34 @@ pub struct JobView {
 	pub slots: Vec<SlotView>,
 }
 
+/// A provider that audits jobs of a model.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "std", derive(Serialize, Deserialize))]
+pub struct PoolMember {
+	/// Who.
+	pub provider: AccountId,
+	/// Its audit stake that counts in this duty period; zero before its membership does.
+	pub stake: Balance,
+	/// Its audit stake that will count in the next one.
+	pub stake_next: Balance,
+	/// Whether a duty key of it counts in this duty period.
+	pub has_duty_key: bool,
+}
+
+/// The providers that audit jobs of a model.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "std", derive(Serialize, Deserialize))]
+pub struct PoolView {
+	/// Some of them, at most 256.
+	pub members: Vec<PoolMember>,
+	/// Audit stake of all that counts in this duty period.
+	pub total: Balance,
+	/// What of it belongs to members whose duty key counts.
+	pub total_with_key: Balance,
+	/// Audit stake of all that will count in the next duty period.
+	pub total_next: Balance,
+}
+
 sp_api::decl_runtime_apis! {
 	/// Jobs that have not been settled yet. Settled ones live in events and in the receipts root of
 	/// their block's header.
@@ -118,5 +147,15 @@ sp_api::decl_runtime_apis! {
 		fn next_nonce(tenant: AccountId) -> u64;
 		/// Whether jobs are paused, and the clock that deadlines count by.
 		fn clock() -> (bool, BlockNumber);
+	}
+
+	/// Who audits what, and what decides it.
+	pub trait AuditsApi {
+		/// The providers that audit jobs of a model.
+		fn pool(model: ModelId) -> PoolView;
+		/// The duty key of a provider that counts in this duty period.
+		fn duty_key(provider: AccountId) -> Option<DutyKey>;
+		/// The author's randomness of exactly this block, while it is remembered.
+		fn randomness(block: BlockNumber) -> Option<H256>;
 	}
 }

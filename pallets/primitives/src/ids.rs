@@ -76,6 +76,10 @@ digest!(
 	/// A hidden claim: binds job, slot, worker key, salt and output digest.
 	Commitment
 );
+digest!(
+	/// Pre-output of the VRF that decides whether an auditor has to audit a job.
+	DutyOutput
+);
 counter!(
 	/// A registered model.
 	ModelId(u32)

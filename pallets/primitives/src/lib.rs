@@ -11,6 +11,7 @@ extern crate alloc;
 
 pub mod apis;
 pub mod economics;
+pub mod duty;
 pub mod ids;
 pub mod offchain;
 pub mod reasons;
@@ -20,6 +21,7 @@ pub mod worker;
 
 pub use assay_program::{CostForm, Parameters};
 pub use assay_trace::{LeafForm, Outline};
+pub use duty::{Duty, DutyInput, DutyKey, DutyKeyProof, DutyProof};
 pub use ids::*;
 pub use reasons::*;
 pub use statements::*;

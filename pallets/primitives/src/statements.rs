@@ -1,7 +1,7 @@
 //! What a worker key signs. Every statement opens with its own domain string and the genesis hash,
 //! and names its slot, so none can be taken for another, on this chain or on another one.
 
-use crate::{Commitment, JobDigest, OutputDigest, SlotId};
+use crate::{Commitment, DutyOutput, JobDigest, OutputDigest, SlotId};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
@@ -62,6 +62,26 @@ pub fn claim_statement(
 	anchor: &Anchor,
 ) -> Vec<u8> {
 	("assay/claim/1", genesis, job, slot, output, anchor).encode()
+}
+
+/// Proof of possession: this duty key decides the audit duties of `owner` on this chain.
+pub fn duty_key_statement(genesis: &H256, owner: &impl Encode) -> Vec<u8> {
+	("assay/duty-key/1", genesis, owner).encode()
+}
+
+/// The final mark: the first commitment of a job is below a block that is final.
+pub fn final_statement(genesis: &H256, job: &JobDigest, anchor: &Anchor) -> Vec<u8> {
+	("assay/final/1", genesis, job, anchor).encode()
+}
+
+/// A notice: this worker will audit the claim of this slot, as its VRF says that it must.
+pub fn notice_statement(
+	genesis: &H256,
+	job: &JobDigest,
+	slot: SlotId,
+	output: &DutyOutput,
+) -> Vec<u8> {
+	("assay/notice/1", genesis, job, slot, output).encode()
 }
 
 /// A challenge: this worker will play for the claim that the claim of a slot of this job is
