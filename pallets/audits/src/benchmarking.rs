@@ -1,0 +1,259 @@
+//! Benchmarks of every call and of every authorisation, each at its worst: of a provider with all
+//! the pools that it may have.
+
+use super::*;
+use crate::types::{Auditor, Counted, Draw, KnownKey, Membership, Share};
+use alloc::vec::Vec;
+use assay_primitives::{
+	duty_key_statement, final_statement, notice_statement, AccountId, Anchor, AuditedJobs, Balance,
+	DutyKey, DutyKeyProof, DutyOutput, DutyProof, JobDigest, ModelId, Stake, WorkerKey,
+	WorkerSignature,
+};
+use frame_benchmarking::v2::*;
+use frame_support::traits::{Authorize, Get};
+use frame_system::{pallet_prelude::BlockNumberFor, Pallet as System, RawOrigin};
+use sp_core::{crypto::KeyTypeId, H256};
+use sp_runtime::{
+	transaction_validity::{InvalidTransaction, TransactionSource},
+	BoundedVec, RuntimeAppPublic,
+};
+
+/// Type of the keys that stand for duty keys.
+const DUTY_KEY_TYPE: KeyTypeId = KeyTypeId(*b"bnch");
+
+/// What benchmarks need of neighbouring pallets.
+pub trait BenchmarkHelper {
+	/// A registered provider that has bonded for audits what the largest pledge needs, and its worker
+	/// key, which is in the keystore. Another one for each seed.
+	fn provider(seed: u32) -> (AccountId, WorkerKey);
+	/// A model that can be audited. Another one for each seed.
+	fn model(seed: u32) -> ModelId;
+	/// A job of this model with audit rate one, whose first commitment is this party's, by this key
+	/// and in this block, with as many slots as a notice can find.
+	fn committed(model: ModelId, party: &AccountId, worker: &WorkerKey) -> JobDigest;
+}
+
+fn duty_key<T: Config>(who: &AccountId) -> Result<(DutyKey, DutyKeyProof), BenchmarkError> {
+	let key = sp_io::crypto::sr25519_generate(DUTY_KEY_TYPE, None);
+	let statement = duty_key_statement(&Pallet::<T>::genesis(), who);
+	let proof = sp_io::crypto::sr25519_sign(DUTY_KEY_TYPE, &key, &statement)
+		.ok_or(BenchmarkError::Stop("the keystore does not sign"))?;
+	Ok((key, proof))
+}
+
+/// A provider that is a member of so many pools, alone in each, with a stake that is not what it has
+/// bonded, since when there are periods.
+fn member<T: Config>(pools: u32) -> Result<(AccountId, WorkerKey), BenchmarkError> {
+	let (who, worker) = T::BenchmarkHelper::provider(0);
+	let (key, _) = duty_key::<T>(&who)?;
+	let stake = T::AuditStake::bonded(&who).saturating_sub(1);
+	let models: Vec<_> = (0..pools).map(T::BenchmarkHelper::model).collect();
+	let share = Share { stake, keyed: stake };
+	for model in &models {
+		Pools::<T>::insert(model, Counted::always(share));
+		Members::<T>::insert(model, &who, ());
+	}
+	let memberships: Vec<_> = models
+		.into_iter()
+		.map(|model| Membership { model, counts: Counted::always(true) })
+		.collect();
+	let pools =
+		BoundedVec::try_from(memberships).map_err(|_| BenchmarkError::Stop("too many pools"))?;
+	let auditor = Auditor {
+		key: Counted::always(Some(KnownKey { key, set_at: 0 })),
+		stake: Counted::always(stake),
+		pools,
+	};
+	Auditors::<T>::insert(&who, auditor);
+	Ok((who, worker))
+}
+
+/// A job of another provider, two blocks after its commitment, and the block that decides.
+fn committed<T: Config>() -> (JobDigest, Anchor) {
+	let (party, worker) = T::BenchmarkHelper::provider(1);
+	let job = T::BenchmarkHelper::committed(T::BenchmarkHelper::model(0), &party, &worker);
+	let number = Pallet::<T>::block().saturating_add(1);
+	System::<T>::set_block_number(number.saturating_add(1).into());
+	let hash = H256([7; 32]);
+	frame_system::BlockHash::<T>::insert(BlockNumberFor::<T>::from(number), hash);
+	if let Some(place) = Pallet::<T>::place(number) {
+		Ring::<T>::insert(place, Draw { number, randomness: H256([8; 32]) });
+	}
+	(job, Anchor { number, hash })
+}
+
+fn sign(worker: &WorkerKey, statement: Vec<u8>) -> Result<WorkerSignature, BenchmarkError> {
+	worker.sign(&statement).ok_or(BenchmarkError::Stop("the keystore does not sign"))
+}
+
+fn mark_call<T: Config>() -> Result<Call<T>, BenchmarkError> {
+	let (_, worker) = member::<T>(T::MaxPools::get())?;
+	let (job, anchor) = committed::<T>();
+	let signature = sign(&worker, final_statement(&Pallet::<T>::genesis(), &job, &anchor))?;
+	Ok(Call::mark_final { job, anchor, worker, signature })
+}
+
+/// A notice that is due. Where proofs cannot be made, in Wasm, there is only a wrong one: it takes as
+/// long to refuse as a right one to accept.
+fn notice_call<T: Config>() -> Result<Call<T>, BenchmarkError> {
+	let (who, worker) = member::<T>(T::MaxPools::get())?;
+	let (job, _) = committed::<T>();
+	T::Jobs::mark_final(job, T::NoticeBlocks::get())?;
+	let slot = T::Jobs::audited(job).ok_or(BenchmarkError::Stop("no job"))?.slot;
+	// Bytes that are a point, and scalars.
+	let key = Pallet::<T>::duty_key_of(&who).ok_or(BenchmarkError::Stop("no duty key"))?;
+	let (output, proof) = (DutyOutput(H256(key.0)), DutyProof([0; 64]));
+	let signature = sign(&worker, notice_statement(&Pallet::<T>::genesis(), &job, slot, &output))?;
+	Ok(Call::notice { job, worker, output, proof, signature })
+}
+
+fn authorize<T: Config>(call: &Call<T>) -> Result<(), BenchmarkError> {
+	call.authorize(TransactionSource::InBlock)
+		.ok_or(BenchmarkError::Stop("no authorisation for this call"))?
+		.map_err(|_| BenchmarkError::Stop("the call is refused"))?;
+	Ok(())
+}
+
+fn bonded<T: Config>(who: &AccountId) -> Balance {
+	T::AuditStake::bonded(who)
+}
+
+#[benchmarks]
+mod benchmarks {
+	use super::*;
+
+	#[benchmark]
+	fn on_initialize() -> Result<(), BenchmarkError> {
+		let size = T::RingSize::get();
+		// In its place there is an older one.
+		Pallet::<T>::remember(0, H256([1; 32]));
+
+		#[block]
+		{
+			let _ = T::AuthorRandomness::author_vrf();
+			Pallet::<T>::remember(size, H256([2; 32]));
+		}
+
+		assert_eq!(Pallet::<T>::randomness_at(size), Some(H256([2; 32])));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn set_duty_key() -> Result<(), BenchmarkError> {
+		let (who, _) = member::<T>(T::MaxPools::get())?;
+		let (key, proof) = duty_key::<T>(&who)?;
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who.clone()), key, proof);
+
+		let next = Pallet::<T>::period().saturating_add(1);
+		assert_eq!(Pallet::<T>::auditor_of(&who).key.at(next).map(|known| known.key), Some(key));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn join() -> Result<(), BenchmarkError> {
+		let others = T::MaxPools::get().saturating_sub(1);
+		let (who, _) = member::<T>(others)?;
+		let model = T::BenchmarkHelper::model(others);
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who.clone()), model);
+
+		assert!(Members::<T>::contains_key(model, &who));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn leave() -> Result<(), BenchmarkError> {
+		let (who, _) = member::<T>(T::MaxPools::get())?;
+		let model = T::BenchmarkHelper::model(0);
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who.clone()), model);
+
+		let next = Pallet::<T>::period().saturating_add(1);
+		assert!(!Pallet::<T>::auditor_of(&who).is_member(model, next));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn refresh() -> Result<(), BenchmarkError> {
+		let (who, _) = member::<T>(T::MaxPools::get())?;
+
+		#[extrinsic_call]
+		_(RawOrigin::Authorized, who.clone());
+
+		let next = Pallet::<T>::period().saturating_add(1);
+		assert_eq!(*Pallet::<T>::auditor_of(&who).stake.at(next), bonded::<T>(&who));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn mark_final() -> Result<(), BenchmarkError> {
+		let Call::mark_final { job, anchor, worker, signature } = mark_call::<T>()? else {
+			return Err(BenchmarkError::Stop("another call"));
+		};
+
+		#[extrinsic_call]
+		_(RawOrigin::Authorized, job, anchor, worker, signature);
+
+		assert!(T::Jobs::audited(job).is_some_and(|job| job.notices_until.is_some()));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn notice() -> Result<(), BenchmarkError> {
+		let Call::notice { job, worker, output, proof, signature } = notice_call::<T>()? else {
+			return Err(BenchmarkError::Stop("another call"));
+		};
+
+		#[extrinsic_call]
+		_(RawOrigin::Authorized, job, worker.clone(), output, proof, signature);
+
+		// Who is a party already has no second slot.
+		assert!(Pallet::<T>::do_notice(job, worker, output).is_err());
+		Ok(())
+	}
+
+	#[benchmark]
+	fn authorize_refresh() -> Result<(), BenchmarkError> {
+		let (provider, _) = member::<T>(T::MaxPools::get())?;
+		let call = Call::<T>::refresh { provider };
+
+		#[block]
+		{
+			authorize(&call)?;
+		}
+
+		Ok(())
+	}
+
+	#[benchmark]
+	fn authorize_mark_final() -> Result<(), BenchmarkError> {
+		let call = mark_call::<T>()?;
+
+		#[block]
+		{
+			authorize(&call)?;
+		}
+
+		Ok(())
+	}
+
+	#[benchmark]
+	fn authorize_notice() -> Result<(), BenchmarkError> {
+		let call = notice_call::<T>()?;
+		let refusal;
+
+		#[block]
+		{
+			refusal = call.authorize(TransactionSource::InBlock);
+		}
+
+		// The VRF is looked at last of all that is not measured with the dispatch.
+		let bad_proof = InvalidTransaction::BadProof.into();
+		assert!(matches!(refusal, Some(Err(error)) if error == bad_proof));
+		Ok(())
+	}
+}

@@ -1,0 +1,128 @@
+//! The only door to auditors, pools and the money that audits are paid from: what changes together
+//! is written together.
+
+use crate::{
+	types::{following, Auditor, Share},
+	*,
+};
+use alloc::collections::BTreeSet;
+use assay_primitives::{AccountId, AuditedJobs, Balance, ModelId};
+use frame_support::{
+	defensive,
+	traits::{
+		fungible::{Inspect, Mutate},
+		tokens::{Fortitude, Preservation},
+		Get,
+	},
+};
+use sp_runtime::traits::{AccountIdConversion, Zero};
+
+/// What is recorded of an auditor.
+pub(crate) type AuditorOf<T> = Auditor<<T as Config>::MaxPools>;
+
+impl<T: Config> Pallet<T> {
+	/// The present duty period.
+	pub(crate) fn period() -> u32 {
+		T::Jobs::period()
+	}
+
+	pub(crate) fn auditor_of(who: &AccountId) -> AuditorOf<T> {
+		Auditors::<T>::get(who).unwrap_or_default()
+	}
+
+	/// Write what becomes of an auditor, and what follows for its pools.
+	pub(crate) fn store_auditor(
+		who: &AccountId,
+		old: &AuditorOf<T>,
+		new: AuditorOf<T>,
+	) -> Result<(), Error<T>> {
+		let now = Self::period();
+		let models = |auditor: &AuditorOf<T>| {
+			auditor.pools.iter().map(|membership| membership.model).collect::<BTreeSet<_>>()
+		};
+		let (before, after) = (models(old), models(&new));
+		let totals = before
+			.union(&after)
+			.map(|model| Self::total_after(*model, old, &new).map(|total| (*model, total)))
+			.collect::<Option<alloc::vec::Vec<_>>>()
+			.ok_or(Error::<T>::StakeOverflow)?;
+		for (model, total) in totals {
+			Self::store_total(model, total);
+		}
+		for model in before.difference(&after) {
+			Members::<T>::remove(model, who);
+		}
+		for model in after.difference(&before) {
+			Members::<T>::insert(model, who, ());
+		}
+		match new.is_empty(now) {
+			true => Auditors::<T>::remove(who),
+			false => Auditors::<T>::insert(who, new),
+		}
+		Ok(())
+	}
+
+	/// What a pool will have in the next period when a member changes; none where that is more than
+	/// a balance can hold.
+	fn total_after(model: ModelId, old: &AuditorOf<T>, new: &AuditorOf<T>) -> Option<Share> {
+		let next = following(Self::period());
+		let total = *Pools::<T>::get(model).at(next);
+		// INV-1: a member's share is a part of the total.
+		let others = total.checked_sub(&old.share(model, next));
+		if others.is_none() {
+			defensive!("a member has more than its pool");
+		}
+		others?.checked_add(&new.share(model, next))
+	}
+
+	fn store_total(model: ModelId, total: Share) {
+		let now = Self::period();
+		Pools::<T>::mutate_exists(model, |pool| {
+			let mut counted = pool.take().unwrap_or_default();
+			counted.set_next(now, total);
+			let nothing = Share::default();
+			let is_empty = *counted.at(now) == nothing && *counted.next(now) == nothing;
+			*pool = (!is_empty).then_some(counted);
+		});
+	}
+
+	/// What a pool has in this period without a provider's own share.
+	pub(crate) fn share_of_others(model: ModelId, party: &AccountId) -> Share {
+		let now = Self::period();
+		let total = *Pools::<T>::get(model).at(now);
+		let own = Self::auditor_of(party).share(model, now);
+		total.checked_sub(&own).unwrap_or_else(|| {
+			defensive!("a member has more than its pool");
+			Share::default()
+		})
+	}
+
+	/// The account that audits are paid from.
+	pub(crate) fn money_account() -> AccountId {
+		T::PalletId::get().into_account_truncating()
+	}
+
+	/// Let the account exist, so that the smallest fee can be paid into it.
+	pub(crate) fn endow_pool() {
+		let account = Self::money_account();
+		let min = T::Currency::minimum_balance();
+		if T::Currency::total_balance(&account) < min
+			&& T::Currency::mint_into(&account, min).is_err()
+		{
+			defensive!("the audit pool could not be endowed");
+		}
+	}
+
+	/// Pay out of the pool what it reaches for. Returns what was paid.
+	pub(crate) fn pay_out(auditor: &AccountId, asked: Balance) -> Balance {
+		let account = Self::money_account();
+		let (keep, polite) = (Preservation::Preserve, Fortitude::Polite);
+		let amount = asked.min(T::Currency::reducible_balance(&account, keep, polite));
+		// A payee that cannot be paid, for it has no account and the amount is too small for one,
+		// gets nothing: the pool keeps it.
+		if amount.is_zero() || T::Currency::transfer(&account, auditor, amount, keep).is_err() {
+			return 0;
+		}
+		amount
+	}
+}

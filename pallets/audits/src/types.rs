@@ -1,0 +1,457 @@
+//! What is recorded of auditors and pools, and every way in which it may change. No storage here:
+//! transitions work on values, so they are tested without a chain.
+
+use assay_primitives::{Balance, DutyKey, ModelId};
+use codec::{Decode, Encode, MaxEncodedLen};
+use frame_support::{
+	traits::Get, BoundedVec, CloneNoBound, DebugNoBound, DefaultNoBound, EqNoBound,
+	PartialEqNoBound,
+};
+use scale_info::TypeInfo;
+use sp_core::{H256, U256};
+
+/// Blocks among which the randomness of a commitment is looked for, the next one first.
+pub const DRAW_BLOCKS: u32 = 16;
+/// Blocks in which a mark that is due gets onto the chain: it may have to be sent again.
+pub const MARK_SLACK_BLOCKS: u32 = 16;
+/// Most members that a view of a pool lists.
+pub const VIEW_ENTRIES_MAX: usize = 256;
+/// Parts of an audit rate that make one.
+pub const RATE_PARTS: u32 = 1_000_000_000;
+/// A threshold below which every number lies: 2^64.
+pub const ALWAYS: u128 = 1 << 64;
+
+/// A value that changes at the beginning of a duty period: until then the one before counts.
+///
+/// Only the present period and later ones can be asked for, so two values are enough however often
+/// it changes: what counts now was decided before the period began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen)]
+pub struct Counted<V> {
+	/// First duty period in which `after` counts.
+	period: u32,
+	before: V,
+	after: V,
+}
+
+impl<V: Clone + PartialEq> Counted<V> {
+	/// A value that counts in every period.
+	pub fn always(value: V) -> Self {
+		Self { period: 0, before: value.clone(), after: value }
+	}
+
+	/// What counts in a period, the present one or a later one.
+	pub fn at(&self, period: u32) -> &V {
+		match period >= self.period {
+			true => &self.after,
+			false => &self.before,
+		}
+	}
+
+	/// First period in which the later of the two values counts.
+	#[cfg(any(feature = "std", feature = "try-runtime"))]
+	pub(crate) fn begins(&self) -> u32 {
+		self.period
+	}
+
+	/// What will count in the period after this one.
+	pub fn next(&self, now: u32) -> &V {
+		self.at(following(now))
+	}
+
+	/// Let a value count from the next period on. A value that would count then anyway changes
+	/// nothing.
+	pub fn set_next(&mut self, now: u32, value: V) {
+		if *self.next(now) != value {
+			*self = Self { period: following(now), before: self.at(now).clone(), after: value };
+		}
+	}
+}
+
+/// The period after this one.
+pub(crate) fn following(period: u32) -> u32 {
+	// There are never so many periods.
+	period.saturating_add(1)
+}
+
+/// A duty key, and since when it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen)]
+pub struct KnownKey {
+	/// The key.
+	pub key: DutyKey,
+	/// The block in which it was registered. It decides nothing about jobs whose commitment is
+	/// older: else one could try keys until one has the duty.
+	pub set_at: u32,
+}
+
+/// What a provider brings into a pool, or a pool has of all its members.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen)]
+pub struct Share {
+	/// Audit stake.
+	pub stake: Balance,
+	/// What of it belongs to members with a duty key.
+	pub keyed: Balance,
+}
+
+impl Share {
+	/// This and another one; none where that is more than a balance can hold.
+	pub fn checked_add(&self, other: &Self) -> Option<Self> {
+		Some(Self {
+			stake: self.stake.checked_add(other.stake)?,
+			keyed: self.keyed.checked_add(other.keyed)?,
+		})
+	}
+
+	/// This without another one; none where that is more.
+	pub fn checked_sub(&self, other: &Self) -> Option<Self> {
+		Some(Self {
+			stake: self.stake.checked_sub(other.stake)?,
+			keyed: self.keyed.checked_sub(other.keyed)?,
+		})
+	}
+}
+
+/// Membership in a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen)]
+pub struct Membership {
+	/// Whose jobs are audited.
+	pub model: ModelId,
+	/// Whether it counts.
+	pub counts: Counted<bool>,
+}
+
+/// What is recorded of a provider that audits.
+#[derive(
+	CloneNoBound,
+	DebugNoBound,
+	DefaultNoBound,
+	PartialEqNoBound,
+	EqNoBound,
+	Encode,
+	Decode,
+	TypeInfo,
+	MaxEncodedLen,
+)]
+#[codec(mel_bound())]
+#[scale_info(skip_type_params(MaxPools))]
+pub struct Auditor<MaxPools: Get<u32>> {
+	/// Its duty key.
+	pub key: Counted<Option<KnownKey>>,
+	/// Its audit stake, as last told.
+	pub stake: Counted<Balance>,
+	/// Its pools, those that it is about to leave among them.
+	pub pools: BoundedVec<Membership, MaxPools>,
+}
+
+/// Why a pool cannot be joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JoinRefusal {
+	IsMember,
+	TooMany,
+}
+
+impl<MaxPools: Get<u32>> Auditor<MaxPools> {
+	fn membership(&self, model: ModelId) -> Option<&Membership> {
+		self.pools.iter().find(|membership| membership.model == model)
+	}
+
+	/// Whether it is a member of a pool in a period.
+	pub fn is_member(&self, model: ModelId, period: u32) -> bool {
+		self.membership(model).is_some_and(|membership| *membership.counts.at(period))
+	}
+
+	/// What it brings into a pool in a period; nothing if it is no member.
+	pub fn share(&self, model: ModelId, period: u32) -> Share {
+		if !self.is_member(model, period) {
+			return Share::default();
+		}
+		let stake = *self.stake.at(period);
+		let has_key = self.key.at(period).is_some();
+		Share { stake, keyed: if has_key { stake } else { 0 } }
+	}
+
+	/// Become a member of a pool from the next period on.
+	pub(crate) fn join(&mut self, model: ModelId, now: u32) -> Result<(), JoinRefusal> {
+		if self.is_member(model, following(now)) {
+			return Err(JoinRefusal::IsMember);
+		}
+		self.prune(now);
+		if let Some(membership) = self.pools.iter_mut().find(|entry| entry.model == model) {
+			membership.counts.set_next(now, true);
+			return Ok(());
+		}
+		let mut counts = Counted::always(false);
+		counts.set_next(now, true);
+		self.pools.try_push(Membership { model, counts }).map_err(|_| JoinRefusal::TooMany)
+	}
+
+	/// Be no member of a pool from the next period on; whether it was one.
+	pub(crate) fn leave(&mut self, model: ModelId, now: u32) -> bool {
+		if !self.is_member(model, following(now)) {
+			return false;
+		}
+		for membership in self.pools.iter_mut().filter(|entry| entry.model == model) {
+			membership.counts.set_next(now, false);
+		}
+		self.prune(now);
+		true
+	}
+
+	/// Count what is bonded from the next period on.
+	pub(crate) fn tell_stake(&mut self, bonded: Balance, now: u32) {
+		self.stake.set_next(now, bonded);
+		self.prune(now);
+	}
+
+	/// Count nothing from the next period on: it is a provider no more.
+	pub(crate) fn retire(&mut self, now: u32) {
+		self.key.set_next(now, None);
+		self.stake.set_next(now, 0);
+		for membership in self.pools.iter_mut() {
+			membership.counts.set_next(now, false);
+		}
+		self.prune(now);
+	}
+
+	/// Forget pools in which it counts neither now nor later.
+	fn prune(&mut self, now: u32) {
+		self.pools.retain(|entry| *entry.counts.at(now) || *entry.counts.next(now));
+	}
+
+	/// Whether nothing of it counts now or later.
+	pub(crate) fn is_empty(&self, now: u32) -> bool {
+		let has_key = self.key.at(now).is_some() || self.key.next(now).is_some();
+		self.pools.is_empty() && !has_key
+	}
+}
+
+/// A block's randomness, in its place in the ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen)]
+pub struct Draw {
+	/// The block whose author drew it.
+	pub number: u32,
+	/// What was drawn.
+	pub randomness: H256,
+}
+
+/// What the ring knows of the randomness that decides about a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drawn {
+	/// Here it is.
+	Found(Draw),
+	/// A block to come draws it.
+	Pending,
+	/// The ring has forgotten it, or there never was any.
+	Gone,
+}
+
+/// The number below which an auditor has the duty, of 2^64: the audit rate, times its share of the
+/// stake, one at most; rounded down.
+///
+/// `total` is the stake of all who may audit the job: that of its party is not part of it.
+pub fn threshold(lambda_ppb: u32, stake: Balance, total: Balance) -> u128 {
+	// lambda * stake is below 2^160 and its product with 2^64 below 2^224: nothing overflows.
+	let dividend = U256::from(lambda_ppb).checked_mul(U256::from(stake));
+	let divisor = U256::from(RATE_PARTS).checked_mul(U256::from(total));
+	let Some((dividend, divisor)) = dividend.zip(divisor) else { return 0 };
+	if divisor.is_zero() {
+		return 0;
+	}
+	if dividend >= divisor {
+		return ALWAYS;
+	}
+	let scaled = dividend.checked_mul(U256::from(ALWAYS));
+	scaled.and_then(|scaled| scaled.checked_div(divisor)).map_or(0, |quotient| quotient.low_u128())
+}
+
+/// Whether a number means a duty.
+pub fn is_duty(number: u64, threshold: u128) -> bool {
+	u128::from(number) < threshold
+}
+
+/// What an auditor has to pledge for a job: so many times its price, and not less than the minimum.
+pub fn pledge(price_max: Balance, factor: u32, min: Balance) -> Balance {
+	// What is more than a balance can hold nobody can pledge: such a job has no auditor.
+	price_max.saturating_mul(factor.into()).max(min)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use frame_support::traits::ConstU32;
+	use proptest::prelude::*;
+
+	type Auditor = super::Auditor<ConstU32<2>>;
+	const RATE: u32 = RATE_PARTS;
+
+	#[test]
+	fn a_value_counts_from_the_next_period() {
+		let mut value = Counted::always(1);
+		value.set_next(5, 2);
+		assert_eq!([5, 6, 7].map(|period| *value.at(period)), [1, 2, 2]);
+		// Again in the same period: what counts now stays.
+		value.set_next(5, 3);
+		assert_eq!([5, 6, 7].map(|period| *value.at(period)), [1, 3, 3]);
+		value.set_next(6, 4);
+		assert_eq!([6, 7].map(|period| *value.at(period)), [3, 4]);
+		// Long after.
+		value.set_next(90, 5);
+		assert_eq!([90, 91].map(|period| *value.at(period)), [4, 5]);
+	}
+
+	#[test]
+	fn the_same_value_changes_nothing() {
+		let mut value = Counted::always(1);
+		value.set_next(5, 1);
+		assert_eq!(value, Counted::always(1));
+		value.set_next(5, 2);
+		let before = value;
+		value.set_next(5, 2);
+		assert_eq!(value, before);
+	}
+
+	proptest! {
+		/// Against a table of what counts in every period.
+		#[test]
+		fn two_values_are_enough(changes in prop::collection::vec((0u32..3, 0u8..4), 1..40)) {
+			let (mut value, mut now) = (Counted::always(0u8), 0u32);
+			let mut table = [0u8; 200];
+			for (passed, set) in changes {
+				now += passed;
+				value.set_next(now, set);
+				table[now as usize + 1..].fill(set);
+				for period in now..now + 4 {
+					prop_assert_eq!(*value.at(period), table[period as usize]);
+				}
+			}
+		}
+	}
+
+	#[test]
+	fn an_auditor_shares_what_counts() {
+		let (mut auditor, model) = (Auditor::default(), ModelId(1));
+		auditor.tell_stake(10, 4);
+		assert_eq!(auditor.join(model, 4), Ok(()));
+		assert_eq!(auditor.share(model, 4), Share::default());
+		assert_eq!(auditor.share(model, 5), Share { stake: 10, keyed: 0 });
+		let key = KnownKey { key: DutyKey::from_raw([1; 32]), set_at: 0 };
+		auditor.key.set_next(5, Some(key));
+		assert_eq!(auditor.share(model, 5), Share { stake: 10, keyed: 0 });
+		assert_eq!(auditor.share(model, 6), Share { stake: 10, keyed: 10 });
+		assert!(auditor.leave(model, 6));
+		assert!(!auditor.leave(model, 6));
+		assert_eq!(auditor.share(model, 6), Share { stake: 10, keyed: 10 });
+		assert_eq!(auditor.share(model, 7), Share::default());
+	}
+
+	#[test]
+	fn pools_that_are_left_make_room_when_they_count_no_more() {
+		let mut auditor = Auditor::default();
+		assert_eq!(auditor.join(ModelId(1), 0), Ok(()));
+		assert_eq!(auditor.join(ModelId(1), 0), Err(JoinRefusal::IsMember));
+		assert_eq!(auditor.join(ModelId(2), 0), Ok(()));
+		assert_eq!(auditor.join(ModelId(3), 0), Err(JoinRefusal::TooMany));
+		// What never counted is gone at once.
+		assert!(auditor.leave(ModelId(1), 0));
+		assert_eq!(auditor.pools.len(), 1);
+		assert_eq!(auditor.join(ModelId(1), 0), Ok(()));
+		// What counts stays until the period ends.
+		assert!(auditor.leave(ModelId(1), 1));
+		assert_eq!(auditor.join(ModelId(3), 1), Err(JoinRefusal::TooMany));
+		assert_eq!(auditor.join(ModelId(3), 2), Ok(()));
+		assert_eq!(auditor.pools.len(), 2);
+	}
+
+	#[test]
+	fn who_changes_its_mind_is_a_member_without_a_break() {
+		let mut auditor = Auditor::default();
+		assert_eq!(auditor.join(ModelId(1), 0), Ok(()));
+		assert!(auditor.leave(ModelId(1), 1));
+		assert_eq!(auditor.join(ModelId(1), 1), Ok(()));
+		assert!((1..4).all(|period| auditor.is_member(ModelId(1), period)));
+	}
+
+	#[test]
+	fn who_retires_counts_until_the_period_ends() {
+		let mut auditor = Auditor::default();
+		auditor.key.set_next(0, Some(KnownKey { key: DutyKey::from_raw([1; 32]), set_at: 0 }));
+		auditor.tell_stake(7, 0);
+		assert_eq!(auditor.join(ModelId(1), 0), Ok(()));
+		auditor.retire(1);
+		assert_eq!(auditor.share(ModelId(1), 1), Share { stake: 7, keyed: 7 });
+		assert_eq!(auditor.share(ModelId(1), 2), Share::default());
+		assert!(!auditor.is_empty(1));
+		auditor.retire(2);
+		assert!(auditor.is_empty(2));
+	}
+
+	#[test]
+	fn shares_never_wrap() {
+		let (one, most) = (Share { stake: 1, keyed: 0 }, Share { stake: u128::MAX, keyed: 3 });
+		assert_eq!(most.checked_add(&one), None);
+		assert_eq!(one.checked_sub(&most), None);
+		assert_eq!(most.checked_sub(&one), Some(Share { stake: u128::MAX - 1, keyed: 3 }));
+	}
+
+	#[test]
+	fn thresholds_are_exact() {
+		assert_eq!(threshold(RATE, 1, 1), ALWAYS);
+		assert_eq!(threshold(RATE, 1, 2), 1 << 63);
+		assert_eq!(threshold(RATE / 2, 1, 2), 1 << 62);
+		assert_eq!(threshold(RATE, 1, 3), 0x5555_5555_5555_5555);
+		assert_eq!(threshold(RATE, 2, 3), 0xaaaa_aaaa_aaaa_aaaa);
+		assert_eq!(threshold(1, 1, 1), (1 << 64) / 1_000_000_000);
+		// Almost one is not one.
+		assert_eq!(threshold(RATE - 1, 1, 1), ALWAYS * 999_999_999 / 1_000_000_000);
+		assert_eq!(threshold(RATE, u128::MAX - 1, u128::MAX), ALWAYS - 1);
+		assert_eq!(threshold(RATE, u128::MAX, u128::MAX), ALWAYS);
+		assert_eq!(threshold(1, u128::MAX, u128::MAX), (1 << 64) / 1_000_000_000);
+	}
+
+	#[test]
+	fn nothing_is_never_a_duty_and_all_is_always_one() {
+		for nothing in [threshold(0, 5, 5), threshold(RATE, 0, 5), threshold(RATE, 5, 0)] {
+			assert_eq!(nothing, 0);
+			assert!(!is_duty(0, nothing));
+		}
+		for all in [threshold(RATE, 9, 5), threshold(u32::MAX, 1, 1)] {
+			assert!(is_duty(u64::MAX, all));
+		}
+		assert!(is_duty(41, 42) && !is_duty(42, 42));
+	}
+
+	proptest! {
+		#[test]
+		fn thresholds_are_monotone(
+			lambda in 0..=RATE,
+			stake in 0..=u128::MAX,
+			total in 1..=u128::MAX,
+			more in 0..=u128::MAX,
+		) {
+			let base = threshold(lambda, stake, total);
+			prop_assert!(base <= ALWAYS);
+			prop_assert!(threshold(lambda.saturating_add(1), stake, total) >= base);
+			prop_assert!(threshold(lambda, stake.saturating_add(more), total) >= base);
+			prop_assert!(threshold(lambda, stake, total.saturating_add(more)) <= base);
+		}
+
+		/// Splitting a stake never raises its duties, and lowers them by less than one of 2^64.
+		#[test]
+		fn a_stake_cannot_gain_by_being_split(
+			lambda in 0..=RATE,
+			one in 0..=u128::MAX / 2,
+			other in 0..=u128::MAX / 2,
+		) {
+			let total = one + other;
+			let split = threshold(lambda, one, total) + threshold(lambda, other, total);
+			let whole = threshold(lambda, total, total);
+			prop_assert!(split <= whole && whole <= split + 1 || total == 0);
+		}
+	}
+
+	#[test]
+	fn pledges_follow_the_price() {
+		assert_eq!(pledge(10, 3, 5), 30);
+		assert_eq!(pledge(1, 3, 5), 5);
+		assert_eq!(pledge(u128::MAX, 3, 5), u128::MAX);
+	}
+}
