@@ -5,8 +5,8 @@ use crate as pallet_disputes;
 use crate::{Call, EndReason, Verdict};
 use assay_primitives::{
 	challenge_statement, claim_statement, commit_statement, commitment, move_statement,
-	worker::WorkerPair, worker_statement, AccountId, Anchor, Balance, BlockNumber, JobDigest,
-	LeaseId, ModelId, OfferId, SlotId, WeightsRoot, WorkerKey,
+	worker::WorkerPair, worker_statement, AccountId, Anchor, Audits, Balance, BlockNumber,
+	JobDigest, LeaseId, ModelId, OfferId, SlotId, WeightsRoot, WorkerKey,
 };
 use assay_program::{Claim, Parameters, Program};
 use assay_trace::{Answer, ReferenceSteps, Side, Tracer};
@@ -67,6 +67,8 @@ mod test_runtime {
 	pub type Jobs = pallet_jobs;
 	#[runtime::pallet_index(45)]
 	pub type Disputes = pallet_disputes;
+	#[runtime::pallet_index(46)]
+	pub type AuditStake = pallet_stake<Instance2>;
 }
 
 pub(crate) type TxExtension = frame_system::AuthorizeCall<Test>;
@@ -125,6 +127,42 @@ impl pallet_stake::Config<pallet_stake::Instance1> for Test {
 	type MaxUnbondingChunks = ConstU32<8>;
 	type MinBond = ConstU128<UNIT>;
 	type WeightInfo = ();
+}
+
+impl pallet_stake::Config<pallet_stake::Instance2> for Test {
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type Currency = Balances;
+	type Slash = SlashToTreasury;
+	type ForceOrigin = EnsureRoot<AccountId>;
+	type UnbondingBlocks = UnbondingBlocks;
+	type MaxUnbondingChunks = ConstU32<8>;
+	type MinBond = ConstU128<UNIT>;
+	type WeightInfo = ();
+}
+
+/// Nobody audits here: every job runs as `Unaudited`.
+#[derive(Debug)]
+pub struct NoAudits;
+impl Audits<AccountId, Balance> for NoAudits {
+	fn lambda_min() -> u32 {
+		1
+	}
+
+	fn is_auditable(_model: ModelId, _party: &AccountId) -> bool {
+		false
+	}
+
+	fn pledge(price_max: Balance) -> Balance {
+		price_max
+	}
+
+	fn pool() -> AccountId {
+		Treasury::get()
+	}
+
+	fn pay(_auditor: &AccountId, _amount: Balance) -> Balance {
+		0
+	}
 }
 
 /// Blocks of a duty period, from this pallet's timing as in the real runtime.
@@ -191,6 +229,8 @@ impl pallet_leases::Config for Test {
 impl pallet_jobs::Config for Test {
 	type Currency = Balances;
 	type Stake = ProviderStake;
+	type AuditStake = AuditStake;
+	type Audits = NoAudits;
 	type Providers = Providers;
 	type Models = Models;
 	type Leases = Leases;
@@ -465,6 +505,7 @@ pub(crate) fn claimed(nonce: u64, input: Vec<u8>, claim: Claim) -> (JobDigest, S
 		nonce,
 		JobInput::Inline(InlineInput::try_from(input).unwrap()),
 		sample().parameters,
+		0,
 		0
 	));
 	let job = pallet_jobs::Slots::<Test>::get(slot).unwrap().job;

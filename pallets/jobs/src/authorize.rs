@@ -86,8 +86,11 @@ impl<T: Config> Pallet<T> {
 		_source: TransactionSource,
 		job: &JobDigest,
 	) -> TransactionValidityWithRefund {
-		Self::check_settle(*job).map_err(Self::refusal)?;
-		Self::valid(Duty::Settle(*job))
+		let (_, slots) = Self::check_settle(*job).map_err(Self::refusal)?;
+		let count = u32::try_from(slots.len()).unwrap_or(types::SLOTS_MAX);
+		let most = T::WeightInfo::authorize_settle(types::SLOTS_MAX);
+		let unspent = most.saturating_sub(T::WeightInfo::authorize_settle(count));
+		Self::valid(Duty::Settle(*job)).map(|(valid, _)| (valid, unspent))
 	}
 
 	fn ensure_worker_signed(

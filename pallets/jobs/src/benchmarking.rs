@@ -1,13 +1,17 @@
 //! Benchmarks of every call, of every authorisation and of the end of a block, each on its longest
 //! path: the input travels with the job, everybody has a share in the price, and lease and model
-//! end with the job.
+//! end with the job. Jobs are audited at the highest rate; where work grows with the slots of a job
+//! all but the first are those of auditors.
 
-use super::*;
+use super::{
+	types::{AuditState, SlotState, LAMBDA_ONE, SLOTS_MAX},
+	*,
+};
 use alloc::vec;
 use assay_primitives::{
-	accept_statement, claim_statement, commit_statement, AccountId, Anchor, Commitment, JobDigest,
-	LeaseId, LeaseInfo, Leases, Models, OutputDigest, Parameters, Providers, SlotId, WorkerKey,
-	WorkerSignature,
+	accept_statement, apis::SlotRole, claim_statement, commit_statement, AccountId, Anchor, Audits,
+	Commitment, JobDigest, LapseReason, LeaseId, LeaseInfo, Leases, Models, OutputDigest,
+	Parameters, Providers, SlotId, WorkerKey, WorkerSignature,
 };
 use frame_benchmarking::v2::*;
 use frame_support::{
@@ -20,14 +24,22 @@ use sp_runtime::{transaction_validity::TransactionSource, RuntimeAppPublic};
 
 const SALT: H256 = H256([5; 32]);
 const CLAIM: Claim = Claim::Output { count: 1, data: [3; 32] };
+/// What the others of a job have revealed.
+const REVEALED: SlotState = SlotState::Revealed { claim: CLAIM, units: 1 };
+/// What the others of a job have committed to.
+const COMMITTED: SlotState = SlotState::Committed { commitment: Commitment(H256([4; 32])) };
 /// Hash of the block that closes the commit phase.
 const CLOSING_HASH: H256 = H256([9; 32]);
 
 /// What benchmarks need of neighbouring pallets.
 pub trait BenchmarkHelper {
 	/// A funded tenant's lease at a provider that may take work and whose worker key is in the
-	/// keystore. Its model earns a royalty and takes inputs of any length that may be inline.
+	/// keystore. Its model earns a royalty and takes inputs of any length that may be inline, and
+	/// others have audit stake that counts for it.
 	fn lease() -> LeaseId;
+	/// The `n`th of those: a registered provider and its worker key, with free audit stake for an
+	/// audit of any job under such a lease.
+	fn auditor(n: u32) -> (AccountId, WorkerKey);
 	/// Let a lease and its model end with their last job.
 	fn wind_down(lease: LeaseId);
 }
@@ -62,37 +74,77 @@ fn request<T: Config>(bytes: u32) -> Result<Request, BenchmarkError> {
 fn submitted<T: Config>() -> Result<(JobDigest, SlotId), BenchmarkError> {
 	let Request { lease, tenant, input, parameters } = request::<T>(types::INLINE_BYTES_MAX)?;
 	let slot = NextSlot::<T>::get();
-	Pallet::<T>::submit_job(RawOrigin::Signed(tenant).into(), lease, 0, input, parameters, 0)?;
+	let origin = RawOrigin::Signed(tenant).into();
+	Pallet::<T>::submit_job(origin, lease, 0, input, parameters, 0, LAMBDA_ONE)?;
 	T::BenchmarkHelper::wind_down(lease);
 	let job = Slots::<T>::get(slot).ok_or(BenchmarkError::Stop("no slot"))?.job;
 	Ok((job, slot))
 }
 
-fn committed<T: Config>() -> Result<(JobDigest, SlotId, Anchor), BenchmarkError> {
-	let (job, slot) = submitted::<T>()?;
+// A job of `slots` slots, whose notices end in this block: the first slot has not committed, the
+// others are auditors' and in some later state.
+fn audited<T: Config>(slots: u32, state: SlotState) -> Result<(JobDigest, SlotId), BenchmarkError> {
+	let (digest, first) = submitted::<T>()?;
+	let mut job = Jobs::<T>::get(digest).ok_or(BenchmarkError::Stop("no job"))?;
+	if job.lambda_ppb == 0 {
+		return Err(BenchmarkError::Stop("nobody can audit the job"));
+	}
+	for n in 1..slots {
+		let slot_id = NextSlot::<T>::get();
+		NextSlot::<T>::put(slot_id.next().ok_or(BenchmarkError::Stop("no slot id"))?);
+		let (party, worker) = T::BenchmarkHelper::auditor(n);
+		WorkerDuties::<T>::insert(&worker, slot_id, ());
+		let slot = Slot {
+			job: digest,
+			party,
+			worker: Some(worker),
+			role: SlotRole::Audit,
+			pledge: T::Audits::pledge(job.price_max),
+			state,
+			disputes: 0,
+		};
+		if state.is_pledged() {
+			Pallet::<T>::pledge_slot(slot_id, &slot)?;
+		}
+		Pallet::<T>::open_slot(slot_id, slot)?;
+		job.slots.try_push(slot_id).map_err(|_| BenchmarkError::Stop("too many slots"))?;
+	}
+	let (committed_at, until) = (Pallet::<T>::block(), Pallet::<T>::now());
+	job.audit = AuditState::Marked { committed_at, slot: first, until };
+	Jobs::<T>::insert(digest, job);
+	Ok((digest, first))
+}
+
+// The same, with the first slot committed, so that its commit phase is closed.
+fn committed<T: Config>(
+	slots: u32,
+	state: SlotState,
+) -> Result<(JobDigest, SlotId, Anchor), BenchmarkError> {
+	let (job, slot) = audited::<T>(slots, state)?;
 	let number = Pallet::<T>::block();
 	Pallet::<T>::do_commit(slot, commitment::<T>(&job, slot)?)?;
 	frame_system::BlockHash::<T>::insert(BlockNumberFor::<T>::from(number), CLOSING_HASH);
 	Ok((job, slot, Anchor { number, hash: CLOSING_HASH }))
 }
 
-// A job that waits for a reveal which costs a penalty.
-fn late<T: Config>() -> Result<(JobDigest, SlotId, Anchor), BenchmarkError> {
-	let (job, slot, anchor) = committed::<T>()?;
+// A job that waits for one more reveal, which costs a penalty.
+fn late<T: Config>(slots: u32) -> Result<(JobDigest, SlotId, Anchor), BenchmarkError> {
+	let (job, slot, anchor) = committed::<T>(slots, REVEALED)?;
 	skip::<T>(Pallet::<T>::timing().commit_base.saturating_add(1));
 	Ok((job, slot, anchor))
 }
 
-// A slot whose provider has broken its word.
-fn overdue<T: Config>() -> Result<SlotId, BenchmarkError> {
-	let (_, slot, _) = committed::<T>()?;
+// A slot whose provider has broken its word, after all others have.
+fn overdue<T: Config>(slots: u32) -> Result<SlotId, BenchmarkError> {
+	let lapsed = SlotState::Lapsed { reason: LapseReason::NotRevealed };
+	let (_, slot, _) = committed::<T>(slots, lapsed)?;
 	let Timing { commit_base, reveal_grace, .. } = Pallet::<T>::timing();
 	skip::<T>(commit_base.saturating_add(reveal_grace).saturating_add(1));
 	Ok(slot)
 }
 
-fn payable<T: Config>() -> Result<JobDigest, BenchmarkError> {
-	let (job, slot, anchor) = committed::<T>()?;
+fn payable<T: Config>(slots: u32) -> Result<JobDigest, BenchmarkError> {
+	let (job, slot, anchor) = committed::<T>(slots, REVEALED)?;
 	Pallet::<T>::do_reveal(slot, CLAIM, SALT, anchor)?;
 	match Jobs::<T>::get(job).map(|job| job.phase) {
 		Some(Phase::Window { length, .. }) => skip::<T>(length.saturating_add(1)),
@@ -127,15 +179,15 @@ fn accept_call<T: Config>() -> Result<Call<T>, BenchmarkError> {
 	Ok(Call::accept { slot, signature })
 }
 
-fn commit_call<T: Config>() -> Result<Call<T>, BenchmarkError> {
-	let (job, slot) = submitted::<T>()?;
+fn commit_call<T: Config>(slots: u32) -> Result<Call<T>, BenchmarkError> {
+	let (job, slot) = audited::<T>(slots, COMMITTED)?;
 	let commitment = commitment::<T>(&job, slot)?;
 	let statement = commit_statement(&Pallet::<T>::genesis(), &job, slot, &commitment);
 	Ok(Call::commit { slot, commitment, signature: sign::<T>(slot, &statement)? })
 }
 
-fn reveal_call<T: Config>() -> Result<Call<T>, BenchmarkError> {
-	let (job, slot, anchor) = late::<T>()?;
+fn reveal_call<T: Config>(slots: u32) -> Result<Call<T>, BenchmarkError> {
+	let (job, slot, anchor) = late::<T>(slots)?;
 	let output: OutputDigest = CLAIM.output().into();
 	let statement = claim_statement(&Pallet::<T>::genesis(), &job, slot, &output, &anchor);
 	let signature = sign::<T>(slot, &statement)?;
@@ -159,7 +211,7 @@ mod benchmarks {
 		let slot = NextSlot::<T>::get();
 
 		#[extrinsic_call]
-		_(RawOrigin::Signed(tenant), lease, 0, input, parameters, 1);
+		_(RawOrigin::Signed(tenant), lease, 0, input, parameters, 1, LAMBDA_ONE);
 
 		assert!(Slots::<T>::contains_key(slot));
 		Ok(())
@@ -179,8 +231,8 @@ mod benchmarks {
 	}
 
 	#[benchmark]
-	fn commit() -> Result<(), BenchmarkError> {
-		let Call::commit { slot, commitment, signature } = commit_call::<T>()? else {
+	fn commit(s: Linear<1, SLOTS_MAX>) -> Result<(), BenchmarkError> {
+		let Call::commit { slot, commitment, signature } = commit_call::<T>(s)? else {
 			return Err(BenchmarkError::Stop("another call"));
 		};
 
@@ -192,8 +244,8 @@ mod benchmarks {
 	}
 
 	#[benchmark]
-	fn reveal() -> Result<(), BenchmarkError> {
-		let Call::reveal { slot, claim, salt, anchor, signature } = reveal_call::<T>()? else {
+	fn reveal(s: Linear<1, SLOTS_MAX>) -> Result<(), BenchmarkError> {
+		let Call::reveal { slot, claim, salt, anchor, signature } = reveal_call::<T>(s)? else {
 			return Err(BenchmarkError::Stop("another call"));
 		};
 
@@ -205,8 +257,8 @@ mod benchmarks {
 	}
 
 	#[benchmark]
-	fn lapse() -> Result<(), BenchmarkError> {
-		let slot = overdue::<T>()?;
+	fn lapse(s: Linear<1, SLOTS_MAX>) -> Result<(), BenchmarkError> {
+		let slot = overdue::<T>(s)?;
 
 		#[extrinsic_call]
 		_(RawOrigin::Authorized, slot);
@@ -216,8 +268,8 @@ mod benchmarks {
 	}
 
 	#[benchmark]
-	fn settle() -> Result<(), BenchmarkError> {
-		let job = payable::<T>()?;
+	fn settle(s: Linear<1, SLOTS_MAX>) -> Result<(), BenchmarkError> {
+		let job = payable::<T>(s)?;
 
 		#[extrinsic_call]
 		_(RawOrigin::Authorized, job);
@@ -250,7 +302,7 @@ mod benchmarks {
 
 	#[benchmark]
 	fn authorize_commit() -> Result<(), BenchmarkError> {
-		let call = commit_call::<T>()?;
+		let call = commit_call::<T>(SLOTS_MAX)?;
 
 		#[block]
 		{
@@ -262,7 +314,7 @@ mod benchmarks {
 
 	#[benchmark]
 	fn authorize_reveal() -> Result<(), BenchmarkError> {
-		let call = reveal_call::<T>()?;
+		let call = reveal_call::<T>(SLOTS_MAX)?;
 
 		#[block]
 		{
@@ -274,7 +326,7 @@ mod benchmarks {
 
 	#[benchmark]
 	fn authorize_lapse() -> Result<(), BenchmarkError> {
-		let call = Call::<T>::lapse { slot: overdue::<T>()? };
+		let call = Call::<T>::lapse { slot: overdue::<T>(SLOTS_MAX)? };
 
 		#[block]
 		{
@@ -285,8 +337,8 @@ mod benchmarks {
 	}
 
 	#[benchmark]
-	fn authorize_settle() -> Result<(), BenchmarkError> {
-		let call = Call::<T>::settle { job: payable::<T>()? };
+	fn authorize_settle(s: Linear<1, SLOTS_MAX>) -> Result<(), BenchmarkError> {
+		let call = Call::<T>::settle { job: payable::<T>(s)? };
 
 		#[block]
 		{

@@ -2,14 +2,17 @@
 //! of the call shares, then everything is written.
 
 use crate::{
-	types::{lapse_penalty, late_penalty, unaudited_pledge, Assurance, SlotState},
+	types::{
+		audit_fee, lapse_penalty, late_penalty, opposed, unaudited_pledge, Assurance, AuditState,
+		SlotState, LAMBDA_ONE,
+	},
 	*,
 };
 use alloc::vec::Vec;
 use assay_primitives::{
-	AccountId, Anchor, Balance, Commitment, InputDigest, JobDigest, LapseReason, LeaseId, Leases,
-	ModelInfo, Models, OutputDigest, Parameters, Payment, PaymentKind, Providers, SlashReason,
-	SlotId, Stake, WorkerKey,
+	apis::SlotRole, AccountId, Anchor, Audits, Balance, Commitment, InputDigest, JobDigest,
+	LapseReason, LeaseId, LeaseInfo, Leases, ModelInfo, Models, OutputDigest, Parameters,
+	Providers, SlashReason, SlotId, Stake, WorkerKey,
 };
 use assay_program::merkle;
 use frame_support::{
@@ -33,8 +36,20 @@ struct Submission {
 	inline: Option<InlineInput>,
 }
 
+/// What a job costs at most, and what it puts at risk.
+struct Terms {
+	units_max: u64,
+	price_max: Balance,
+	value_at_risk: Balance,
+	pledge: Balance,
+	lambda_ppb: u32,
+	fee_max: Balance,
+}
+
 /// A slot and its job, as loaded and checked.
 pub(crate) type Checked = (Slot<AccountId>, Job<AccountId>);
+/// The slots of a job, in the order they were opened.
+pub(crate) type JobSlots = Vec<(SlotId, Slot<AccountId>)>;
 
 impl<T: Config> Pallet<T> {
 	/// The spans of protocol time of this chain.
@@ -63,7 +78,7 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	fn ensure_running() -> Result<(), Error<T>> {
+	pub(crate) fn ensure_running() -> Result<(), Error<T>> {
 		ensure!(JobClock::<T>::get().paused_since.is_none(), Error::<T>::Paused);
 		Ok(())
 	}
@@ -77,10 +92,11 @@ impl<T: Config> Pallet<T> {
 		input: JobInput,
 		parameters: Parameters,
 		value_declared: Balance,
+		lambda_ppb: u32,
 	) -> DispatchResult {
 		Self::ensure_running()?;
-		let submission =
-			Self::check_submit_job(tenant, lease, nonce, input, parameters, value_declared)?;
+		let stakes = (value_declared, lambda_ppb);
+		let submission = Self::check_submit_job(tenant, lease, nonce, input, parameters, stakes)?;
 		let Submission { digest, job, slot, slot_next, provider, inline } = submission;
 
 		if TenantNonces::<T>::get(&job.tenant).is_none() {
@@ -92,7 +108,7 @@ impl<T: Config> Pallet<T> {
 				Fortitude::Polite,
 			)?;
 		}
-		T::Leases::reserve(job.lease, digest, job.price_max, job.units_max)?;
+		T::Leases::reserve(job.lease, digest, job.reserved(), job.units_max)?;
 		T::Models::job_opened(job.model)?;
 		TenantNonces::<T>::insert(&job.tenant, nonce);
 		NextSlot::<T>::put(slot_next);
@@ -100,9 +116,16 @@ impl<T: Config> Pallet<T> {
 			InlineInputs::<T>::insert(digest, bytes);
 		}
 		let due = Self::now().saturating_add(Self::timing().accept);
-		let state = SlotState::Assigned { accepted: false, due };
-		let party = provider.clone();
-		Self::open_slot(slot, Slot { job: digest, party, worker: None, state, disputes: 0 })?;
+		let record = Slot {
+			job: digest,
+			party: provider.clone(),
+			worker: None,
+			role: SlotRole::Assigned,
+			pledge: job.pledge,
+			state: SlotState::Assigned { accepted: false, due },
+			disputes: 0,
+		};
+		Self::open_slot(slot, record)?;
 		Self::deposit_event(Event::JobSubmitted {
 			job: digest,
 			lease: job.lease,
@@ -112,6 +135,8 @@ impl<T: Config> Pallet<T> {
 			price_max: job.price_max,
 			value_at_risk: job.value_at_risk,
 			accept_by: JobClock::<T>::get().block_of(due),
+			lambda_ppb: job.lambda_ppb,
+			fee_max: job.fee_max,
 		});
 		Jobs::<T>::insert(digest, job);
 		Ok(())
@@ -123,7 +148,7 @@ impl<T: Config> Pallet<T> {
 		nonce: u64,
 		input: JobInput,
 		parameters: Parameters,
-		value_declared: Balance,
+		(value_declared, lambda_ppb): (Balance, u32),
 	) -> Result<Submission, DispatchError> {
 		let lease = T::Leases::open_lease(lease_id)?;
 		ensure!(lease.tenant == tenant, Error::<T>::NotTheTenant);
@@ -132,22 +157,17 @@ impl<T: Config> Pallet<T> {
 		let model = T::Models::model(lease.model).ok_or(Error::<T>::ModelUnknown)?;
 		ensure!(!model.retired, Error::<T>::ModelRetired);
 		let (input, inline) = Self::submit_job_input(&model, input, &parameters)?;
+		let lambda_ppb = Self::submit_job_lambda(&lease, lambda_ppb, inline.is_some())?;
 		ensure!(T::Providers::may_take_work(&lease.provider), Error::<T>::ProviderUnavailable);
 		let open = OpenSlots::<T>::get(&lease.provider);
 		ensure!(open < T::MaxOpenSlots::get(), Error::<T>::TooManyOpenSlots);
 
 		let units_max = model.cost.units(&parameters, parameters.max_steps);
-		let price_max = lease
-			.price_per_unit
-			.checked_mul(Balance::from(units_max))
-			.ok_or(Error::<T>::PriceOverflow)?;
-		let value_at_risk = value_declared.max(price_max);
-		let value_max = price_max.saturating_mul(Balance::from(lease.risk_factor_max));
-		ensure!(value_at_risk <= value_max, Error::<T>::ValueAtRiskTooHigh);
-		let pledge = unaudited_pledge(value_at_risk, price_max).ok_or(Error::<T>::PriceOverflow)?;
-		ensure!(T::Stake::free(&lease.provider) >= pledge, Error::<T>::BondTooLow);
+		let terms = Self::submit_job_terms(&lease, units_max, value_declared, lambda_ppb)?;
+		ensure!(T::Stake::free(&lease.provider) >= terms.pledge, Error::<T>::BondTooLow);
 		let slot = NextSlot::<T>::get();
 		let slot_next = slot.next().ok_or(Error::<T>::SlotIdsSpent)?;
+		let is_audited = lambda_ppb > 0;
 		let job = Job {
 			tenant,
 			lease: lease_id,
@@ -157,12 +177,15 @@ impl<T: Config> Pallet<T> {
 			input,
 			parameters,
 			nonce,
-			units_max,
+			units_max: terms.units_max,
 			price_per_unit: lease.price_per_unit,
 			royalty_per_unit: lease.royalty_per_unit,
-			price_max,
-			value_at_risk,
-			pledge,
+			price_max: terms.price_max,
+			value_at_risk: terms.value_at_risk,
+			pledge: terms.pledge,
+			lambda_ppb: terms.lambda_ppb,
+			fee_max: terms.fee_max,
+			audit: if is_audited { AuditState::Uncommitted } else { AuditState::Unaudited },
 			phase: Phase::Claiming,
 			slots: BoundedVec::truncate_from(alloc::vec![slot]),
 			submitted_at: Self::block(),
@@ -170,6 +193,42 @@ impl<T: Config> Pallet<T> {
 		let digest: JobDigest = job.request(&Self::genesis()).digest().into();
 		ensure!(!Jobs::<T>::contains_key(digest), Error::<T>::JobExists);
 		Ok(Submission { digest, job, slot, slot_next, provider: lease.provider, inline })
+	}
+
+	/// The audit rate that a job will have: the one asked for, or zero where nobody could audit it.
+	fn submit_job_lambda(
+		lease: &LeaseInfo<AccountId, Balance>,
+		lambda_ppb: u32,
+		is_inline: bool,
+	) -> Result<u32, Error<T>> {
+		if lambda_ppb == 0 {
+			return Ok(0);
+		}
+		ensure!(lambda_ppb >= T::Audits::lambda_min(), Error::<T>::LambdaTooLow);
+		ensure!(lambda_ppb <= LAMBDA_ONE, Error::<T>::LambdaTooHigh);
+		ensure!(is_inline, Error::<T>::AuditNeedsInlineInput);
+		let is_auditable = T::Audits::is_auditable(lease.model, &lease.provider);
+		Ok(if is_auditable { lambda_ppb } else { 0 })
+	}
+
+	fn submit_job_terms(
+		lease: &LeaseInfo<AccountId, Balance>,
+		units_max: u64,
+		value_declared: Balance,
+		lambda_ppb: u32,
+	) -> Result<Terms, Error<T>> {
+		let price_max = lease
+			.price_per_unit
+			.checked_mul(Balance::from(units_max))
+			.ok_or(Error::<T>::PriceOverflow)?;
+		let value_at_risk = value_declared.max(price_max);
+		let value_max = price_max.saturating_mul(Balance::from(lease.risk_factor_max));
+		ensure!(value_at_risk <= value_max, Error::<T>::ValueAtRiskTooHigh);
+		let pledge = unaudited_pledge(value_at_risk, price_max).ok_or(Error::<T>::PriceOverflow)?;
+		let fee_max = audit_fee(lambda_ppb, price_max);
+		// Both are held of the lease's escrow.
+		ensure!(price_max.checked_add(fee_max).is_some(), Error::<T>::PriceOverflow);
+		Ok(Terms { units_max, price_max, value_at_risk, pledge, lambda_ppb, fee_max })
 	}
 
 	/// The digest of the input and, where it travels with the job, its bytes.
@@ -208,7 +267,7 @@ impl<T: Config> Pallet<T> {
 				return Err(Error::<T>::SlotClosed)
 			},
 		}
-		ensure!(T::Stake::free(&slot.party) >= job.pledge, Error::<T>::BondTooLow);
+		ensure!(Self::free_stake(&slot) >= slot.pledge, Error::<T>::BondTooLow);
 		let worker = T::Providers::worker_key(&slot.party).ok_or(Error::<T>::WorkerKeyMissing)?;
 		Ok(((slot, job), worker))
 	}
@@ -227,7 +286,7 @@ impl<T: Config> Pallet<T> {
 		job: &Job<AccountId>,
 		worker: WorkerKey,
 	) -> DispatchResult {
-		T::Stake::pledge(&slot.party, slot_id, job.pledge)?;
+		Self::pledge_slot(slot_id, slot)?;
 		let timing = Self::timing();
 		let due = Self::now().saturating_add(timing.span(timing.commit_base, job.units_max));
 		slot.worker = Some(worker.clone());
@@ -237,7 +296,7 @@ impl<T: Config> Pallet<T> {
 			slot: slot_id,
 			job: slot.job,
 			worker,
-			pledge: job.pledge,
+			pledge: slot.pledge,
 			commit_by: JobClock::<T>::get().block_of(due),
 		});
 		Ok(())
@@ -263,7 +322,8 @@ impl<T: Config> Pallet<T> {
 		Ok(((slot, job), worker))
 	}
 
-	pub(crate) fn do_commit(slot_id: SlotId, commitment: Commitment) -> DispatchResult {
+	/// Returns the number of the job's slots, as all that go over these do.
+	pub(crate) fn do_commit(slot_id: SlotId, commitment: Commitment) -> Result<u32, DispatchError> {
 		let ((mut slot, job), worker) = Self::check_commit(slot_id)?;
 		if slot.worker.is_none() {
 			Self::accept_slot(slot_id, &mut slot, &job, worker)?;
@@ -272,7 +332,8 @@ impl<T: Config> Pallet<T> {
 		let digest = slot.job;
 		Slots::<T>::insert(slot_id, slot);
 		Self::deposit_event(Event::SlotCommitted { slot: slot_id, job: digest, commitment });
-		Self::advance(digest, job, LapseReason::NotAccepted)
+		let job = job.committed(slot_id, Self::block());
+		Ok(Self::advance(digest, job, LapseReason::NotAccepted))
 	}
 
 	// --- reveal ---
@@ -293,9 +354,10 @@ impl<T: Config> Pallet<T> {
 				return Err(Error::<T>::SlotClosed)
 			},
 		};
-		let Phase::Revealing { closed_at, reveal_by } = job.phase else {
-			return Err(Error::<T>::CommitPhaseOpen);
-		};
+		let (closed_at, reveal_by) =
+			job.revealing(&JobClock::<T>::get()).ok_or(Error::<T>::CommitPhaseOpen)?;
+		// Until then a notice may open another slot.
+		ensure!(Self::block() >= closed_at, Error::<T>::CommitPhaseOpen);
 		let now = Self::now();
 		let late = now > reveal_by;
 		let last = reveal_by.saturating_add(Self::timing().reveal_grace);
@@ -334,17 +396,12 @@ impl<T: Config> Pallet<T> {
 		claim: Claim,
 		salt: H256,
 		anchor: Anchor,
-	) -> DispatchResult {
+	) -> Result<u32, DispatchError> {
 		let ((mut slot, job), _, late) = Self::check_reveal(slot_id, &claim, &salt, &anchor)?;
 		let model = T::Models::model(job.model).ok_or(Error::<T>::ModelUnknown)?;
 		let penalty = if late {
-			T::Stake::slash(
-				&slot.party,
-				slot_id,
-				late_penalty(job.pledge),
-				None,
-				SlashReason::RevealedLate,
-			)
+			let amount = late_penalty(slot.pledge);
+			Self::slash_slot(slot_id, &slot, amount, None, SlashReason::RevealedLate)
 		} else {
 			0
 		};
@@ -360,7 +417,7 @@ impl<T: Config> Pallet<T> {
 			count,
 			penalty,
 		});
-		Self::advance(digest, job, LapseReason::NotRevealed)
+		Ok(Self::advance(digest, job, LapseReason::NotRevealed))
 	}
 
 	// --- lapse ---
@@ -384,43 +441,49 @@ impl<T: Config> Pallet<T> {
 		Ok(((slot, job), reason))
 	}
 
-	pub(crate) fn do_lapse(slot_id: SlotId) -> DispatchResult {
+	pub(crate) fn do_lapse(slot_id: SlotId) -> Result<u32, DispatchError> {
 		let ((mut slot, job), reason) = Self::check_lapse(slot_id)?;
 		let penalty = match reason {
 			LapseReason::NotAccepted => 0,
 			LapseReason::NotCommitted | LapseReason::NotRevealed => {
 				let others = job.slots.len() > 1;
-				let amount = lapse_penalty(reason, job.pledge, others);
+				let amount = lapse_penalty(reason, slot.pledge, others);
 				let why = match reason {
 					LapseReason::NotRevealed => SlashReason::NotRevealed,
 					_ => SlashReason::NotCommitted,
 				};
-				T::Stake::slash(&slot.party, slot_id, amount, None, why)
+				Self::slash_slot(slot_id, &slot, amount, None, why)
 			},
 		};
-		T::Stake::release(&slot.party, slot_id);
+		Self::release_slot(slot_id, &slot);
 		slot.state = SlotState::Lapsed { reason };
 		let digest = slot.job;
 		Slots::<T>::insert(slot_id, slot);
 		Self::deposit_event(Event::SlotLapsed { slot: slot_id, job: digest, reason, penalty });
-		Self::advance(digest, job, reason)
+		Ok(Self::advance(digest, job, reason))
 	}
 
-	/// Move a job on as far as the states of its slots allow, and store it.
-	fn advance(digest: JobDigest, mut job: Job<AccountId>, reason: LapseReason) -> DispatchResult {
+	/// Move a job on as far as the states of its slots allow, and store it. Returns the number of
+	/// its slots.
+	pub(crate) fn advance(digest: JobDigest, mut job: Job<AccountId>, reason: LapseReason) -> u32 {
+		let count = Self::slot_count(&job);
 		let states: Vec<SlotState> =
 			job.slots.iter().filter_map(Slots::<T>::get).map(|slot| slot.state).collect();
 		if states.iter().all(|state| matches!(state, SlotState::Lapsed { .. })) {
-			return Self::expire(digest, job, reason);
+			let refund = Self::refund(digest, &job);
+			Self::deposit_event(Event::JobExpired { job: digest, reason, refund });
+			return count;
 		}
 		let (now, timing, clock) = (Self::now(), Self::timing(), JobClock::<T>::get());
 		if job.phase == Phase::Claiming && !states.iter().any(SlotState::awaits_commitment) {
-			let reveal_by = now.saturating_add(timing.commit_base);
-			job.phase = Phase::Revealing { closed_at: Self::block(), reveal_by };
-			Self::deposit_event(Event::CommitPhaseClosed {
-				job: digest,
-				reveal_by: clock.block_of(reveal_by),
-			});
+			let closing = job.closing(&clock, Self::block(), &timing);
+			if let Some(phase @ Phase::Revealing { reveal_by, .. }) = closing {
+				job.phase = phase;
+				Self::deposit_event(Event::CommitPhaseClosed {
+					job: digest,
+					reveal_by: clock.block_of(reveal_by),
+				});
+			}
 		}
 		let revealing = matches!(job.phase, Phase::Revealing { .. });
 		if revealing && !states.iter().any(SlotState::awaits_reveal) {
@@ -433,29 +496,20 @@ impl<T: Config> Pallet<T> {
 			});
 		}
 		Jobs::<T>::insert(digest, job);
-		Ok(())
+		count
 	}
 
-	/// End a job without a claim: everything goes back to the lease.
-	fn expire(digest: JobDigest, job: Job<AccountId>, reason: LapseReason) -> DispatchResult {
-		let refund = Self::refund(digest, &job);
-		Self::deposit_event(Event::JobExpired { job: digest, reason, refund });
-		Ok(())
-	}
-
-	/// Give the price back to the lease and remove the job.
+	/// Give price and fee back to the lease and remove the job.
 	pub(crate) fn refund(digest: JobDigest, job: &Job<AccountId>) -> Balance {
-		let paid = T::Leases::settle(job.lease, digest, job.price_max, Vec::new());
+		let paid = T::Leases::settle(job.lease, digest, job.reserved(), Vec::new());
 		Self::remove(digest, job);
-		job.price_max.saturating_sub(paid)
+		job.reserved().saturating_sub(paid)
 	}
 
 	// --- settle ---
 
-	/// The job, the slot that is paid and what it claims.
-	pub(crate) fn check_settle(
-		digest: JobDigest,
-	) -> Result<(Job<AccountId>, SlotId, Slot<AccountId>), Error<T>> {
+	/// A job whose end is due, and its slots.
+	pub(crate) fn check_settle(digest: JobDigest) -> Result<(Job<AccountId>, JobSlots), Error<T>> {
 		Self::ensure_running()?;
 		let job = Jobs::<T>::get(digest).ok_or(Error::<T>::JobUnknown)?;
 		let Phase::Window { closes, .. } = job.phase else {
@@ -466,31 +520,49 @@ impl<T: Config> Pallet<T> {
 			BlockReceipts::<T>::decode_len().unwrap_or(0) < types::RECEIPTS_MAX as usize,
 			Error::<T>::ReceiptsFull
 		);
-		let slots = job
-			.slots
-			.iter()
-			.filter_map(|id| Slots::<T>::get(id).map(|slot| (*id, slot)))
-			.collect::<Vec<_>>();
+		let slots = Self::slots_of(&job);
 		ensure!(slots.iter().all(|(_, slot)| slot.disputes == 0), Error::<T>::Disputed);
-		let paid =
-			slots.into_iter().find(|(_, slot)| matches!(slot.state, SlotState::Revealed { .. }));
-		let (slot_id, slot) = paid.ok_or(Error::<T>::NotSettleable)?;
-		Ok((job, slot_id, slot))
+		// One of the two is wrong, whether or not anybody has begun a game about it.
+		ensure!(opposed(&slots).is_none(), Error::<T>::Disputed);
+		let stands = |slot: &Slot<AccountId>| matches!(slot.state, SlotState::Revealed { .. });
+		ensure!(slots.iter().any(|(_, slot)| stands(slot)), Error::<T>::NotSettleable);
+		Ok((job, slots))
 	}
 
-	pub(crate) fn do_settle(digest: JobDigest) -> DispatchResult {
-		let (job, slot_id, slot) = Self::check_settle(digest)?;
-		let SlotState::Revealed { claim, units } = slot.state else {
-			return Err(Error::<T>::NotSettleable.into());
-		};
-		let Phase::Window { length, .. } = job.phase else {
+	pub(crate) fn do_settle(digest: JobDigest) -> Result<u32, DispatchError> {
+		let (job, slots) = Self::check_settle(digest)?;
+		// The price is for who was to do the job, never for an auditor.
+		let paid = slots.iter().find(|(_, slot)| {
+			slot.role == SlotRole::Assigned && matches!(slot.state, SlotState::Revealed { .. })
+		});
+		match paid {
+			Some((slot_id, slot)) => Self::settle_paid(digest, &job, *slot_id, slot, &slots)?,
+			None => Self::settle_unpaid(digest, &job, &slots),
+		}
+		Ok(Self::slot_count(&job))
+	}
+
+	/// Pay a claim and those who audited it, write the receipt.
+	fn settle_paid(
+		digest: JobDigest,
+		job: &Job<AccountId>,
+		slot_id: SlotId,
+		slot: &Slot<AccountId>,
+		slots: &JobSlots,
+	) -> DispatchResult {
+		let (SlotState::Revealed { claim, units }, Phase::Window { length, .. }) =
+			(slot.state, job.phase)
+		else {
 			return Err(Error::<T>::NotSettleable.into());
 		};
 		let model = T::Models::model(job.model).ok_or(Error::<T>::ModelUnknown)?;
 		let worker = slot.worker.clone().ok_or(Error::<T>::WorkerKeyMissing)?;
-		let price = job.price_per_unit.saturating_mul(Balance::from(units)).min(job.price_max);
-		let shares = Self::shares(&job, &slot.party, &model.owner, units, price);
-		let price_paid = T::Leases::settle(job.lease, digest, job.price_max, shares);
+		let shares = Self::shares(job, &slot.party, &model.owner, units);
+		let price_paid = T::Leases::settle(job.lease, digest, job.reserved(), shares);
+		let output = claim.output().into();
+		// After the job has paid its fee into the pool that audits are paid from.
+		let audits = Self::pay_auditors(digest, job, slots, Some(output));
+		let is_audited = job.lambda_ppb > 0;
 		let receipt = Receipt {
 			job: digest,
 			tenant: job.tenant.clone(),
@@ -501,47 +573,43 @@ impl<T: Config> Pallet<T> {
 			program: job.program,
 			weights: job.weights,
 			input: job.input,
-			output: claim.output().into(),
+			output,
 			count: claim.count(),
 			units,
 			price: price_paid,
 			value_at_risk: job.value_at_risk,
-			pledge: job.pledge,
-			lambda_ppb: 0,
-			audits: 0,
+			pledge: slot.pledge,
+			lambda_ppb: job.lambda_ppb,
+			audits,
 			window_blocks: length,
-			assurance: Assurance::Unaudited,
+			assurance: if is_audited { Assurance::Audited } else { Assurance::Unaudited },
 			submitted_at: job.submitted_at,
 			settled_at: Self::block(),
 		};
-		Self::remove(digest, &job);
+		Self::remove(digest, job);
 		let leaf_index = Self::push_receipt(&receipt)?;
 		Self::deposit_event(Event::JobSettled { job: digest, leaf_index, receipt });
 		Ok(())
 	}
 
-	/// How a price is divided: the protocol's share first, rounded down, so that no royalty squeezes
-	/// it out; the royalty for each unit; the rest to the provider.
-	fn shares(
-		job: &Job<AccountId>,
-		provider: &AccountId,
-		owner: &AccountId,
-		units: u64,
-		price: Balance,
-	) -> Vec<Payment<AccountId, Balance>> {
-		let fee = T::ProtocolFee::get().mul_floor(price);
-		let after_fee = price.saturating_sub(fee);
-		let royalty = job.royalty_per_unit.saturating_mul(Balance::from(units)).min(after_fee);
-		let earned = after_fee.saturating_sub(royalty);
-		[
-			(provider.clone(), earned, PaymentKind::Provider),
-			(owner.clone(), royalty, PaymentKind::Royalty),
-			(T::Treasury::get(), fee, PaymentKind::Treasury),
-		]
-		.into_iter()
-		.filter(|(_, amount, _)| *amount > 0)
-		.map(|(to, amount, kind)| Payment { to, amount, kind })
-		.collect()
+	/// End a job of which only auditors have a claim left: they are paid for it, and the tenant gets
+	/// everything back.
+	fn settle_unpaid(digest: JobDigest, job: &Job<AccountId>, slots: &JobSlots) {
+		Self::pay_auditors(digest, job, slots, None);
+		let refund = Self::refund(digest, job);
+		let assigned =
+			|| slots.iter().map(|(_, slot)| slot).filter(|slot| slot.role == SlotRole::Assigned);
+		let event = if assigned().any(|slot| matches!(slot.state, SlotState::Guilty { .. })) {
+			Event::JobRefuted { job: digest, refund }
+		} else {
+			let reasons = assigned().filter_map(|slot| match slot.state {
+				SlotState::Lapsed { reason } => Some(reason),
+				_ => None,
+			});
+			let reason = reasons.last().unwrap_or(LapseReason::NotRevealed);
+			Event::JobExpired { job: digest, reason, refund }
+		};
+		Self::deposit_event(event);
 	}
 
 	// --- pause ---
@@ -561,11 +629,24 @@ impl<T: Config> Pallet<T> {
 		Ok((slot, job))
 	}
 
+	/// The slots of a job, in the order they were opened.
+	pub(crate) fn slots_of(job: &Job<AccountId>) -> JobSlots {
+		job.slots.iter().filter_map(|id| Slots::<T>::get(id).map(|slot| (*id, slot))).collect()
+	}
+
+	fn slot_count(job: &Job<AccountId>) -> u32 {
+		u32::try_from(job.slots.len()).unwrap_or(types::SLOTS_MAX)
+	}
+
 	/// Store a new slot among its party's duties, and bind the party to it.
 	pub(crate) fn open_slot(slot_id: SlotId, slot: Slot<AccountId>) -> DispatchResult {
 		T::Providers::engage(&slot.party)?;
 		Duties::<T>::insert(&slot.party, slot_id, ());
-		OpenSlots::<T>::mutate(&slot.party, |open| *open = open.saturating_add(1));
+		// An audit counts for nothing there: neither does a notice have to wait for a place, nor
+		// does it cost its provider a job.
+		if slot.role == SlotRole::Assigned {
+			OpenSlots::<T>::mutate(&slot.party, |open| *open = open.saturating_add(1));
+		}
 		Slots::<T>::insert(slot_id, slot);
 		Ok(())
 	}
@@ -574,14 +655,16 @@ impl<T: Config> Pallet<T> {
 	fn remove(digest: JobDigest, job: &Job<AccountId>) {
 		for slot_id in &job.slots {
 			let Some(slot) = Slots::<T>::take(slot_id) else { continue };
-			T::Stake::release(&slot.party, *slot_id);
+			Self::release_slot(*slot_id, &slot);
 			Duties::<T>::remove(&slot.party, slot_id);
 			if let Some(worker) = &slot.worker {
 				WorkerDuties::<T>::remove(worker, slot_id);
 			}
-			OpenSlots::<T>::mutate_exists(&slot.party, |open| {
-				*open = open.map(|open| open.saturating_sub(1)).filter(|open| *open > 0);
-			});
+			if slot.role == SlotRole::Assigned {
+				OpenSlots::<T>::mutate_exists(&slot.party, |open| {
+					*open = open.map(|open| open.saturating_sub(1)).filter(|open| *open > 0);
+				});
+			}
 			T::Providers::disengage(&slot.party);
 		}
 		T::Models::job_closed(job.model);

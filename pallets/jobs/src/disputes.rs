@@ -3,7 +3,7 @@
 use crate::{types::SlotState, *};
 use alloc::{collections::BTreeSet, vec::Vec};
 use assay_primitives::{
-	AccountId, Balance, ClaimInfo, Claims, JobDigest, Models, Outline, SlashReason, SlotId, Stake,
+	AccountId, Balance, ClaimInfo, Claims, JobDigest, Models, Outline, SlashReason, SlotId,
 };
 use codec::Encode;
 use frame_support::{defensive, ensure, traits::DefensiveSaturating};
@@ -34,12 +34,12 @@ impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 		let outline = Outline::of(&model.leaves, &model.cost, &job.parameters).ok()?;
 		Some(ClaimInfo {
 			claim: slot.state.claim()?,
+			pledge: Self::pledged(slot_id, &slot),
 			worker: slot.worker?,
 			request: job.request(&Self::genesis()),
 			outline,
 			units: job.units_max,
 			price: job.price_max,
-			pledge: T::Stake::pledged(&slot.party, slot_id),
 			party: slot.party,
 		})
 	}
@@ -89,9 +89,9 @@ impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 			return 0;
 		};
 		let SlotState::Revealed { claim, .. } = slot.state else { return 0 };
-		let pledged = T::Stake::pledged(&slot.party, slot_id);
+		let pledged = Self::pledged(slot_id, &slot);
 		let amount = pledged.saturating_sub(reward);
-		T::Stake::slash(&slot.party, slot_id, amount, None, SlashReason::Guilty);
+		Self::slash_slot(slot_id, &slot, amount, None, SlashReason::Guilty);
 		slot.state = SlotState::Guilty { claim };
 		let (job, party) = (slot.job, slot.party.clone());
 		Slots::<T>::insert(slot_id, slot);
@@ -106,19 +106,18 @@ impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 		};
 		slot.disputes = slot.disputes.defensive_saturating_sub(1);
 		let is_over = slot.disputes == 0;
-		let (digest, party) = (slot.job, slot.party.clone());
 		let is_guilty = matches!(slot.state, SlotState::Guilty { .. });
-		Slots::<T>::insert(slot_id, slot);
+		Slots::<T>::insert(slot_id, &slot);
 		let mut paid = 0;
 		if is_over && is_guilty {
-			let left = T::Stake::pledged(&party, slot_id);
+			let left = Self::pledged(slot_id, &slot);
 			let compensation = winner.map(|winner| (winner, left));
 			if left > 0 {
-				T::Stake::slash(&party, slot_id, left, compensation, SlashReason::Guilty);
+				Self::slash_slot(slot_id, &slot, left, compensation, SlashReason::Guilty);
 				paid = compensation.map_or(0, |(_, amount)| amount);
 			}
 		}
-		Self::refute_if_fallen(digest);
+		Self::refute_if_fallen(slot.job);
 		paid
 	}
 }

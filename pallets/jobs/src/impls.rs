@@ -1,12 +1,15 @@
-//! Reads: what runtime APIs and view functions answer.
+//! Reads: what runtime APIs and view functions answer; and what a runtime's constants must be like.
 
-use crate::{types::SlotState, *};
+use crate::{
+	types::{AuditState, SlotState, DUTIES_MAX, INLINE_BYTES_MAX, RECEIPTS_MAX, SLOTS_MAX},
+	*,
+};
 use alloc::vec::Vec;
 use assay_primitives::{
-	apis::{JobPhase, JobView, SlotStateView, SlotView},
+	apis::{AuditView, JobPhase, JobView, SlotStateView, SlotView},
 	AccountId, JobDigest, SlotId,
 };
-use frame_support::traits::Get;
+use frame_support::{dispatch::DispatchClass, traits::Get};
 
 impl<T: Config> Pallet<T> {
 	/// An open job, with deadlines as block numbers.
@@ -15,13 +18,14 @@ impl<T: Config> Pallet<T> {
 		let clock = JobClock::<T>::get();
 		let phase = match job.phase {
 			Phase::Claiming => JobPhase::Claiming,
-			Phase::Revealing { closed_at, .. } => JobPhase::Revealing { closed_at },
+			Phase::Revealing { closed_at, .. } => JobPhase::Revealing {
+				closed_at: job.revealing(&clock).map_or(closed_at, |(closed_at, _)| closed_at),
+			},
 			Phase::Window { closes, .. } => JobPhase::Window { closes_at: clock.block_of(closes) },
 		};
-		let slots = job
-			.slots
-			.iter()
-			.filter_map(|id| Slots::<T>::get(id).map(|slot| Self::slot_view(*id, slot, &clock)))
+		let slots = Self::slots_of(&job)
+			.into_iter()
+			.map(|(id, slot)| Self::slot_view(id, slot, &clock))
 			.collect();
 		Some(JobView {
 			tenant: job.tenant,
@@ -35,7 +39,23 @@ impl<T: Config> Pallet<T> {
 			value_at_risk: job.value_at_risk,
 			phase,
 			slots,
+			lambda_ppb: job.lambda_ppb,
+			fee_max: job.fee_max,
+			audit: Self::audit_view(job.audit, &clock),
 		})
+	}
+
+	fn audit_view(audit: AuditState, clock: &Clock) -> AuditView {
+		match audit {
+			AuditState::Unaudited => AuditView::Unaudited,
+			AuditState::Uncommitted => AuditView::Uncommitted,
+			AuditState::Awaiting { committed_at, slot } => {
+				AuditView::Awaiting { slot, committed_at }
+			},
+			AuditState::Marked { committed_at, slot, until } => {
+				AuditView::Marked { slot, committed_at, notices_until: clock.block_of(until) }
+			},
+		}
 	}
 
 	fn slot_view(id: SlotId, slot: Slot<AccountId>, clock: &Clock) -> SlotView {
@@ -50,12 +70,20 @@ impl<T: Config> Pallet<T> {
 			SlotState::Lapsed { reason } => SlotStateView::Lapsed { reason },
 			SlotState::Guilty { .. } => SlotStateView::Guilty,
 		};
-		SlotView { id, party: slot.party, worker: slot.worker, state, disputes: slot.disputes }
+		SlotView {
+			id,
+			party: slot.party,
+			worker: slot.worker,
+			state,
+			disputes: slot.disputes,
+			role: slot.role,
+			pledge: slot.pledge,
+		}
 	}
 
-	/// Open slots of a provider, at most as many as it may have.
+	/// Open slots of a provider, its audits among them.
 	pub fn duties_of(provider: &AccountId) -> Vec<SlotId> {
-		Duties::<T>::iter_key_prefix(provider).take(T::MaxOpenSlots::get() as usize).collect()
+		Duties::<T>::iter_key_prefix(provider).take(DUTIES_MAX as usize).collect()
 	}
 
 	/// The lowest nonce that a tenant's next job may state.
@@ -66,5 +94,31 @@ impl<T: Config> Pallet<T> {
 	/// Whether jobs are paused, and what their clock shows.
 	pub fn clock_view() -> (bool, u32) {
 		(JobClock::<T>::get().paused_since.is_some(), Self::now())
+	}
+
+	/// The relations between constants that `integrity_test` asserts.
+	pub(crate) fn assert_constants() {
+		assert!(T::MaxOpenSlots::get() > 0, "a provider without slots can do nothing");
+		assert!(
+			T::MaxOpenSlots::get() <= DUTIES_MAX / 2,
+			"a worker walks its provider's duties every block, half of them audits"
+		);
+		let weights = T::BlockWeights::get();
+		let receipts = T::WeightInfo::on_finalize_receipts(RECEIPTS_MAX);
+		assert!(
+			weights.base_block.saturating_add(receipts).all_lt(weights.max_block),
+			"a block of nothing but receipts must leave room for a call"
+		);
+		let longest = weights.get(DispatchClass::Normal).max_extrinsic;
+		let longest = longest.unwrap_or(weights.max_block);
+		assert!(
+			T::WeightInfo::submit_job(INLINE_BYTES_MAX).all_lt(longest),
+			"a job with the longest inline input must fit into a block"
+		);
+		let settle = T::WeightInfo::settle(SLOTS_MAX)
+			.saturating_add(T::WeightInfo::authorize_settle(SLOTS_MAX));
+		for end in [settle, T::WeightInfo::lapse(SLOTS_MAX)] {
+			assert!(end.all_lt(longest), "the end of a job with all its slots must fit in a block");
+		}
 	}
 }

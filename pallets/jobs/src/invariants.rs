@@ -1,8 +1,11 @@
 //! What must hold after every block and every call, one function for each numbered invariant.
 
-use crate::{types::SlotState, *};
+use crate::{
+	types::{AuditState, SlotState},
+	*,
+};
 use alloc::collections::{BTreeMap, BTreeSet};
-use assay_primitives::{AccountId, Balance, Leases, SlotId, Stake};
+use assay_primitives::{apis::SlotRole, AccountId, Balance, LapseReason, Leases, SlotId, Stake};
 use frame_support::ensure;
 use sp_runtime::TryRuntimeError;
 
@@ -16,7 +19,8 @@ impl<T: Config> Pallet<T> {
 		Self::check_amounts()?;
 		Self::check_ids()?;
 		Self::check_receipts()?;
-		Self::check_disputes()
+		Self::check_disputes()?;
+		Self::check_audits()
 	}
 
 	/// INV-1: every job's slots exist and name it; every slot belongs to exactly one job.
@@ -37,7 +41,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// INV-2: the duties of a provider are exactly its slots, and their number is counted.
+	/// INV-2: the duties of a provider are exactly its slots, and those assigned to it are counted.
 	fn check_duties() -> Result<(), TryRuntimeError> {
 		let mut open = BTreeMap::<AccountId, u32>::new();
 		for (slot_id, slot) in Slots::<T>::iter() {
@@ -45,8 +49,10 @@ impl<T: Config> Pallet<T> {
 				Duties::<T>::contains_key(&slot.party, slot_id),
 				"INV-2: a slot is missing among its party's duties"
 			);
-			let count = open.entry(slot.party).or_default();
-			*count = count.saturating_add(1);
+			if slot.role == SlotRole::Assigned {
+				let count = open.entry(slot.party).or_default();
+				*count = count.saturating_add(1);
+			}
 		}
 		ensure!(
 			Duties::<T>::iter().count() == Slots::<T>::iter().count(),
@@ -63,24 +69,32 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// INV-3: what a slot has pledged is what the bond holds for it, and no other slot holds any.
+	/// INV-3: what a slot has pledged is what its stake holds for it, and no other slot holds any.
 	fn check_pledges() -> Result<(), TryRuntimeError> {
-		let mut sums = BTreeMap::<AccountId, Balance>::new();
 		for (slot_id, slot) in Slots::<T>::iter() {
-			let job = Jobs::<T>::get(slot.job).ok_or("INV-3: a slot without a job")?;
-			let held = T::Stake::pledged(&slot.party, slot_id);
+			let held = Self::pledged(slot_id, &slot);
 			if slot.state.is_pledged() {
 				// A late reveal has cost a part of it.
-				ensure!(held > 0 && held <= job.pledge, "INV-3: a pledge is not held");
+				ensure!(held > 0 && held <= slot.pledge, "INV-3: a pledge is not held");
 				ensure!(slot.worker.is_some(), "INV-3: a pledged slot has no worker key");
 			} else if !matches!(slot.state, SlotState::Guilty { .. }) {
 				ensure!(held == 0, "INV-3: a slot without pledge holds some");
 			}
+		}
+		Self::check_stake::<T::Stake>(SlotRole::Assigned)?;
+		Self::check_stake::<T::AuditStake>(SlotRole::Audit)
+	}
+
+	/// What a stake holds for slots is what slots of its role have pledged.
+	fn check_stake<S: Stake<AccountId, Balance>>(role: SlotRole) -> Result<(), TryRuntimeError> {
+		let mut sums = BTreeMap::<AccountId, Balance>::new();
+		for (slot_id, slot) in Slots::<T>::iter().filter(|(_, slot)| slot.role == role) {
+			let held = Self::pledged(slot_id, &slot);
 			let sum = sums.entry(slot.party).or_default();
 			*sum = sum.saturating_add(held);
 		}
 		for who in frame_system::Account::<T>::iter_keys() {
-			let pledged = T::Stake::bonded(&who).saturating_sub(T::Stake::free(&who));
+			let pledged = S::bonded(&who).saturating_sub(S::free(&who));
 			ensure!(
 				pledged == sums.remove(&who).unwrap_or_default(),
 				"INV-3: bond is pledged to a slot that is gone"
@@ -94,7 +108,8 @@ impl<T: Config> Pallet<T> {
 	fn check_phases() -> Result<(), TryRuntimeError> {
 		for (_, job) in Jobs::<T>::iter() {
 			let states = || job.slots.iter().filter_map(Slots::<T>::get).map(|slot| slot.state);
-			let claiming = states().any(|state| state.awaits_commitment());
+			let awaiting = states().any(|state| state.awaits_commitment());
+			let claiming = awaiting || matches!(job.audit, AuditState::Awaiting { .. });
 			let revealing = states().any(|state| state.awaits_reveal());
 			let expected = match job.phase {
 				Phase::Claiming => claiming,
@@ -112,13 +127,17 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// INV-5: price and pledge of a job follow from its units and its value at risk; its lease
-	/// holds the price for it.
+	/// INV-5: price, fee and pledge of a job follow from its units, its audit rate and its value at
+	/// risk; its lease holds price and fee for it.
 	fn check_amounts() -> Result<(), TryRuntimeError> {
 		for (digest, job) in Jobs::<T>::iter() {
 			ensure!(
-				T::Leases::reserved(job.lease, digest) == job.price_max,
+				T::Leases::reserved(job.lease, digest) == job.reserved(),
 				"INV-5: a lease does not hold the price of its job"
+			);
+			ensure!(
+				types::audit_fee(job.lambda_ppb, job.price_max) == job.fee_max,
+				"INV-5: a fee is not price times rate"
 			);
 			let price = job.price_per_unit.checked_mul(Balance::from(job.units_max));
 			ensure!(price == Some(job.price_max), "INV-5: a price is not units times rate");
@@ -157,10 +176,61 @@ impl<T: Config> Pallet<T> {
 			ensure!(slot.disputes == 0 || is_claim, "INV-8: a dispute about no claim");
 			let guilty = matches!(slot.state, SlotState::Guilty { .. });
 			ensure!(
-				!guilty || slot.disputes > 0 || T::Stake::pledged(&slot.party, id) == 0,
+				!guilty || slot.disputes > 0 || Self::pledged(id, &slot) == 0,
 				"INV-8: a convicted slot has a pledge"
 			);
 		}
 		Ok(())
+	}
+
+	/// INV-9: only a job with an audit rate has an audit; that names a slot which has committed, as
+	/// soon as one has; audit slots exist from the mark on, none of a party of another slot.
+	fn check_audits() -> Result<(), TryRuntimeError> {
+		for job in Jobs::<T>::iter_values() {
+			let slots = Self::slots_of(&job);
+			let is_audited = job.audit != AuditState::Unaudited;
+			ensure!(is_audited == (job.lambda_ppb > 0), "INV-9: an audit without a rate");
+			let named = match job.audit {
+				AuditState::Unaudited | AuditState::Uncommitted => None,
+				AuditState::Awaiting { slot, .. } | AuditState::Marked { slot, .. } => Some(slot),
+			};
+			let first = slots.iter().find(|(_, slot)| has_committed(&slot.state));
+			ensure!(
+				!is_audited || named.is_some() == first.is_some(),
+				"INV-9: a commitment is not what is audited"
+			);
+			ensure!(
+				named.is_none_or(|id| slots.iter().any(|(other, slot)| *other == id
+					&& slot.role == SlotRole::Assigned
+					&& has_committed(&slot.state))),
+				"INV-9: what is audited has not committed"
+			);
+			let is_marked = matches!(job.audit, AuditState::Marked { .. });
+			for (id, slot) in &slots {
+				match slot.role {
+					SlotRole::Assigned => {
+						ensure!(slot.pledge == job.pledge, "INV-9: an assigned slot pledges less");
+					},
+					SlotRole::Audit => {
+						ensure!(is_marked, "INV-9: an audit slot before the mark");
+						let party = &slot.party;
+						ensure!(
+							slots.iter().all(|(other, slot)| other == id || slot.party != *party),
+							"INV-9: a party audits itself"
+						);
+					},
+				}
+			}
+		}
+		Ok(())
+	}
+}
+
+/// Whether a slot has committed at some time.
+fn has_committed(state: &SlotState) -> bool {
+	match state {
+		SlotState::Assigned { .. } => false,
+		SlotState::Committed { .. } | SlotState::Revealed { .. } | SlotState::Guilty { .. } => true,
+		SlotState::Lapsed { reason } => *reason == LapseReason::NotRevealed,
 	}
 }

@@ -11,13 +11,17 @@
 //! A tenant submits a job under a lease. The lease's provider owes a claim: it commits to a result
 //! while nobody can see it, reveals it once the commitment is final, and is paid when the challenge
 //! window has passed. All the while a part of its bond is pledged to the job. Whoever does not keep
-//! a deadline loses some of that pledge and the tenant gets its money back.
+//! a deadline loses some of that pledge and the tenant gets its money back. A tenant may have its
+//! job audited at some rate, for a fee on top of the price: then providers that draw the duty open
+//! slots of their own between commitment and reveal, and are paid by the pool of those fees.
 //!
 //! ## Terminology
 //!
 //! - **Job**: one run of a model on one input under a lease. Its digest is known before it is sent.
 //! - **Slot**: one party's duty to claim the result of a job.
+//!   *Assigned* to do the job, or opened by a notice to *audit* it.
 //! - **Claim**: the attested result, signed by a worker key.
+//! - **Audit rate**, or lambda: how many audits of a job are to be expected, at most one.
 //! - **Clock**: block number less the blocks that jobs were paused. Deadlines count by it.
 //! - **Receipt**: the final record of a settled job.
 //!
@@ -31,8 +35,12 @@
 //!                v                  v
 //!             refund, gone      refund, gone
 //!
+//!  audited: the phase closes only after the first commitment was marked final and the time for
+//!  notices is over; a notice opens a slot, and where the phase was to close opens it again
+//!
 //!  settle waits for disputes; a guilty slot is never paid, and a job whose slots all lapsed or are
-//!  guilty is refunded when the last dispute is over
+//!  guilty is refunded when the last dispute is over. Where only audit slots have a claim left the
+//!  job is refunded too, at `settle`: an auditor never earns the price
 //!
 //!  slot:  Assigned --accept--> Assigned(accepted) --commit--> Committed --reveal--> Revealed
 //!             |  \___________________commit (accepts too)_____^   |
@@ -44,23 +52,25 @@
 //! committed by block 110; committed in 102, the commit phase closes there; block 102 is final in
 //! 104 and the reveal lands in 105 (on time until 122, late until 142 at a tenth of the pledge);
 //! the window is over after block 116, `settle` may land in 117. The test
-//! `the_timeline_of_the_crate_docs_is_true` walks it.
+//! `the_timeline_of_the_crate_docs_is_true` walks it. That of an audited job is in `audits.rs`.
 //!
 //! ## Invariants
 //!
 //! - INV-1: every job's slots exist and name it; every slot belongs to exactly one job.
 //! - INV-2: the duties of a provider are exactly its slots, and their number is counted; those of a
 //!   worker key are exactly the slots that are bound to it.
-//! - INV-3: what a slot has pledged is what the bond holds for it; no other slot holds any, so a
-//!   pledge never outlives its slot.
-//! - INV-4: a job is claiming exactly while a slot awaits a commitment, and in its window exactly
-//!   when none awaits a reveal.
-//! - INV-5: price and pledge of a job follow from its units and its value at risk; its lease holds
-//!   the price for it.
+//! - INV-3: what a slot has pledged is what the bond holds for it, or the audit stake for an audit
+//!   slot; no other slot holds any, so a pledge never outlives its slot.
+//! - INV-4: a job is claiming exactly while a slot awaits a commitment or the first commitment of an
+//!   audited job awaits its mark, and in its window exactly when none awaits a reveal.
+//! - INV-5: price, fee and pledge of a job follow from its units, its audit rate and its value at
+//!   risk; its lease holds price and fee for it.
 //! - INV-6: slot ids in use lie below the next id.
 //! - INV-7: at most [`types::RECEIPTS_MAX`] receipts wait for the end of a block.
 //! - INV-8: a dispute is about a revealed claim only; a convicted slot has a pledge only while
 //!   others dispute its claim.
+//! - INV-9: only a job with an audit rate has an audit; that names a slot which has committed, as
+//!   soon as one has; audit slots exist from the mark on, none of a party of another slot.
 //!
 //! ## Design
 //!
@@ -81,6 +91,7 @@
 
 extern crate alloc;
 
+mod audits;
 mod authorize;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
@@ -89,6 +100,7 @@ mod disputes;
 mod impls;
 #[cfg(any(feature = "std", feature = "try-runtime"))]
 mod invariants;
+mod ledger;
 mod offchain;
 pub mod types;
 pub mod weights;
@@ -143,6 +155,10 @@ pub mod pallet {
 		type Currency: fungible::Mutate<AccountId, Balance = Balance>;
 		/// Bonds of providers.
 		type Stake: assay_primitives::Stake<AccountId, Balance>;
+		/// What audit slots pledge: stake of its own, never pledged to jobs.
+		type AuditStake: assay_primitives::Stake<AccountId, Balance>;
+		/// Who may audit, what for, and who pays it.
+		type Audits: assay_primitives::Audits<AccountId, Balance>;
 		/// Who may work.
 		type Providers: assay_primitives::Providers<AccountId>;
 		/// Registered models.
@@ -231,14 +247,8 @@ pub mod pallet {
 	#[pallet::genesis_build]
 	impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
 		fn build(&self) {
-			assert!(self.timing.min_rate > 0, "a rate of zero would make every deadline infinite");
-			assert!(self.timing.accept > 1, "sessions rotate in blocks without transactions");
-			assert!(self.timing.commit_base > 1, "a reveal needs a block after the commitment");
-			assert!(self.timing.duty_period > 3, "a heartbeat a period needs some blocks to land");
-			let reveal = self.timing.commit_base.saturating_add(self.timing.reveal_grace);
-			let known: u32 =
-				<T as frame_system::Config>::BlockHashCount::get().try_into().unwrap_or(u32::MAX);
-			assert!(reveal < known, "a reveal names a block whose hash must still be known");
+			let known = <T as frame_system::Config>::BlockHashCount::get();
+			self.timing.assert_sound(known.try_into().unwrap_or(u32::MAX));
 			TimingParameters::<T>::put(self.timing);
 		}
 	}
@@ -266,6 +276,11 @@ pub mod pallet {
 			value_at_risk: Balance,
 			/// Last block for acceptance.
 			accept_by: u32,
+			/// Audit rate in parts per billion: zero where the tenant asked for one, but nobody
+			/// could audit a job of this model now.
+			lambda_ppb: u32,
+			/// The most that the audit can cost, on top of the price.
+			fee_max: Balance,
 		},
 		/// A worker accepted a slot, and its provider's bond is pledged.
 		SlotAccepted {
@@ -289,7 +304,8 @@ pub mod pallet {
 			/// The commitment.
 			commitment: Commitment,
 		},
-		/// Every slot has committed or closed: reveals may follow when this block is final.
+		/// Every slot has committed or closed: reveals may follow when this block is final, or of an
+		/// audited job the last one for a notice, if that lies ahead and none comes.
 		CommitPhaseClosed {
 			/// The job.
 			job: JobDigest,
@@ -368,6 +384,39 @@ pub mod pallet {
 			/// Whether they are paused now.
 			paused: bool,
 		},
+		/// The first commitment of an audited job is final.
+		NoticesOpened {
+			/// The job.
+			job: JobDigest,
+			/// Last block for a notice.
+			notices_until: u32,
+		},
+		/// A notice opened the slot of an auditor, and its audit stake is pledged.
+		AuditOpened {
+			/// The slot.
+			slot: SlotId,
+			/// Its job.
+			job: JobDigest,
+			/// Who audits.
+			auditor: AccountId,
+			/// The key that is bound.
+			worker: WorkerKey,
+			/// What is pledged.
+			pledge: Balance,
+			/// Last block for the commitment.
+			commit_by: u32,
+		},
+		/// An auditor was paid for its claim, as far as the pool reached.
+		AuditPaid {
+			/// The slot.
+			slot: SlotId,
+			/// Its job.
+			job: JobDigest,
+			/// Who audited.
+			auditor: AccountId,
+			/// How much.
+			amount: Balance,
+		},
 	}
 
 	#[pallet::error]
@@ -435,13 +484,31 @@ pub mod pallet {
 		ReceiptsFull,
 		/// The job's window is still open, or its claims are not in.
 		NotSettleable,
-		/// A dispute about a claim of the job is open; the settlement waits for its end.
+		/// A dispute about a claim of the job is open, or two claims contradict each other; the
+		/// settlement waits for the end of that.
 		Disputed,
 		/// The slot has no revealed claim, or its challenge window is over.
 		NotDisputable,
 		/// The trace of this shape would have too many leaves to be disputed: take a smaller batch, a
 		/// shorter sequence or fewer steps.
 		TraceTooLarge,
+		/// The audit rate is below the smallest one: raise it, or take zero for no audit.
+		LambdaTooLow,
+		/// The audit rate exceeds one: 10^9 parts per billion are the most.
+		LambdaTooHigh,
+		/// Auditors could not fetch an input that did not travel with its job: send it inline, or
+		/// take an audit rate of zero.
+		AuditNeedsInlineInput,
+		/// The job has no first commitment that waits for its mark.
+		NoMarkAwaited,
+		/// No notice is taken for the job: not yet, not any more, or never.
+		NoticesClosed,
+		/// The auditor has a slot of the job already.
+		AlreadyAParty,
+		/// The auditor's free audit stake does not cover the pledge.
+		AuditStakeTooLow,
+		/// The job has as many slots as it can have.
+		TooManySlots,
 	}
 
 	#[pallet::hooks]
@@ -460,23 +527,7 @@ pub mod pallet {
 		}
 
 		fn integrity_test() {
-			assert!(T::MaxOpenSlots::get() > 0, "a provider without slots can do nothing");
-			assert!(
-				T::MaxOpenSlots::get() <= 4_096,
-				"a worker walks its provider's duties every block"
-			);
-			let weights = T::BlockWeights::get();
-			let receipts = T::WeightInfo::on_finalize_receipts(types::RECEIPTS_MAX);
-			assert!(
-				weights.base_block.saturating_add(receipts).all_lt(weights.max_block),
-				"a block of nothing but receipts must leave room for a call"
-			);
-			let longest = weights.get(DispatchClass::Normal).max_extrinsic;
-			assert!(
-				T::WeightInfo::submit_job(types::INLINE_BYTES_MAX)
-					.all_lt(longest.unwrap_or(weights.max_block)),
-				"a job with the longest inline input must fit into a block"
-			);
+			Self::assert_constants();
 		}
 
 		#[cfg(feature = "try-runtime")]
@@ -499,6 +550,11 @@ pub mod pallet {
 		/// moves from the lease's escrow to the job. The digest of the job is known beforehand, so
 		/// a retry is harmless: the second one fails with `NonceTooLow`.
 		///
+		/// An audit costs its rate times the price, rounded up, on top of the price: what a tenant
+		/// wants to know of a result must not eat what its provider has asked for. The most it can
+		/// cost is reserved, what the price paid comes to is charged, and nothing where the job is
+		/// refunded. Where nobody could audit the job it runs without audit and fee: see the event.
+		///
 		/// ## Parameters
 		///
 		/// - `lease`: the agreement to run under.
@@ -506,6 +562,7 @@ pub mod pallet {
 		/// - `input`: the input blob itself, up to 16 KiB, or its digest.
 		/// - `parameters`: batch, sequence, step limit and sampling: the shape of the job.
 		/// - `value_at_risk`: what a wrong result may cost the tenant; the pledge follows it.
+		/// - `lambda_ppb`: audit rate in parts per billion; zero for no audit.
 		///
 		/// ## Errors
 		///
@@ -523,9 +580,10 @@ pub mod pallet {
 			input: JobInput,
 			parameters: Parameters,
 			#[pallet::compact] value_at_risk: Balance,
+			#[pallet::compact] lambda_ppb: u32,
 		) -> DispatchResult {
-			let tenant = ensure_signed(origin)?;
-			Self::do_submit_job(tenant, lease, nonce, input, parameters, value_at_risk)
+			let who = ensure_signed(origin)?;
+			Self::do_submit_job(who, lease, nonce, input, parameters, value_at_risk, lambda_ppb)
 		}
 
 		/// Accept a slot before its result is there: pledges bond, binds the worker key, and starts
@@ -581,7 +639,7 @@ pub mod pallet {
 		///
 		/// `SlotAccepted` where it does, `SlotCommitted`, `CommitPhaseClosed` with the last slot.
 		#[pallet::call_index(2)]
-		#[pallet::weight(T::WeightInfo::commit())]
+		#[pallet::weight(T::WeightInfo::commit(types::SLOTS_MAX))]
 		#[pallet::weight_of_authorize(T::WeightInfo::authorize_commit())]
 		#[pallet::authorize(Self::authorize_commit)]
 		pub fn commit(
@@ -589,10 +647,11 @@ pub mod pallet {
 			slot: SlotId,
 			commitment: Commitment,
 			signature: WorkerSignature,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			frame_system::ensure_authorized(origin)?;
 			let _ = signature;
-			Self::do_commit(slot, commitment)
+			let slots = Self::do_commit(slot, commitment)?;
+			Ok(Some(T::WeightInfo::commit(slots)).into())
 		}
 
 		/// Open a claim.
@@ -603,8 +662,8 @@ pub mod pallet {
 		///
 		/// ## Details
 		///
-		/// Taken as soon as every slot has committed or closed. After its deadline it costs a tenth
-		/// of the pledge; after the grace it is refused.
+		/// Taken as soon as every slot has committed or closed and no notice can follow. After its
+		/// deadline it costs a tenth of the pledge; after the grace it is refused.
 		///
 		/// ## Parameters
 		///
@@ -623,7 +682,7 @@ pub mod pallet {
 		///
 		/// `SlotRevealed`, `WindowOpened` with the last slot.
 		#[pallet::call_index(3)]
-		#[pallet::weight(T::WeightInfo::reveal())]
+		#[pallet::weight(T::WeightInfo::reveal(types::SLOTS_MAX))]
 		#[pallet::weight_of_authorize(T::WeightInfo::authorize_reveal())]
 		#[pallet::authorize(Self::authorize_reveal)]
 		pub fn reveal(
@@ -633,10 +692,11 @@ pub mod pallet {
 			salt: H256,
 			anchor: Anchor,
 			signature: WorkerSignature,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			frame_system::ensure_authorized(origin)?;
 			let _ = signature;
-			Self::do_reveal(slot, claim, salt, anchor)
+			let slots = Self::do_reveal(slot, claim, salt, anchor)?;
+			Ok(Some(T::WeightInfo::reveal(slots)).into())
 		}
 
 		/// End a slot whose deadline has passed; with the last one the job ends and is refunded.
@@ -657,15 +717,17 @@ pub mod pallet {
 		///
 		/// `SlotLapsed`; `JobExpired`, `CommitPhaseClosed` or `WindowOpened` where that follows.
 		#[pallet::call_index(4)]
-		#[pallet::weight(T::WeightInfo::lapse())]
+		#[pallet::weight(T::WeightInfo::lapse(types::SLOTS_MAX))]
 		#[pallet::weight_of_authorize(T::WeightInfo::authorize_lapse())]
 		#[pallet::authorize(Self::authorize_lapse)]
-		pub fn lapse(origin: OriginFor<T>, slot: SlotId) -> DispatchResult {
+		pub fn lapse(origin: OriginFor<T>, slot: SlotId) -> DispatchResultWithPostInfo {
 			Self::ensure_signed_or_authorized(origin)?;
-			Self::do_lapse(slot)
+			let slots = Self::do_lapse(slot)?;
+			Ok(Some(T::WeightInfo::lapse(slots)).into())
 		}
 
-		/// Pay a job whose window is over, release its pledges, write its receipt.
+		/// Pay a job whose window is over, release its pledges, write its receipt. Where only
+		/// auditors have a claim left they are paid, and the tenant is refunded.
 		///
 		/// ## Dispatch Origin
 		///
@@ -677,18 +739,19 @@ pub mod pallet {
 		///
 		/// ## Errors
 		///
-		/// `NotSettleable`, `ReceiptsFull`.
+		/// `NotSettleable`, `Disputed`, `ReceiptsFull`.
 		///
 		/// ## Events
 		///
-		/// `JobSettled`.
+		/// `JobSettled`, or `JobExpired` or `JobRefuted`; `AuditPaid` for each auditor.
 		#[pallet::call_index(5)]
-		#[pallet::weight(T::WeightInfo::settle())]
-		#[pallet::weight_of_authorize(T::WeightInfo::authorize_settle())]
+		#[pallet::weight(T::WeightInfo::settle(types::SLOTS_MAX))]
+		#[pallet::weight_of_authorize(T::WeightInfo::authorize_settle(types::SLOTS_MAX))]
 		#[pallet::authorize(Self::authorize_settle)]
-		pub fn settle(origin: OriginFor<T>, job: JobDigest) -> DispatchResult {
+		pub fn settle(origin: OriginFor<T>, job: JobDigest) -> DispatchResultWithPostInfo {
 			Self::ensure_signed_or_authorized(origin)?;
-			Self::do_settle(job)
+			let slots = Self::do_settle(job)?;
+			Ok(Some(T::WeightInfo::settle(slots)).into())
 		}
 
 		/// Pause or resume jobs. While paused no call on jobs is taken and their clock stands

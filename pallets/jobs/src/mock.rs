@@ -1,19 +1,21 @@
 //! A runtime of this pallet and its real neighbours, a provider that works and a tenant that pays;
-//! a second one of each for those tests that need them.
+//! a second one of each for those tests that need them, and auditors.
 
 use crate as pallet_jobs;
 use crate::{types::InlineInput, Call, Claim, JobInput, Timing};
 use assay_primitives::{
-	accept_statement, claim_statement, commit_statement, commitment, worker::WorkerPair,
-	worker_statement, AccountId, Anchor, Balance, BlockNumber, Commitment, JobDigest, LeaseId,
-	ModelId, OfferId, Parameters, SlotId, WeightsRoot, WorkerKey,
+	accept_statement, apis::SlotRole, claim_statement, commit_statement, commitment,
+	worker::WorkerPair, worker_statement, AccountId, Anchor, Audits, Balance, BlockNumber,
+	Commitment, JobDigest, LeaseId, ModelId, OfferId, Parameters, SlotId, Stake, WeightsRoot,
+	WorkerKey,
 };
 use assay_program::Program;
 use codec::Encode;
 use frame_support::{
 	assert_ok, derive_impl, parameter_types,
 	traits::{
-		fungible::{Balanced, HoldConsideration},
+		fungible::{Balanced, HoldConsideration, Inspect, Mutate},
+		tokens::{Fortitude, Preservation},
 		Authorize, ConstU128, ConstU32, ConstU64, Contains, LinearStoragePrice, OnFinalize,
 		OnInitialize, OnUnbalanced,
 	},
@@ -66,6 +68,8 @@ mod test_runtime {
 	pub type Leases = pallet_leases;
 	#[runtime::pallet_index(44)]
 	pub type Jobs = pallet_jobs;
+	#[runtime::pallet_index(46)]
+	pub type AuditStake = pallet_stake<Instance2>;
 }
 
 pub(crate) type TxExtension = frame_system::AuthorizeCall<Test>;
@@ -123,6 +127,51 @@ impl pallet_stake::Config<pallet_stake::Instance1> for Test {
 	type MaxUnbondingChunks = ConstU32<8>;
 	type MinBond = ConstU128<UNIT>;
 	type WeightInfo = ();
+}
+
+impl pallet_stake::Config<pallet_stake::Instance2> for Test {
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type Currency = Balances;
+	type Slash = SlashToTreasury;
+	type ForceOrigin = EnsureRoot<AccountId>;
+	type UnbondingBlocks = UnbondingBlocks;
+	type MaxUnbondingChunks = ConstU32<8>;
+	type MinBond = ConstU128<UNIT>;
+	type WeightInfo = ();
+}
+
+pub(crate) const LAMBDA_MIN: u32 = 1_000_000;
+/// How many times the price of a job its auditors pledge.
+pub(crate) const AUDIT_PLEDGE_FACTOR: Balance = 3;
+
+/// What jobs ask of audits, by the plainest rules: whoever has audit stake may audit any model, and
+/// the pool is an account of real coins. Who draws a duty is not asked here.
+#[derive(Debug)]
+pub struct PlainAudits;
+impl Audits<AccountId, Balance> for PlainAudits {
+	fn lambda_min() -> u32 {
+		LAMBDA_MIN
+	}
+
+	fn is_auditable(_model: ModelId, party: &AccountId) -> bool {
+		let has_stake = |who: &AccountId| <AuditStake as Stake<_, _>>::bonded(who) > 0;
+		frame_system::Account::<Test>::iter_keys().any(|who| who != *party && has_stake(&who))
+	}
+
+	fn pledge(price_max: Balance) -> Balance {
+		price_max.saturating_mul(AUDIT_PLEDGE_FACTOR)
+	}
+
+	fn pool() -> AccountId {
+		account(98)
+	}
+
+	fn pay(auditor: &AccountId, amount: Balance) -> Balance {
+		let reach =
+			Balances::reducible_balance(&Self::pool(), Preservation::Preserve, Fortitude::Polite);
+		let amount = amount.min(reach);
+		Balances::transfer(&Self::pool(), auditor, amount, Preservation::Preserve).unwrap_or(0)
+	}
 }
 
 /// Blocks of a duty period, from this pallet's timing as in the real runtime.
@@ -189,6 +238,8 @@ impl pallet_leases::Config for Test {
 impl pallet_jobs::Config for Test {
 	type Currency = Balances;
 	type Stake = ProviderStake;
+	type AuditStake = AuditStake;
+	type Audits = PlainAudits;
 	type Providers = Providers;
 	type Models = Models;
 	type Leases = Leases;
@@ -259,6 +310,17 @@ pub(crate) fn other_worker() -> WorkerPair {
 	WorkerPair::from_seed(&[17; 32])
 }
 
+/// Those who may audit.
+pub(crate) fn auditors() -> [AccountId; 4] {
+	[20, 21, 22, 23].map(account)
+}
+
+/// The worker key of an auditor.
+pub(crate) fn audit_worker(who: &AccountId) -> WorkerPair {
+	let bytes: &[u8; 32] = who.as_ref();
+	WorkerPair::from_seed(bytes)
+}
+
 /// The provider's worker key.
 pub(crate) fn worker() -> WorkerPair {
 	WorkerPair::from_seed(&[7; 32])
@@ -292,10 +354,14 @@ pub(crate) fn new_test_ext() -> sp_io::TestExternalities {
 		other_provider(),
 		other_tenant(),
 		Treasury::get(),
-	]
-	.map(|who| (who, 10 * BOND));
+		PlainAudits::pool(),
+	];
+	let endowed = endowed.into_iter().chain(auditors()).map(|who| (who, 10 * BOND));
 	let storage = RuntimeGenesisConfig {
-		balances: pallet_balances::GenesisConfig { balances: endowed.to_vec(), dev_accounts: None },
+		balances: pallet_balances::GenesisConfig {
+			balances: endowed.collect(),
+			dev_accounts: None,
+		},
 		jobs: pallet_jobs::GenesisConfig { timing: TIMING, ..Default::default() },
 		system: Default::default(),
 	}
@@ -324,6 +390,7 @@ pub(crate) fn try_state() {
 	Models::do_try_state().unwrap();
 	Providers::do_try_state().unwrap();
 	ProviderStake::do_try_state().unwrap();
+	AuditStake::do_try_state().unwrap();
 	books_agree();
 }
 
@@ -340,8 +407,8 @@ fn books_agree() {
 	let reserved: BTreeMap<_, _> = pallet_leases::Reservations::<Test>::iter()
 		.map(|(lease, job, amount)| ((lease, job), amount))
 		.collect();
-	let prices = jobs.iter().map(|(digest, job)| ((job.lease, *digest), job.price_max)).collect();
-	assert_eq!(reserved, prices, "what leases hold are the prices of open jobs");
+	let prices = jobs.iter().map(|(digest, job)| ((job.lease, *digest), job.reserved())).collect();
+	assert_eq!(reserved, prices, "what leases hold are the prices and fees of open jobs");
 	for who in frame_system::Account::<Test>::iter_keys() {
 		let leases = pallet_leases::ProviderLeases::<Test>::iter_prefix(&who).count();
 		let slots = crate::Duties::<Test>::iter_prefix(&who).count();
@@ -424,6 +491,15 @@ pub(crate) fn enlarge_market() {
 	}
 }
 
+/// Let all auditors have audit stake and be registered as providers.
+pub(crate) fn enlist_auditors() {
+	for who in auditors() {
+		assert_ok!(ProviderStake::bond(signed(who.clone()), BOND));
+		assert_ok!(AuditStake::bond(signed(who.clone()), BOND));
+		assert_ok!(register_provider(who.clone(), &audit_worker(&who)));
+	}
+}
+
 pub(crate) fn register_provider(who: AccountId, pair: &WorkerPair) -> DispatchResult {
 	let device = pallet_providers::types::Device {
 		name: b"cores".to_vec().try_into().unwrap(),
@@ -491,6 +567,11 @@ pub(crate) fn true_claim() -> Claim {
 
 /// Submit the sample job with a nonce; the job and its slot.
 pub(crate) fn submit(nonce: u64) -> (JobDigest, SlotId) {
+	submit_audited(nonce, 0)
+}
+
+/// Submit the sample job with a nonce, to be audited at a rate; the job and its slot.
+pub(crate) fn submit_audited(nonce: u64, lambda_ppb: u32) -> (JobDigest, SlotId) {
 	let slot = crate::NextSlot::<Test>::get();
 	assert_ok!(Jobs::submit_job(
 		signed(tenant()),
@@ -498,7 +579,8 @@ pub(crate) fn submit(nonce: u64) -> (JobDigest, SlotId) {
 		nonce,
 		inline_input(),
 		parameters(),
-		0
+		0,
+		lambda_ppb
 	));
 	(crate::Slots::<Test>::get(slot).unwrap().job, slot)
 }
@@ -525,7 +607,16 @@ pub(crate) fn add_slot(job: JobDigest, party: AccountId) -> SlotId {
 	crate::NextSlot::<Test>::put(slot.next().unwrap());
 	let due = Jobs::now() + TIMING.accept;
 	let state = crate::types::SlotState::Assigned { accepted: false, due };
-	assert_ok!(Jobs::open_slot(slot, crate::Slot { job, party, worker: None, state, disputes: 0 }));
+	let record = crate::Slot {
+		job,
+		party,
+		worker: None,
+		role: SlotRole::Assigned,
+		pledge: crate::Jobs::<Test>::get(job).unwrap().pledge,
+		state,
+		disputes: 0,
+	};
+	assert_ok!(Jobs::open_slot(slot, record));
 	crate::Jobs::<Test>::mutate(job, |job| {
 		let job = job.as_mut().unwrap();
 		assert_eq!(job.phase, crate::Phase::Claiming, "no slot opens after the commit phase");
@@ -596,7 +687,9 @@ pub(crate) fn anchor_of(slot: SlotId) -> Anchor {
 	let number = crate::Slots::<Test>::get(slot)
 		.and_then(|slot| crate::Jobs::<Test>::get(slot.job))
 		.and_then(|job| match job.phase {
-			crate::Phase::Revealing { closed_at, .. } => Some(closed_at),
+			crate::Phase::Revealing { .. } => {
+				job.revealing(&crate::JobClock::<Test>::get()).map(|(closed_at, _)| closed_at)
+			},
 			_ => None,
 		})
 		.unwrap_or_default();

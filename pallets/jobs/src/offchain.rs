@@ -18,7 +18,7 @@ use assay_primitives::{
 		executor_settings, finalized, hex, is_due_to_send, node_secret, request, Answer,
 		ExecutorSettings, Finalized, RequestError,
 	},
-	salt, AccountId, Anchor, JobDigest, Leases, Providers, SlotId, Stake, WorkerKey,
+	salt, AccountId, Anchor, JobDigest, Leases, Providers, SlotId, WorkerKey,
 };
 use assay_program::wire::{JobRequest, JobState, Tenants};
 use codec::{Decode, Encode};
@@ -286,9 +286,13 @@ impl<T: Config> Pallet<T> {
 	fn work_of(run: &Run, slot: &Slot<AccountId>, job: &Job<AccountId>) -> Work {
 		match (slot.state, job.phase) {
 			(SlotState::Assigned { .. }, _) => Work::Compute,
-			(SlotState::Committed { .. }, Phase::Revealing { closed_at, reveal_by }) => {
+			(SlotState::Committed { .. }, Phase::Revealing { .. }) => {
+				let Some((closed_at, reveal_by)) = job.revealing(&JobClock::<T>::get()) else {
+					return Work::Wait;
+				};
 				// Where nobody else has a slot there is nothing to copy: rather than lose a pledge
-				// to a stall of finality, the last quarter of the time does not wait for it.
+				// to a stall of finality, the last quarter of the time does not wait for it. Of an
+				// audited job that is long after the last notice.
 				let alone = job.slots.len() == 1;
 				let urgent = alone && Self::now() >= last_quarter(reveal_by, &Self::timing());
 				let anchor = Self::final_anchor(run, closed_at)
@@ -327,13 +331,13 @@ impl<T: Config> Pallet<T> {
 		job: &Job<AccountId>,
 	) -> Option<JobState> {
 		if matches!(slot.state, SlotState::Assigned { accepted: false, .. })
-			&& T::Stake::free(&slot.party) < job.pledge
+			&& Self::free_stake(slot) < slot.pledge
 		{
 			log::warn!(
 				target: TARGET,
 				"slot {} needs a pledge of {} but the free bond does not cover it: bond more",
 				slot_id.0,
-				job.pledge,
+				slot.pledge,
 			);
 			return None;
 		}

@@ -1,8 +1,8 @@
 //! Stored types and the pure transitions between their states.
 
 use assay_primitives::{
-	Balance, Commitment, InputDigest, JobDigest, LapseReason, LeaseId, ModelId, OutputDigest,
-	Parameters, ProgramDigest, SlotId, WeightsRoot, WorkerKey,
+	apis::SlotRole, Balance, Commitment, InputDigest, JobDigest, LapseReason, LeaseId, ModelId,
+	OutputDigest, Parameters, ProgramDigest, SlotId, WeightsRoot, WorkerKey,
 };
 use assay_program::{wire::JobRequest, Claim};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -10,11 +10,21 @@ use frame_support::{traits::ConstU32, BoundedVec};
 use scale_info::TypeInfo;
 use serde::{Deserialize, Serialize};
 use sp_core::H256;
+use sp_runtime::Perbill;
 
 /// Most bytes of an input that travels with its job.
 pub const INLINE_BYTES_MAX: u32 = 16_384;
-/// Most slots a job can have. One today; replicas, audits and challenges are further slots.
-pub const SLOTS_MAX: u32 = 16;
+/// Most slots a job can have: one to do it, the others to audit it.
+///
+/// No cap is to refuse a notice, yet a list needs a bound. Notices of a job are independent draws
+/// whose expected number is at most the audit rate, so at most one: the chance of more than 62 is
+/// below 10^-87. The notice after those is refused, with `TooManySlots`.
+pub const SLOTS_MAX: u32 = 64;
+/// An audit rate of one: as many audits as jobs are expected. Rates are in parts per billion.
+pub const LAMBDA_ONE: u32 = 1_000_000_000;
+/// Slots of a provider that a worker looks at in a block: all that it can be assigned, and as many
+/// audits as there will ever be.
+pub const DUTIES_MAX: u32 = 8_192;
 /// Most settlements a block can carry: the next is refused and stays due.
 pub const RECEIPTS_MAX: u32 = 256;
 
@@ -68,6 +78,17 @@ impl Timing {
 	pub fn span(&self, base: u32, units: u64) -> u32 {
 		let blocks = units.div_ceil(self.min_rate.max(1));
 		base.saturating_add(u32::try_from(blocks).unwrap_or(u32::MAX))
+	}
+
+	/// Stops a genesis in which a deadline could not be kept. `hashes_known`: blocks of the past
+	/// whose hashes the chain knows.
+	pub(crate) fn assert_sound(&self, hashes_known: u32) {
+		assert!(self.min_rate > 0, "a rate of zero would make every deadline infinite");
+		assert!(self.accept > 1, "sessions rotate in blocks without transactions");
+		assert!(self.commit_base > 1, "a reveal needs a block after the commitment");
+		assert!(self.duty_period > 3, "a heartbeat a period needs some blocks to land");
+		let reveal = self.commit_base.saturating_add(self.reveal_grace);
+		assert!(reveal < hashes_known, "a reveal names a block whose hash must still be known");
 	}
 }
 
@@ -128,13 +149,15 @@ impl JobInput {
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen)]
 pub enum Phase {
-	/// Not all slots have committed or closed. `commit` leads to `Revealing`; `lapse` of the last
-	/// slot ends the job.
+	/// Not all slots have committed or closed, or the job is audited and its first commitment is not
+	/// marked final. `commit` or the mark leads to `Revealing`; `lapse` of the last slot ends the
+	/// job.
 	Claiming,
-	/// The commit phase closed in a block. `reveal` leads to `Window`; `lapse` ends the job when no
-	/// slot has revealed.
+	/// Every slot has committed or closed. `reveal` leads to `Window`; `lapse` ends the job when no
+	/// slot has revealed; a notice leads back to `Claiming`.
 	Revealing {
-		/// The block that closed the commit phase; reveals name it.
+		/// The block that closes the commit phase: of an audited job the last one for a notice, if
+		/// that lay ahead. See [`Job::revealing`] for what a pause makes of it.
 		closed_at: u32,
 		/// Clock time until which a reveal is on time.
 		reveal_by: u32,
@@ -146,6 +169,31 @@ pub enum Phase {
 		closes: u32,
 		/// Its length in blocks, for the receipt.
 		length: u32,
+	},
+}
+
+/// How far the audit of a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen)]
+pub enum AuditState {
+	/// The job is not audited: its rate is zero.
+	Unaudited,
+	/// No slot has committed. The first `commit` leads to `Awaiting`.
+	Uncommitted,
+	/// The first commitment waits to be marked final, however long finality takes.
+	Awaiting {
+		/// The block of that commitment.
+		committed_at: u32,
+		/// Its slot.
+		slot: SlotId,
+	},
+	/// The first commitment is final. Notices are taken until the end.
+	Marked {
+		/// The block of that commitment.
+		committed_at: u32,
+		/// Its slot.
+		slot: SlotId,
+		/// Last clock time for a notice.
+		until: u32,
 	},
 }
 
@@ -174,12 +222,20 @@ pub struct Job<AccountId> {
 	pub price_per_unit: Balance,
 	/// The model owner's part of it.
 	pub royalty_per_unit: Balance,
-	/// What the lease holds for this job.
+	/// Price of these.
 	pub price_max: Balance,
 	/// What a wrong result may cost: the price, or what the tenant declared if that is more.
 	pub value_at_risk: Balance,
-	/// What each slot has to pledge.
+	/// What each assigned slot has to pledge.
 	pub pledge: Balance,
+	/// Audit rate, in parts per billion: the number of audits to be expected where all audit stake
+	/// is honest.
+	pub lambda_ppb: u32,
+	/// The most that the audit can cost, on top of the price: what the lease holds for this job is
+	/// both.
+	pub fee_max: Balance,
+	/// How far the audit is.
+	pub audit: AuditState,
 	/// How far it is.
 	pub phase: Phase,
 	/// Its slots, in the order they were opened.
@@ -207,6 +263,57 @@ impl<AccountId: Clone + Into<[u8; 32]>> Job<AccountId> {
 		match claim {
 			Claim::Output { count, .. } => (1..=self.parameters.max_steps).contains(count),
 			Claim::Invalid { .. } => true,
+		}
+	}
+}
+
+impl<AccountId> Job<AccountId> {
+	/// What the lease holds for this job. The sum was checked at submission.
+	pub fn reserved(&self) -> Balance {
+		self.price_max.saturating_add(self.fee_max)
+	}
+
+	/// Price of so many units, never above that of the units reserved.
+	pub fn price(&self, units: u64) -> Balance {
+		self.price_per_unit.saturating_mul(Balance::from(units)).min(self.price_max)
+	}
+
+	/// The job after a slot has committed in a block: the first commitment is what is audited.
+	pub fn committed(self, slot: SlotId, block: u32) -> Self {
+		match self.audit {
+			AuditState::Uncommitted => {
+				Self { audit: AuditState::Awaiting { committed_at: block, slot }, ..self }
+			},
+			_ => self,
+		}
+	}
+
+	/// The phase once every slot has committed or closed by a block: the commit phase closes at
+	/// once, or when notices are over. `None` while these have not begun.
+	pub fn closing(&self, clock: &Clock, block: u32, timing: &Timing) -> Option<Phase> {
+		let now = clock.at(block);
+		let closes = match self.audit {
+			AuditState::Unaudited => now,
+			AuditState::Uncommitted | AuditState::Awaiting { .. } => return None,
+			AuditState::Marked { until, .. } => until.max(now),
+		};
+		let reveal_by = closes.saturating_add(timing.commit_base);
+		Some(Phase::Revealing { closed_at: clock.block_of(closes), reveal_by })
+	}
+
+	/// The block that reveals name, and the last clock time for one on time.
+	///
+	/// A pause moves the end of notices with the clock, so the block is not before that in which
+	/// the clock shows this end. Where jobs are paused when the phase has closed already, that is a
+	/// later block than the one that closed it; nothing has happened to the slots between them, so
+	/// it proves no less about the chain that a reveal is made for.
+	pub fn revealing(&self, clock: &Clock) -> Option<(u32, u32)> {
+		let Phase::Revealing { closed_at, reveal_by } = self.phase else { return None };
+		match self.audit {
+			AuditState::Marked { until, .. } => {
+				Some((closed_at.max(clock.block_of(until)), reveal_by))
+			},
+			_ => Some((closed_at, reveal_by)),
 		}
 	}
 }
@@ -270,7 +377,15 @@ impl SlotState {
 		matches!(self, Self::Lapsed { .. } | Self::Guilty { .. })
 	}
 
-	/// The claim that was revealed.
+	/// The output that the slot stands for: revealed, and not found to be wrong.
+	pub fn output(&self) -> Option<OutputDigest> {
+		match self {
+			Self::Revealed { claim, .. } => Some(claim.output().into()),
+			_ => None,
+		}
+	}
+
+	/// The claim that was revealed, convicted or not.
 	pub fn claim(&self) -> Option<Claim> {
 		match self {
 			Self::Revealed { claim, .. } | Self::Guilty { claim } => Some(*claim),
@@ -286,8 +401,13 @@ pub struct Slot<AccountId> {
 	pub job: JobDigest,
 	/// The provider whose duty it is.
 	pub party: AccountId,
-	/// The worker key that accepted: rotation binds new slots only.
+	/// The worker key that accepted, or that an auditor's notice named: rotation binds new slots
+	/// only.
 	pub worker: Option<WorkerKey>,
+	/// What it was opened for: which stake it pledges, and who pays it.
+	pub role: SlotRole,
+	/// What it has to pledge.
+	pub pledge: Balance,
 	/// Where it stands.
 	pub state: SlotState,
 	/// Disputes about its claim that are open.
@@ -311,6 +431,10 @@ pub enum Assurance {
 	/// No audit could take place: the pledge and the challenge window were all.
 	#[codec(index = 0)]
 	Unaudited,
+	/// The job had an audit rate, and whoever drew the duty could audit it. Audits that agreed are
+	/// counted beside this; that there are none is the rule at low rates.
+	#[codec(index = 1)]
+	Audited,
 }
 
 /// The final record of a settled job: an event, and a leaf of its block's receipts root.
@@ -342,7 +466,7 @@ pub struct Receipt<AccountId> {
 	pub count: u32,
 	/// Units paid for.
 	pub units: u64,
-	/// What was paid in all.
+	/// What was paid in all, the fee of the audit included.
 	pub price: Balance,
 	/// What the pledge covered: whoever relied on the result for more was not covered.
 	pub value_at_risk: Balance,
@@ -350,7 +474,7 @@ pub struct Receipt<AccountId> {
 	pub pledge: Balance,
 	/// Audit rate, in parts per billion.
 	pub lambda_ppb: u32,
-	/// Audits that committed.
+	/// Audits whose claim is that of the slot that was paid.
 	pub audits: u32,
 	/// Blocks of the challenge window.
 	pub window_blocks: u32,
@@ -384,6 +508,21 @@ pub fn unaudited_pledge(value_at_risk: Balance, price_max: Balance) -> Option<Ba
 	value_at_risk.checked_add(price_max)
 }
 
+/// Fee of an audit at this rate of a job of this price, rounded against the tenant. It never
+/// exceeds the price, nor the fee of a higher one.
+pub fn audit_fee(lambda_ppb: u32, price: Balance) -> Balance {
+	Perbill::from_parts(lambda_ppb).mul_ceil(price)
+}
+
+/// The first two slots that stand for different outputs: each has revealed and is not guilty. One
+/// of the two is wrong.
+pub fn opposed<AccountId>(slots: &[(SlotId, Slot<AccountId>)]) -> Option<(SlotId, SlotId)> {
+	let mut standing = slots.iter().filter_map(|(id, slot)| Some((*id, slot.state.output()?)));
+	let (first, output) = standing.next()?;
+	// Where nobody differs from the first, nobody differs from anybody.
+	standing.find(|(_, other)| *other != output).map(|(other, _)| (first, other))
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;
@@ -409,6 +548,120 @@ mod tests {
 		assert_eq!(timing.span(40, 100), 41);
 		assert_eq!(timing.span(40, 101), 42);
 		assert_eq!(timing.span(40, u64::MAX), u32::MAX);
+	}
+
+	/// A job of one slot at this rate, in this state of its audit.
+	fn job(audit: AuditState) -> Job<[u8; 32]> {
+		Job {
+			tenant: [1; 32],
+			lease: LeaseId(0),
+			model: ModelId(0),
+			program: Default::default(),
+			weights: Default::default(),
+			input: Default::default(),
+			parameters: Parameters::encoder(1, 1),
+			nonce: 0,
+			units_max: 7,
+			price_per_unit: 10,
+			royalty_per_unit: 1,
+			price_max: 70,
+			value_at_risk: 70,
+			pledge: 140,
+			lambda_ppb: 1,
+			fee_max: 1,
+			audit,
+			phase: Phase::Claiming,
+			slots: BoundedVec::truncate_from(vec![SlotId(4)]),
+			submitted_at: 1,
+		}
+	}
+
+	#[test]
+	fn the_first_commitment_is_what_is_audited() {
+		let first = AuditState::Awaiting { committed_at: 9, slot: SlotId(4) };
+		let marked = AuditState::Marked { committed_at: 9, slot: SlotId(4), until: 20 };
+		assert_eq!(job(AuditState::Uncommitted).committed(SlotId(4), 9).audit, first);
+		for audit in [AuditState::Unaudited, first, marked] {
+			assert_eq!(job(audit).committed(SlotId(5), 11).audit, audit);
+		}
+	}
+
+	#[test]
+	fn the_phase_closes_when_nothing_can_follow() {
+		let timing = Timing { commit_base: 40, ..Timing::default() };
+		let clock = Clock { offset: 100, paused_since: None };
+		let closing = |audit| job(audit).closing(&clock, 115, &timing);
+		let slot = SlotId(4);
+		let at = |closed_at, reveal_by| Some(Phase::Revealing { closed_at, reveal_by });
+		assert_eq!(closing(AuditState::Unaudited), at(115, 55));
+		assert_eq!(closing(AuditState::Uncommitted), None);
+		assert_eq!(closing(AuditState::Awaiting { committed_at: 101, slot }), None);
+		for (until, expected) in [(14, at(115, 55)), (15, at(115, 55)), (16, at(116, 56))] {
+			let marked = AuditState::Marked { committed_at: 101, slot, until };
+			assert_eq!(closing(marked), expected, "until {until}");
+		}
+	}
+
+	#[test]
+	fn a_pause_moves_the_block_that_reveals_name() {
+		let revealing = |audit, closed_at, offset| {
+			let phase = Phase::Revealing { closed_at, reveal_by: 55 };
+			let job = Job { phase, ..job(audit) };
+			job.revealing(&Clock { offset, paused_since: None })
+		};
+		let marked = AuditState::Marked { committed_at: 1, slot: SlotId(4), until: 15 };
+		assert_eq!(revealing(AuditState::Unaudited, 15, 100), Some((15, 55)));
+		assert_eq!(revealing(marked, 15, 0), Some((15, 55)));
+		assert_eq!(revealing(marked, 20, 0), Some((20, 55)), "an auditor took longer");
+		assert_eq!(revealing(marked, 20, 3), Some((20, 55)));
+		assert_eq!(revealing(marked, 20, 100), Some((115, 55)));
+		assert_eq!(job(marked).revealing(&Clock::default()), None);
+	}
+
+	#[test]
+	fn a_fee_never_exceeds_what_was_reserved_for_it() {
+		let prices = [0u128, 1, 2, 9, 999_999_999, 1_000_000_001, u128::MAX / 3, u128::MAX];
+		for lambda in [0, 1, 333_333_333, LAMBDA_ONE - 1, LAMBDA_ONE] {
+			for pair in prices.windows(2) {
+				let [less, more] = [pair[0], pair[1]].map(|price| audit_fee(lambda, price));
+				assert!(less <= more && more <= pair[1], "{lambda} of {pair:?}");
+			}
+		}
+		assert_eq!(audit_fee(1, 1), 1, "rounded against the tenant");
+		assert_eq!(audit_fee(LAMBDA_ONE / 2, 7), 4);
+		assert_eq!(audit_fee(LAMBDA_ONE, u128::MAX), u128::MAX);
+		assert_eq!(audit_fee(0, u128::MAX), 0);
+	}
+
+	#[test]
+	fn only_standing_claims_oppose_each_other() {
+		let (yes, no) = (Claim::Invalid { code: 1 }, Claim::Invalid { code: 2 });
+		let stands = |claim| SlotState::Revealed { claim, units: 1 };
+		let guilty = |claim| SlotState::Guilty { claim };
+		let lapsed = SlotState::Lapsed { reason: LapseReason::NotRevealed };
+		let table = [
+			(vec![], None),
+			(vec![stands(yes)], None),
+			(vec![stands(yes), stands(yes), stands(yes)], None),
+			(vec![stands(yes), lapsed, stands(no)], Some((0, 2))),
+			(vec![guilty(no), stands(yes), stands(yes), stands(no)], Some((1, 3))),
+			(vec![stands(yes), guilty(no)], None),
+			(vec![guilty(yes), lapsed, stands(no)], None),
+		];
+		for (states, expected) in table {
+			let slot = |state| Slot {
+				job: JobDigest::default(),
+				party: [1u8; 32],
+				worker: None,
+				role: SlotRole::Audit,
+				pledge: 1,
+				state,
+				disputes: 0,
+			};
+			let slots: Vec<_> = (0..).map(SlotId).zip(states.iter().copied().map(slot)).collect();
+			let found = opposed(&slots).map(|(a, b)| (a.0, b.0));
+			assert_eq!(found, expected, "{states:?}");
+		}
 	}
 
 	#[test]

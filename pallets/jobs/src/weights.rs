@@ -9,14 +9,14 @@ pub trait WeightInfo {
 	fn submit_job(b: u32) -> Weight;
 	/// Dispatch of `accept`.
 	fn accept() -> Weight;
-	/// Dispatch of `commit`.
-	fn commit() -> Weight;
-	/// Dispatch of `reveal`.
-	fn reveal() -> Weight;
-	/// Dispatch of `lapse`.
-	fn lapse() -> Weight;
-	/// Dispatch of `settle`.
-	fn settle() -> Weight;
+	/// Dispatch of `commit` in a job of `s` slots.
+	fn commit(s: u32) -> Weight;
+	/// Dispatch of `reveal` in a job of `s` slots.
+	fn reveal(s: u32) -> Weight;
+	/// Dispatch of `lapse`, with which a job of `s` slots ends.
+	fn lapse(s: u32) -> Weight;
+	/// Dispatch of `settle` of a job of `s` slots.
+	fn settle(s: u32) -> Weight;
 	/// Dispatch of `set_paused`.
 	fn set_paused() -> Weight;
 	/// Authorisation of `accept`.
@@ -27,8 +27,8 @@ pub trait WeightInfo {
 	fn authorize_reveal() -> Weight;
 	/// Authorisation of `lapse`.
 	fn authorize_lapse() -> Weight;
-	/// Authorisation of `settle`.
-	fn authorize_settle() -> Weight;
+	/// Authorisation of `settle` of a job of `s` slots.
+	fn authorize_settle(s: u32) -> Weight;
 	/// End of a block with `n` receipts.
 	fn on_finalize_receipts(n: u32) -> Weight;
 }
@@ -46,17 +46,17 @@ impl WeightInfo for () {
 	fn accept() -> Weight {
 		weight(50, 7, 3)
 	}
-	fn commit() -> Weight {
-		weight(60, 8, 4)
+	fn commit(s: u32) -> Weight {
+		weight(60, 8, 4).saturating_add(weight(5, 1, 0).saturating_mul(s.into()))
 	}
-	fn reveal() -> Weight {
-		weight(60, 8, 4)
+	fn reveal(s: u32) -> Weight {
+		weight(60, 8, 4).saturating_add(weight(5, 1, 0).saturating_mul(s.into()))
 	}
-	fn lapse() -> Weight {
-		weight(100, 14, 14)
+	fn lapse(s: u32) -> Weight {
+		weight(100, 14, 14).saturating_add(weight(30, 5, 7).saturating_mul(s.into()))
 	}
-	fn settle() -> Weight {
-		weight(200, 18, 18)
+	fn settle(s: u32) -> Weight {
+		weight(200, 18, 18).saturating_add(weight(70, 7, 10).saturating_mul(s.into()))
 	}
 	fn set_paused() -> Weight {
 		weight(10, 1, 1)
@@ -73,8 +73,8 @@ impl WeightInfo for () {
 	fn authorize_lapse() -> Weight {
 		weight(15, 4, 0)
 	}
-	fn authorize_settle() -> Weight {
-		weight(15, 5, 0)
+	fn authorize_settle(s: u32) -> Weight {
+		weight(15, 5, 0).saturating_add(weight(5, 1, 0).saturating_mul(s.into()))
 	}
 	fn on_finalize_receipts(n: u32) -> Weight {
 		weight(5, 1, 1).saturating_add(Weight::from_parts(2_000_000, 0).saturating_mul(n.into()))

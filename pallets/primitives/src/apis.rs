@@ -5,11 +5,51 @@ use crate::{
 	LeaseId, ModelId, OutputDigest, Parameters, ProgramDigest, SlotId, WeightsRoot, WorkerKey,
 };
 use alloc::vec::Vec;
-use codec::{Decode, Encode};
+use codec::{Decode, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 #[cfg(feature = "std")]
 use serde::{Deserialize, Serialize};
 use sp_core::H256;
+
+/// What a slot was opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen)]
+#[cfg_attr(feature = "std", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "std", serde(rename_all = "snake_case"))]
+pub enum SlotRole {
+	/// To do the job: its claim can be paid the price. Pledges bond.
+	#[codec(index = 0)]
+	Assigned,
+	/// To audit the job, by a notice: paid by the audit pool. Pledges audit stake.
+	#[codec(index = 1)]
+	Audit,
+}
+
+/// How far the audit of a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "std", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "std", serde(tag = "audit", rename_all = "snake_case"))]
+pub enum AuditView {
+	/// The job is not audited.
+	Unaudited,
+	/// No slot has committed yet.
+	Uncommitted,
+	/// The first commitment waits to be marked final.
+	Awaiting {
+		/// The slot that committed first.
+		slot: SlotId,
+		/// The block of its commitment.
+		committed_at: BlockNumber,
+	},
+	/// The first commitment is final.
+	Marked {
+		/// The slot that committed first.
+		slot: SlotId,
+		/// The block of its commitment.
+		committed_at: BlockNumber,
+		/// Last block in which a notice is taken.
+		notices_until: BlockNumber,
+	},
+}
 
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
@@ -18,9 +58,10 @@ use sp_core::H256;
 pub enum JobPhase {
 	/// Slots are assigned, accepted or committed; not all have committed or closed.
 	Claiming,
-	/// Every slot has committed or closed in block `closed_at`; reveals may follow when it is final.
+	/// Every slot has committed or closed; reveals may follow when block `closed_at` is final.
 	Revealing {
-		/// The block that closed the commit phase.
+		/// The block that closes the commit phase: of an audited job the last one in which a notice
+		/// is taken, so it may lie ahead, and a notice before it leads back to `Claiming`.
 		closed_at: BlockNumber,
 	},
 	/// Revealed; the challenge window runs.
@@ -77,6 +118,10 @@ pub struct SlotView {
 	pub state: SlotStateView,
 	/// Games about its claim that are not over.
 	pub disputes: u32,
+	/// What it was opened for.
+	pub role: SlotRole,
+	/// What it has to pledge.
+	pub pledge: Balance,
 }
 
 /// An open job, as the outside sees it.
@@ -105,6 +150,12 @@ pub struct JobView {
 	pub phase: JobPhase,
 	/// Its slots.
 	pub slots: Vec<SlotView>,
+	/// Audit rate, in parts per billion; zero where the job is not audited.
+	pub lambda_ppb: u32,
+	/// The most that its audit can cost, beside the price.
+	pub fee_max: Balance,
+	/// How far its audit is.
+	pub audit: AuditView,
 }
 
 /// A provider that audits jobs of a model.

@@ -1,11 +1,12 @@
 //! Random sequences of everything that can be done, by two providers, two tenants, a model's owner,
-//! root and strangers, with all invariants of all pallets and the total issuance checked after each
+//! auditors, root and strangers, with all invariants of all pallets and the total issuance checked after each
 //! step; at the end strangers can end whatever is open.
 
 use super::*;
-use crate::types::{late_penalty, InlineInput, SlotState};
+use crate::types::{late_penalty, AuditState, InlineInput, SlotState, LAMBDA_ONE, SLOTS_MAX};
 use assay_primitives::{
-	worker::WorkerPair, worker_statement, AccountId, Balance, JobDigest, ModelId, OfferId,
+	apis::SlotRole, worker::WorkerPair, worker_statement, AccountId, AuditedJobs, Audits, Balance,
+	Claims, JobDigest, ModelId, OfferId, Providers as _, WorkerKey,
 };
 use frame_support::{
 	dispatch::DispatchResult, storage::with_storage_layer, traits::fungible::InspectHold,
@@ -23,7 +24,7 @@ enum Op {
 	OpenLease { who: AccountId, offer: u8, duration: u32 },
 	TopUp { lease: u8, amount: Balance },
 	CloseLease { who: AccountId, lease: u8 },
-	Submit { lease: u8, gap: u64, value: Balance, stored: bool },
+	Submit { lease: u8, gap: u64, value: Balance, stored: bool, lambda: u32 },
 	// Workers.
 	Beat(AccountId),
 	SecondSlot(u8),
@@ -31,6 +32,13 @@ enum Op {
 	Commit { slot: u8, truly: bool },
 	Reveal { slot: u8, truly: bool },
 	RevealInGrace { slot: u8, late: u32 },
+	// Audits.
+	Mark(u8),
+	Notice { slot: u8, who: AccountId },
+	BondAudits(AccountId, Balance),
+	UnbondAudits(AccountId, Balance),
+	// The outcome of a game.
+	Convict(u8),
 	// Anybody.
 	Lapse(u8),
 	Settle(u8),
@@ -69,6 +77,11 @@ fn tenant_account() -> impl Strategy<Value = AccountId> {
 	prop_oneof![4 => Just(tenant()), 4 => Just(other_tenant()), 1 => Just(provider())]
 }
 
+/// Who may audit: also the other provider, if it is not its own job.
+fn auditor() -> impl Strategy<Value = AccountId> {
+	proptest::sample::select(auditors().into_iter().chain([other_provider()]).collect::<Vec<_>>())
+}
+
 fn coins(most: Balance) -> impl Strategy<Value = Balance> {
 	(1..most).prop_map(|n| n * UNIT)
 }
@@ -78,9 +91,9 @@ fn job_op() -> impl Strategy<Value = Op> {
 	let truly = || prop_oneof![3 => Just(true), 1 => Just(false)];
 	prop_oneof![
 		// Now and then more is at risk than a lease allows.
-		6 => (any(), 0..3u64, 0..1_100u128, proptest::bool::weighted(0.3)).prop_map(
-			|(lease, gap, factor, stored)| {
-				Op::Submit { lease, gap, value: factor * PRICE_PER_UNIT, stored }
+		6 => (any(), 0..3u64, 0..1_100u128, proptest::bool::weighted(0.2), rate()).prop_map(
+			|(lease, gap, factor, stored, lambda)| {
+				Op::Submit { lease, gap, value: factor * PRICE_PER_UNIT, stored, lambda }
 			}
 		),
 		2 => any().prop_map(Op::SecondSlot),
@@ -89,6 +102,9 @@ fn job_op() -> impl Strategy<Value = Op> {
 		5 => (any(), truly()).prop_map(|(slot, truly)| Op::Reveal { slot, truly }),
 		2 => (any(), 1..=TIMING.reveal_grace)
 			.prop_map(|(slot, late)| Op::RevealInGrace { slot, late }),
+		4 => any().prop_map(Op::Mark),
+		4 => (any(), auditor()).prop_map(|(slot, who)| Op::Notice { slot, who }),
+		1 => any().prop_map(Op::Convict),
 		3 => any().prop_map(Op::Lapse),
 		2 => any().prop_map(Op::Settle),
 		3 => any().prop_map(Op::SettleWhenDue),
@@ -98,6 +114,11 @@ fn job_op() -> impl Strategy<Value = Op> {
 			.prop_map(|(blocks, alive)| Op::Roll { blocks, alive }),
 		1 => provider_account().prop_map(Op::Beat),
 	]
+}
+
+/// Mostly a rate, now and then one that is refused.
+fn rate() -> impl Strategy<Value = u32> {
+	prop_oneof![3 => Just(0), 5 => LAMBDA_MIN..=LAMBDA_ONE, 1 => any::<u32>()]
 }
 
 fn market_op() -> impl Strategy<Value = Op> {
@@ -136,6 +157,8 @@ fn stake_op() -> impl Strategy<Value = Op> {
 		2 => (provider_account(), coins(500)).prop_map(|(who, n)| Op::Rebond(who, n)),
 		2 => provider_account().prop_map(Op::Withdraw),
 		1 => (provider_account(), coins(300)).prop_map(|(who, n)| Op::ForceSlash(who, n)),
+		1 => (auditor(), coins(500)).prop_map(|(who, n)| Op::BondAudits(who, n)),
+		1 => (auditor(), coins(500)).prop_map(|(who, n)| Op::UnbondAudits(who, n)),
 		1 => Just(Op::Pause(true)),
 		4 => Just(Op::Pause(false)),
 		1 => (30..300u32).prop_map(Op::Jump),
@@ -187,14 +210,19 @@ fn model(n: u8) -> (ModelId, RuntimeOrigin) {
 	(id, signed(model.map_or_else(owner, |model| model.owner)))
 }
 
-/// All worker keys of these tests.
+/// All worker keys that the providers of these tests may have.
 fn pairs() -> [WorkerPair; 4] {
-	[worker(), other_worker(), WorkerPair::from_seed(&[21; 32]), WorkerPair::from_seed(&[22; 32])]
+	[worker(), other_worker(), WorkerPair::from_seed(&[31; 32]), WorkerPair::from_seed(&[32; 32])]
 }
 
 /// The pair of a worker key, or some other.
-fn pair_of(key: Option<assay_primitives::WorkerKey>) -> WorkerPair {
-	pairs().into_iter().find(|pair| Some(pair.public()) == key).unwrap_or_else(worker)
+fn pair_of(key: Option<WorkerKey>) -> WorkerPair {
+	let of_auditors = auditors().map(|who| audit_worker(&who));
+	pairs()
+		.into_iter()
+		.chain(of_auditors)
+		.find(|pair| Some(pair.public()) == key)
+		.unwrap_or_else(worker)
 }
 
 /// The pair that has to sign for a slot.
@@ -213,7 +241,7 @@ fn committed_claim(id: SlotId) -> Option<Claim> {
 		.find(|claim| commitment_by(&pair, &slot.job, id, claim) == commitment)
 }
 
-fn submit_any(lease: u8, gap: u64, value: Balance, stored: bool) {
+fn submit_any(lease: u8, gap: u64, value: Balance, stored: bool, lambda: u32) {
 	let id = lease_id(lease);
 	let tenant = tenant_of(id);
 	let nonce = Jobs::nonce_after(&tenant) + gap;
@@ -222,7 +250,7 @@ fn submit_any(lease: u8, gap: u64, value: Balance, stored: bool) {
 	} else {
 		JobInput::Inline(InlineInput::try_from(sample().input).unwrap())
 	};
-	as_a_call(|| Jobs::submit_job(signed(tenant), id, nonce, input, parameters(), value));
+	as_a_call(|| Jobs::submit_job(signed(tenant), id, nonce, input, parameters(), value, lambda));
 }
 
 /// What a dispatch makes of a call that fails: nothing is written. Whether it fails is the business
@@ -235,7 +263,8 @@ fn as_a_call(call: impl FnOnce() -> DispatchResult) {
 fn second_slot(n: u8) {
 	let digest = job_of(slot(n));
 	let Some(job) = crate::Jobs::<Test>::get(digest) else { return };
-	if job.phase != Phase::Claiming || job.slots.len() > 1 {
+	let is_open = matches!(job.audit, AuditState::Unaudited | AuditState::Uncommitted);
+	if job.phase != Phase::Claiming || !is_open || job.slots.len() > 1 {
 		return;
 	}
 	let first = crate::Slots::<Test>::get(job.slots[0]).unwrap().party;
@@ -272,7 +301,62 @@ fn settle_when_due(digest: JobDigest) {
 		return;
 	}
 	roll_to(clock.block_of(closes + 1));
+	convict_liars(digest);
 	assert_ok!(dispatch_authorized(Call::settle { job: digest }.into()).expect("it is due"));
+}
+
+/// What games between claims that contradict each other come to.
+fn convict_liars(digest: JobDigest) {
+	while let Some((first, second)) = Jobs::opposed(digest) {
+		let lies = |id| {
+			let state = crate::Slots::<Test>::get(id).map(|slot| slot.state);
+			state.and_then(|state| state.claim()) == Some(OTHER_CLAIM)
+		};
+		let liar = if lies(first) { first } else { second };
+		assert!(Jobs::convict(liar, 0) > 0, "a claim stands behind its pledge");
+	}
+}
+
+/// A game about some claim that can be disputed: who lies is convicted.
+fn play(id: SlotId) {
+	if crate::JobClock::<Test>::get().paused_since.is_some() || Jobs::open_dispute(id).is_err() {
+		return;
+	}
+	let claim = crate::Slots::<Test>::get(id).and_then(|slot| slot.state.claim());
+	if claim == Some(OTHER_CLAIM) {
+		assert!(Jobs::convict(id, 1) > 0, "a claim stands behind its pledge");
+	}
+	Jobs::close_dispute(id, Some(&stranger()));
+}
+
+/// A notice of somebody: taken where the job takes notices and the auditor can afford it.
+fn notice_any(id: SlotId, who: AccountId) {
+	let digest = job_of(id);
+	let Some(key) = Providers::worker_key(&who) else { return };
+	let takes = Jobs::audited(digest).is_some_and(|job| job.notices_until.is_some());
+	let fits = crate::Jobs::<Test>::get(digest).is_some_and(|job| {
+		let mut slots = job.slots.iter().filter_map(crate::Slots::<Test>::get);
+		AuditStake::free(&who) >= PlainAudits::pledge(job.price_max)
+			&& job.slots.len() < SLOTS_MAX as usize
+			&& slots.all(|slot| slot.party != who)
+	});
+	let opened = with_storage_layer(|| Jobs::open_audit(digest, who, key));
+	assert_eq!(opened.is_ok(), takes && fits, "{opened:?}");
+}
+
+fn mark_any(digest: JobDigest) {
+	let awaits = Jobs::audited(digest).is_some_and(|job| job.notices_until.is_none());
+	let marked = with_storage_layer(|| Jobs::mark_final(digest, 6));
+	assert_eq!(marked.is_ok(), awaits, "{marked:?}");
+}
+
+/// What a slot still has pledged, and all of the stake that this is of.
+fn stake_of(id: SlotId, slot: &crate::Slot<AccountId>) -> (Balance, Balance) {
+	let bonded = match slot.role {
+		SlotRole::Assigned => ProviderStake::bonded(&slot.party),
+		SlotRole::Audit => AuditStake::bonded(&slot.party),
+	};
+	(Jobs::pledged(id, slot), bonded)
 }
 
 /// Wait until a reveal is late and send it: it must be taken, for a tenth of the pledge.
@@ -286,17 +370,20 @@ fn reveal_in_grace(id: SlotId, late: u32) {
 		return;
 	}
 	roll_to(block);
-	let party = crate::Slots::<Test>::get(id).unwrap().party;
-	let bonded = ProviderStake::bonded(&party);
+	let slot = crate::Slots::<Test>::get(id).unwrap();
+	let (pledged, bonded) = stake_of(id, &slot);
+	assert_eq!(pledged, slot.pledge);
 	assert_ok!(reveal_by(&pair_for(id), id, claim).expect("late, but within the grace"));
-	let penalty = late_penalty(job.pledge);
-	assert_eq!(ProviderStake::pledged(&party, id), job.pledge - penalty, "late by {late} blocks");
-	assert_eq!(ProviderStake::bonded(&party), bonded - penalty, "late by {late} blocks");
+	let penalty = late_penalty(slot.pledge);
+	let left = (pledged - penalty, bonded - penalty);
+	assert_eq!(stake_of(id, &slot), left, "late by {late} blocks");
 }
 
 fn apply(op: Op) {
 	match op {
-		Op::Submit { lease, gap, value, stored } => submit_any(lease, gap, value, stored),
+		Op::Submit { lease, gap, value, stored, lambda } => {
+			submit_any(lease, gap, value, stored, lambda)
+		},
 		Op::SecondSlot(n) => second_slot(n),
 		Op::Accept(n) => {
 			let (id, pair) = (slot(n), pair_for(slot(n)));
@@ -308,6 +395,9 @@ fn apply(op: Op) {
 		},
 		Op::Reveal { slot: n, truly } => reveal_any(slot(n), truly),
 		Op::RevealInGrace { slot: n, late } => reveal_in_grace(slot(n), late),
+		Op::Mark(n) => mark_any(job_of(slot(n))),
+		Op::Notice { slot: n, who } => notice_any(slot(n), who),
+		Op::Convict(n) => play(slot(n)),
 		Op::Lapse(n) => no_surprise(dispatch_authorized(Call::lapse { slot: slot(n) }.into())),
 		Op::Settle(n) => {
 			no_surprise(dispatch_authorized(Call::settle { job: job_of(slot(n)) }.into()))
@@ -366,6 +456,8 @@ fn call_neighbours(op: Op) -> DispatchResult {
 		Op::Unbond(who, amount) => ProviderStake::unbond(signed(who), amount),
 		Op::Rebond(who, amount) => ProviderStake::rebond(signed(who), amount),
 		Op::Withdraw(who) => ProviderStake::withdraw(signed(who)),
+		Op::BondAudits(who, amount) => AuditStake::bond(signed(who), amount),
+		Op::UnbondAudits(who, amount) => AuditStake::unbond(signed(who), amount),
 		Op::ForceSlash(who, amount) => {
 			ProviderStake::force_slash(RawOrigin::Root.into(), who, amount)
 		},
@@ -391,13 +483,18 @@ fn assert_issuance(at_first: Balance) {
 /// Whatever was done, a stranger can end it: no coin and no provider stays bound for ever.
 fn wind_up() {
 	assert_ok!(Jobs::set_paused(RawOrigin::Root.into(), false));
-	// A job has three deadlines at most: for commitments, for reveals and for its window.
-	for _ in 0..3 {
+	// A job has five deadlines at most: for commitments, for notices, for the commitments that follow
+	// these, for reveals and for its window. Whoever sees that a commitment is final may mark it.
+	for _ in 0..5 {
+		for job in crate::Jobs::<Test>::iter_keys().collect::<Vec<_>>() {
+			mark_any(job);
+		}
 		jump_to(System::block_number() + 1_000);
 		for slot in crate::Slots::<Test>::iter_keys().collect::<Vec<_>>() {
 			no_surprise(dispatch_authorized(Call::lapse { slot }.into()));
 		}
 		for job in crate::Jobs::<Test>::iter_keys().collect::<Vec<_>>() {
+			convict_liars(job);
 			no_surprise(dispatch_authorized(Call::settle { job }.into()));
 		}
 	}
@@ -407,8 +504,9 @@ fn wind_up() {
 		assert_ok!(Leases::expire_lease(signed(stranger()), lease));
 	}
 	try_state();
-	for who in [provider(), other_provider()] {
+	for who in auditors().into_iter().chain([provider(), other_provider()]) {
 		assert_eq!(ProviderStake::free(&who), ProviderStake::bonded(&who), "nothing is pledged");
+		assert_eq!(AuditStake::free(&who), AuditStake::bonded(&who), "nothing is pledged");
 		if Providers::provider(who.clone()).is_some() {
 			assert_ok!(Providers::leave(signed(who)));
 		}
@@ -427,6 +525,8 @@ proptest! {
 	fn hold_over_random_sequences(ops in proptest::collection::vec(op(), 1..80)) {
 		new_test_ext().execute_with(|| {
 			enlarge_market();
+			enlist_auditors();
+			assert_ok!(AuditStake::bond(signed(other_provider()), BOND));
 			let issuance = Balances::total_issuance();
 			for op in ops {
 				apply(op);

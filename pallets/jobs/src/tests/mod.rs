@@ -1,5 +1,6 @@
 //! Tests, one file for each call or phase.
 
+mod audits;
 mod commit;
 mod docs;
 mod genesis;

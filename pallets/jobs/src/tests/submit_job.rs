@@ -37,6 +37,8 @@ fn assigns_a_slot_and_reserves_the_price() {
 				price_max: job.price_max,
 				value_at_risk: job.price_max,
 				accept_by: 11,
+				lambda_ppb: 0,
+				fee_max: 0,
 			}
 		);
 	});
@@ -71,7 +73,8 @@ fn declared_value_raises_the_pledge() {
 			1,
 			inline_input(),
 			parameters(),
-			declared
+			declared,
+			0
 		));
 		let job = crate::Jobs::<Test>::iter_values().find(|job| job.nonce == 1).unwrap();
 		assert_eq!(job.value_at_risk, declared);
@@ -86,7 +89,7 @@ fn boundary_of_the_value_at_risk() {
 		let most = price_max * u128::from(RISK_FACTOR);
 		let declare = |nonce, value| {
 			let origin = signed(tenant());
-			Jobs::submit_job(origin, LeaseId(0), nonce, inline_input(), parameters(), value)
+			Jobs::submit_job(origin, LeaseId(0), nonce, inline_input(), parameters(), value, 0)
 		};
 		assert_noop!(declare(1, most + 1), Error::<Test>::ValueAtRiskTooHigh);
 		assert_ok!(declare(1, most));
@@ -113,7 +116,15 @@ fn nonce_must_rise_but_may_leap() {
 		assert_eq!(Jobs::nonce_after(&tenant()), 0);
 		submit(5);
 		let again = |nonce| {
-			Jobs::submit_job(signed(tenant()), LeaseId(0), nonce, inline_input(), parameters(), 0)
+			Jobs::submit_job(
+				signed(tenant()),
+				LeaseId(0),
+				nonce,
+				inline_input(),
+				parameters(),
+				0,
+				0,
+			)
 		};
 		assert_noop!(again(5), Error::<Test>::NonceTooLow);
 		assert_noop!(again(4), Error::<Test>::NonceTooLow);
@@ -135,7 +146,7 @@ fn replay_after_pruning_is_refused() {
 		assert_ok!(Jobs::settle(signed(stranger()), job));
 		assert!(crate::Jobs::<Test>::get(job).is_none(), "pruned");
 		assert_noop!(
-			Jobs::submit_job(signed(tenant()), LeaseId(0), 1, inline_input(), parameters(), 0),
+			Jobs::submit_job(signed(tenant()), LeaseId(0), 1, inline_input(), parameters(), 0, 0),
 			Error::<Test>::NonceTooLow
 		);
 	});
@@ -145,7 +156,7 @@ fn replay_after_pruning_is_refused() {
 fn fails_for_a_stranger() {
 	build_and_execute(|| {
 		assert_noop!(
-			Jobs::submit_job(signed(stranger()), LeaseId(0), 0, inline_input(), parameters(), 0),
+			Jobs::submit_job(signed(stranger()), LeaseId(0), 0, inline_input(), parameters(), 0, 0),
 			Error::<Test>::NotTheTenant
 		);
 	});
@@ -161,7 +172,7 @@ fn fails_when_the_shape_is_refused() {
 			Parameters { max_steps: 2, ..parameters() },
 		] {
 			assert_noop!(
-				Jobs::submit_job(signed(tenant()), LeaseId(0), 0, inline_input(), parameters, 0),
+				Jobs::submit_job(signed(tenant()), LeaseId(0), 0, inline_input(), parameters, 0, 0),
 				Error::<Test>::ShapeRefused
 			);
 		}
@@ -176,7 +187,7 @@ fn fails_when_inline_input_has_another_length() {
 		for bytes in [Vec::new(), long] {
 			let input = JobInput::Inline(bytes.try_into().unwrap());
 			assert_noop!(
-				Jobs::submit_job(signed(tenant()), LeaseId(0), 0, input, parameters(), 0),
+				Jobs::submit_job(signed(tenant()), LeaseId(0), 0, input, parameters(), 0, 0),
 				Error::<Test>::InputLengthWrong
 			);
 		}
@@ -187,7 +198,15 @@ fn fails_when_inline_input_has_another_length() {
 fn fails_when_the_bond_does_not_cover_it() {
 	build_and_execute(|| {
 		let submit_with = |value| {
-			Jobs::submit_job(signed(tenant()), LeaseId(0), 0, inline_input(), parameters(), value)
+			Jobs::submit_job(
+				signed(tenant()),
+				LeaseId(0),
+				0,
+				inline_input(),
+				parameters(),
+				value,
+				0,
+			)
 		};
 		assert_noop!(submit_with(u128::MAX), Error::<Test>::ValueAtRiskTooHigh);
 		// All but the smallest part of it is pledged elsewhere.
@@ -203,8 +222,9 @@ fn fails_when_the_bond_does_not_cover_it() {
 fn fails_when_the_provider_drains_or_is_silent() {
 	build_and_execute(|| {
 		assert_ok!(Providers::drain(signed(provider())));
-		let attempt =
-			|| Jobs::submit_job(signed(tenant()), LeaseId(0), 0, inline_input(), parameters(), 0);
+		let attempt = || {
+			Jobs::submit_job(signed(tenant()), LeaseId(0), 0, inline_input(), parameters(), 0, 0)
+		};
 		assert_noop!(attempt(), Error::<Test>::ProviderUnavailable);
 		assert_ok!(Providers::resume(signed(provider())));
 		roll_by(3 * TIMING.duty_period);
@@ -221,7 +241,7 @@ fn fails_when_all_slots_are_open() {
 			submit(nonce);
 		}
 		assert_noop!(
-			Jobs::submit_job(signed(tenant()), LeaseId(0), 99, inline_input(), parameters(), 0),
+			Jobs::submit_job(signed(tenant()), LeaseId(0), 99, inline_input(), parameters(), 0, 0),
 			Error::<Test>::TooManyOpenSlots
 		);
 	});
@@ -239,6 +259,7 @@ fn fails_when_the_escrow_is_spent() {
 				0,
 				inline_input(),
 				parameters(),
+				0,
 				0
 			)
 			.is_err());
@@ -253,7 +274,7 @@ fn fails_when_the_model_is_retired() {
 		submit(0);
 		assert_ok!(Models::retire(signed(owner()), assay_primitives::ModelId(0)));
 		assert_noop!(
-			Jobs::submit_job(signed(tenant()), LeaseId(0), 1, inline_input(), parameters(), 0),
+			Jobs::submit_job(signed(tenant()), LeaseId(0), 1, inline_input(), parameters(), 0, 0),
 			Error::<Test>::ModelRetired
 		);
 	});

@@ -479,6 +479,57 @@ fn commits_to_nothing_that_cannot_be_revealed() {
 	});
 }
 
+#[test]
+fn an_audit_slot_is_served_like_any_other() {
+	use assay_primitives::AuditedJobs;
+	with_worker(|state, pool| {
+		settings();
+		enlarge_market();
+		// The provider whose key is in this keystore audits what the other one does.
+		assert_ok!(AuditStake::bond(signed(provider()), BOND));
+		let slot = crate::NextSlot::<Test>::get();
+		let (lease, rate) = (LeaseId(3), types::LAMBDA_ONE);
+		let (input, origin) = (inline_input(), signed(tenant()));
+		assert_ok!(Jobs::submit_job(origin, lease, 0, input, parameters(), 0, rate));
+		let job = crate::Slots::<Test>::get(slot).unwrap().job;
+		assert_ok!(commit_by(&other_worker(), slot, &true_claim()).unwrap());
+		roll_to(3);
+		assert_ok!(Jobs::mark_final(job, 4));
+		let audit = Jobs::open_audit(job, provider(), worker_key()).unwrap();
+
+		let expect_both_tenants = || {
+			let tenants = vec![tenant().into(), other_tenant().into()];
+			let (genesis, block) = (Jobs::genesis().0, System::block_number());
+			let body = assay_program::wire::Tenants { genesis, block, tenants };
+			expect(&state, "PUT", "/v1/tenants".into(), body.encode(), Vec::new());
+		};
+		let done = JobState::Done { claim: true_claim() };
+		expect_both_tenants();
+		expect_job(&state, &job, done.clone());
+		run();
+		assert_eq!(drain(&pool), 1);
+		let record = crate::Slots::<Test>::get(audit).unwrap();
+		assert!(matches!(record.state, crate::types::SlotState::Committed { .. }));
+
+		// The block that closes the phase lies ahead, whatever is final.
+		for block in [6, 7] {
+			roll_to(block);
+			set(FINALIZED_KEY, Finalized { number: 6, hash: hash_of(6) });
+			expect_both_tenants();
+			run();
+			assert_eq!(drain(&pool), 0, "block {block}");
+		}
+		roll_to(9);
+		set(FINALIZED_KEY, Finalized { number: 7, hash: hash_of(7) });
+		expect_both_tenants();
+		expect_job(&state, &job, done);
+		run();
+		assert_eq!(drain(&pool), 1);
+		let record = crate::Slots::<Test>::get(audit).unwrap();
+		assert!(matches!(record.state, crate::types::SlotState::Revealed { .. }));
+	});
+}
+
 /// Replaces the commitment by that of the worker's own salt.
 fn commit_with_own_salt(slot: SlotId) {
 	crate::Slots::<Test>::mutate(slot, |slot_state| {

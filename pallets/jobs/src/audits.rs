@@ -1,0 +1,168 @@
+//! What audits ask of jobs, and do to them.
+//!
+//! ```text
+//!              first commit          mark_final                    until              reveal
+//!  Uncommitted ------------> Awaiting ---------> Marked ------------------------------------>
+//!   |---------------- Claiming -------------------|--- Revealing, closing block ahead ---|
+//!                                                 |  open_audit   all have committed    ^
+//!                                                 +-------------> Claiming -------------+
+//! ```
+//!
+//! From the first commitment on a job waits until that is marked final: nobody, whoever makes the
+//! blocks, knows before who will audit it. From the mark on notices are taken, each of which opens a
+//! slot. The commit phase closes with the last block for a notice, or with the last commitment if
+//! that comes later. Reveals name that block, so none can be made while a notice may still come.
+//!
+//! A worked timeline on a development chain (commit base 20, window base 10, grace 20) with six
+//! blocks for notices and a job whose units take a block: committed in block 102, final in 104, the
+//! mark lands in 105, so notices are taken until block 111. Without one, reveals follow that block,
+//! on time until 131. A notice in block 108 has to commit until 129; it does so in 109, and nothing
+//! else changes; it does so in 120, and the phase closes there, with reveals on time until 140. The
+//! test `the_timeline_of_the_audit_docs_is_true` walks it.
+
+use crate::{
+	types::{opposed, AuditState, SlotState, SLOTS_MAX},
+	*,
+};
+use alloc::vec::Vec;
+use assay_primitives::{
+	apis::SlotRole, AccountId, AuditedJob, AuditedJobs, Audits, JobDigest, LapseReason, SlotId,
+	WorkerKey,
+};
+use codec::Encode;
+use frame_support::ensure;
+use sp_runtime::DispatchError;
+
+impl<T: Config> AuditedJobs<AccountId> for Pallet<T> {
+	fn now() -> u32 {
+		Self::now()
+	}
+
+	fn period() -> u32 {
+		// No chain starts with a duty period of zero blocks.
+		Self::block().checked_div(Self::timing().duty_period).unwrap_or_default()
+	}
+
+	fn audited(digest: JobDigest) -> Option<AuditedJob<AccountId>> {
+		Self::ensure_running().ok()?;
+		Self::audited_job(Jobs::<T>::get(digest)?)
+	}
+
+	fn auditable(count: usize) -> Vec<JobDigest> {
+		if Self::ensure_running().is_err() {
+			return Vec::new();
+		}
+		// Where there are more, each block begins elsewhere: no digest is found to sort last for ever.
+		let start = sp_io::hashing::blake2_256(&("audits", Self::block()).encode()).into();
+		let first = Jobs::<T>::hashed_key_for(JobDigest(start));
+		let mut found: Vec<_> = Jobs::<T>::iter_from(first)
+			.chain(Jobs::<T>::iter())
+			.take(count)
+			.filter_map(|(digest, job)| Self::audited_job(job).map(|_| digest))
+			.collect();
+		found.sort();
+		found.dedup();
+		found
+	}
+
+	fn mark_final(digest: JobDigest, notice_blocks: u32) -> Result<u32, DispatchError> {
+		Self::ensure_running()?;
+		let mut job = Jobs::<T>::get(digest).ok_or(Error::<T>::JobUnknown)?;
+		let AuditState::Awaiting { committed_at, slot } = job.audit else {
+			return Err(Error::<T>::NoMarkAwaited.into());
+		};
+		let until = Self::now().saturating_add(notice_blocks);
+		job.audit = AuditState::Marked { committed_at, slot, until };
+		let notices_until = JobClock::<T>::get().block_of(until);
+		Self::deposit_event(Event::NoticesOpened { job: digest, notices_until });
+		Self::advance(digest, job, LapseReason::NotAccepted);
+		Ok(until)
+	}
+
+	fn open_audit(
+		digest: JobDigest,
+		auditor: AccountId,
+		worker: WorkerKey,
+	) -> Result<SlotId, DispatchError> {
+		let mut job = Self::check_open_audit(digest, &auditor)?;
+		let slot_id = NextSlot::<T>::get();
+		let next = slot_id.next().ok_or(Error::<T>::SlotIdsSpent)?;
+		let timing = Self::timing();
+		let due = Self::now().saturating_add(timing.span(timing.commit_base, job.units_max));
+		let slot = Slot {
+			job: digest,
+			party: auditor.clone(),
+			worker: Some(worker.clone()),
+			role: SlotRole::Audit,
+			pledge: T::Audits::pledge(job.price_max),
+			state: SlotState::Assigned { accepted: true, due },
+			disputes: 0,
+		};
+		ensure!(Self::free_stake(&slot) >= slot.pledge, Error::<T>::AuditStakeTooLow);
+
+		Self::pledge_slot(slot_id, &slot)?;
+		NextSlot::<T>::put(next);
+		WorkerDuties::<T>::insert(&worker, slot_id, ());
+		let pledge = slot.pledge;
+		Self::open_slot(slot_id, slot)?;
+		job.slots.try_push(slot_id).map_err(|_| Error::<T>::TooManySlots)?;
+		job.phase = Phase::Claiming;
+		Jobs::<T>::insert(digest, job);
+		Self::deposit_event(Event::AuditOpened {
+			slot: slot_id,
+			job: digest,
+			auditor,
+			worker,
+			pledge,
+			commit_by: JobClock::<T>::get().block_of(due),
+		});
+		Ok(slot_id)
+	}
+}
+
+impl<T: Config> Pallet<T> {
+	/// The first two claims of a job that contradict each other, neither of which is convicted. The
+	/// job does not settle before a game has decided between them.
+	pub fn opposed(digest: JobDigest) -> Option<(SlotId, SlotId)> {
+		opposed(&Self::slots_of(&Jobs::<T>::get(digest)?))
+	}
+
+	/// A job between its first commitment and the end of its notices.
+	fn audited_job(job: Job<AccountId>) -> Option<AuditedJob<AccountId>> {
+		let (committed_at, slot, notices_until) = match job.audit {
+			AuditState::Unaudited | AuditState::Uncommitted => return None,
+			AuditState::Awaiting { committed_at, slot } => (committed_at, slot, None),
+			AuditState::Marked { committed_at, slot, until } => (committed_at, slot, Some(until)),
+		};
+		if notices_until.is_some_and(|until| Self::now() > until) {
+			return None;
+		}
+		let Slot { party, worker, .. } = Slots::<T>::get(slot)?;
+		Some(AuditedJob {
+			model: job.model,
+			slot,
+			party,
+			worker: worker?,
+			committed_at,
+			lambda_ppb: job.lambda_ppb,
+			notices_until,
+		})
+	}
+
+	/// The job, where a notice of this auditor opens a slot now.
+	fn check_open_audit(
+		digest: JobDigest,
+		auditor: &AccountId,
+	) -> Result<Job<AccountId>, Error<T>> {
+		Self::ensure_running()?;
+		let job = Jobs::<T>::get(digest).ok_or(Error::<T>::JobUnknown)?;
+		let AuditState::Marked { until, .. } = job.audit else {
+			return Err(Error::<T>::NoticesClosed);
+		};
+		ensure!(Self::now() <= until, Error::<T>::NoticesClosed);
+		let mut parties = job.slots.iter().filter_map(Slots::<T>::get).map(|slot| slot.party);
+		ensure!(parties.all(|party| party != *auditor), Error::<T>::AlreadyAParty);
+		ensure!(job.slots.len() < SLOTS_MAX as usize, Error::<T>::TooManySlots);
+		Ok(job)
+	}
+}

@@ -1,0 +1,123 @@
+//! The only door to what slots pledge and to what a job's end pays.
+//!
+//! An assigned slot pledges bond, an audit slot audit stake: two stakes, since audit stake decides
+//! who audits and must not shrink with the jobs that its owner does.
+
+use crate::{
+	types::{audit_fee, SlotState},
+	*,
+};
+use alloc::vec::Vec;
+use assay_primitives::{
+	apis::SlotRole, AccountId, Audits, Balance, JobDigest, OutputDigest, Payment, PaymentKind,
+	SlashReason, SlotId, Stake,
+};
+use frame_support::traits::Get;
+use sp_runtime::DispatchResult;
+
+impl<T: Config> Pallet<T> {
+	/// Stake of a slot's party that no slot holds.
+	pub(crate) fn free_stake(slot: &Slot<AccountId>) -> Balance {
+		match slot.role {
+			SlotRole::Assigned => T::Stake::free(&slot.party),
+			SlotRole::Audit => T::AuditStake::free(&slot.party),
+		}
+	}
+
+	/// What a slot still has pledged.
+	pub(crate) fn pledged(slot_id: SlotId, slot: &Slot<AccountId>) -> Balance {
+		match slot.role {
+			SlotRole::Assigned => T::Stake::pledged(&slot.party, slot_id),
+			SlotRole::Audit => T::AuditStake::pledged(&slot.party, slot_id),
+		}
+	}
+
+	/// Pledge what a slot has to.
+	pub(crate) fn pledge_slot(slot_id: SlotId, slot: &Slot<AccountId>) -> DispatchResult {
+		match slot.role {
+			SlotRole::Assigned => T::Stake::pledge(&slot.party, slot_id, slot.pledge),
+			SlotRole::Audit => T::AuditStake::pledge(&slot.party, slot_id, slot.pledge),
+		}
+	}
+
+	/// Take up to `amount` of a slot's pledge. Returns what was taken.
+	pub(crate) fn slash_slot(
+		slot_id: SlotId,
+		slot: &Slot<AccountId>,
+		amount: Balance,
+		compensation: Option<(&AccountId, Balance)>,
+		reason: SlashReason,
+	) -> Balance {
+		match slot.role {
+			SlotRole::Assigned => {
+				T::Stake::slash(&slot.party, slot_id, amount, compensation, reason)
+			},
+			SlotRole::Audit => {
+				T::AuditStake::slash(&slot.party, slot_id, amount, compensation, reason)
+			},
+		}
+	}
+
+	/// Give what is left of a slot's pledge back to its party's free stake.
+	pub(crate) fn release_slot(slot_id: SlotId, slot: &Slot<AccountId>) {
+		match slot.role {
+			SlotRole::Assigned => T::Stake::release(&slot.party, slot_id),
+			SlotRole::Audit => T::AuditStake::release(&slot.party, slot_id),
+		};
+	}
+
+	/// How a price is divided: the protocol's share first, rounded down, so that no royalty squeezes
+	/// it out; the royalty for each unit; the rest to the provider. The fee of the audit comes on
+	/// top, since a tenant's choice of an audit rate must not eat what the provider has asked for.
+	pub(crate) fn shares(
+		job: &Job<AccountId>,
+		provider: &AccountId,
+		owner: &AccountId,
+		units: u64,
+	) -> Vec<Payment<AccountId, Balance>> {
+		let price = job.price(units);
+		let fee = T::ProtocolFee::get().mul_floor(price);
+		let after_fee = price.saturating_sub(fee);
+		let royalty = job.royalty_per_unit.saturating_mul(Balance::from(units)).min(after_fee);
+		let earned = after_fee.saturating_sub(royalty);
+		let mut shares = alloc::vec![
+			(provider.clone(), earned, PaymentKind::Provider),
+			(owner.clone(), royalty, PaymentKind::Royalty),
+			(T::Treasury::get(), fee, PaymentKind::Treasury),
+		];
+		// A job without audits does not ask where its fee would go.
+		if job.lambda_ppb > 0 {
+			let fee = audit_fee(job.lambda_ppb, price);
+			shares.push((T::Audits::pool(), fee, PaymentKind::AuditPool));
+		}
+		shares
+			.into_iter()
+			.filter(|(_, amount, _)| *amount > 0)
+			.map(|(to, amount, kind)| Payment { to, amount, kind })
+			.collect()
+	}
+
+	/// Pay the auditors of a job out of the pool: those who claim `output`, or where no slot is paid
+	/// the price all who stand for their claim. Returns how many these are.
+	pub(crate) fn pay_auditors(
+		digest: JobDigest,
+		job: &Job<AccountId>,
+		slots: &[(SlotId, Slot<AccountId>)],
+		output: Option<OutputDigest>,
+	) -> u32 {
+		let mut audits = 0u32;
+		for (slot_id, slot) in slots {
+			let SlotState::Revealed { claim, units } = slot.state else { continue };
+			let agrees = output.is_none_or(|output| output == claim.output().into());
+			if slot.role != SlotRole::Audit || !agrees {
+				continue;
+			}
+			let amount = T::Audits::pay(&slot.party, job.price(units));
+			let auditor = slot.party.clone();
+			Self::deposit_event(Event::AuditPaid { slot: *slot_id, job: digest, auditor, amount });
+			// A job has far fewer slots than a counter holds.
+			audits = audits.saturating_add(1);
+		}
+		audits
+	}
+}
