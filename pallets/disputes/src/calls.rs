@@ -3,7 +3,7 @@
 
 use crate::{
 	ledger::Ledger,
-	types::{move_span, reward, BondTerms},
+	types::{move_span, BondTerms, Purse},
 	*,
 };
 use assay_primitives::{
@@ -124,7 +124,7 @@ impl<T: Config> Pallet<T> {
 			job: info.request.digest().into(),
 			claimant: Party { account: info.party, worker: info.worker },
 			challenger: party,
-			bond,
+			purse: Purse::Bond(bond),
 			cost,
 			run_blocks,
 			due: 0,
@@ -251,58 +251,32 @@ impl<T: Config> Pallet<T> {
 
 	/// Take from the guilty, give to who was right, forget the game.
 	fn conclude(id: SlotId, dispute: Dispute<AccountId>, guilty: [bool; 2], reason: EndReason) {
-		let verdict = Verdict::of(guilty);
-		let Dispute { slot, bond, .. } = dispute;
-		let (claimant, challenger) = (&dispute.claimant.account, &dispute.challenger.account);
-		let [claimant_guilty, challenger_guilty] = guilty;
-		if guilty == [false, false] {
-			defensive!("a game ended without a verdict");
-		}
+		let winner = match guilty {
+			[true, false] => Some(Side::Challenger),
+			[false, true] => Some(Side::Claimant),
+			[true, true] => None,
+			[false, false] => {
+				defensive!("a game ended without a verdict");
+				None
+			},
+		};
 		// The record goes first: what follows may end the job.
 		Self::remove(id, &dispute);
-		let slashed = if claimant_guilty {
-			let pledge = T::Claims::claim(slot).map_or(0, |info| info.pledge);
-			T::Claims::convict(slot, reward(T::Reward::get(), pledge, dispute.cost))
-		} else {
-			0
-		};
-		if claimant_guilty && !challenger_guilty {
-			Self::note_winner(slot, id, challenger);
-		}
-		let forfeited = if challenger_guilty {
-			// It would lose again: the pair stays.
-			Challenges::<T>::insert(slot, challenger, ());
-			let winner = (!claimant_guilty).then_some(claimant);
-			Ledger::<T>::forfeit(id, challenger, bond, winner);
-			bond
-		} else {
-			Ledger::<T>::release(challenger, bond);
-			0
-		};
+		let [slashed, forfeited] = Side::BOTH.map(|side| match side.of(&guilty) {
+			true => Self::take(id, &dispute, side, winner),
+			false => Self::give_back(&dispute, side),
+		});
 		Self::deposit_event(Event::GameClosed {
 			game: id,
-			slot,
+			slot: dispute.slot,
 			job: dispute.job,
-			verdict,
+			verdict: Verdict::of(guilty),
 			reason,
 			slashed,
 			forfeited,
 		});
-		let winner = match ClaimGames::<T>::get(slot) {
-			0 => Winners::<T>::take(slot).map(|(_, who)| who),
-			_ => None,
-		};
-		let amount = T::Claims::close_dispute(slot, winner.as_ref());
-		if let Some(beneficiary) = winner.filter(|_| amount > 0) {
-			Self::deposit_event(Event::ChallengerRewarded { slot, beneficiary, amount });
-		}
-	}
-
-	/// The lowest game of those that are won earns the reward.
-	fn note_winner(slot: SlotId, id: SlotId, challenger: &AccountId) {
-		if Winners::<T>::get(slot).is_none_or(|(first, _)| id < first) {
-			Winners::<T>::insert(slot, (id, challenger));
-		}
+		// Both are convicted, where both are, before either can end the job.
+		dispute.slots().for_each(Self::close_claim);
 	}
 
 	// --- records ---
@@ -313,7 +287,7 @@ impl<T: Config> Pallet<T> {
 		}
 		Challenges::<T>::insert(dispute.slot, &dispute.challenger.account, ());
 		ChallengerGames::<T>::mutate(&dispute.challenger.account, Self::increase);
-		ClaimGames::<T>::mutate(dispute.slot, Self::increase);
+		dispute.slots().for_each(|slot| ClaimGames::<T>::mutate(slot, Self::increase));
 		OpenGames::<T>::mutate(Self::increase);
 		Games::<T>::insert(id, game);
 		Disputes::<T>::insert(id, dispute);
@@ -331,7 +305,7 @@ impl<T: Config> Pallet<T> {
 		}
 		Challenges::<T>::remove(dispute.slot, &dispute.challenger.account);
 		ChallengerGames::<T>::mutate_exists(&dispute.challenger.account, Self::decrease);
-		ClaimGames::<T>::mutate_exists(dispute.slot, Self::decrease);
+		dispute.slots().for_each(|slot| ClaimGames::<T>::mutate_exists(slot, Self::decrease));
 		OpenGames::<T>::mutate_exists(Self::decrease);
 		Games::<T>::remove(id);
 		Disputes::<T>::remove(id);

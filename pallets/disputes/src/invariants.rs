@@ -19,8 +19,9 @@ impl<T: Config> Pallet<T> {
 	fn inv_1_bonds_are_held() -> Result<(), TryRuntimeError> {
 		let mut bonds = BTreeMap::<AccountId, Balance>::new();
 		for dispute in Disputes::<T>::iter_values() {
+			let bond = dispute.bond();
 			let sum = bonds.entry(dispute.challenger.account).or_default();
-			*sum = sum.saturating_add(dispute.bond);
+			*sum = sum.saturating_add(bond);
 		}
 		for who in frame_system::Account::<T>::iter_keys() {
 			let bond = bonds.remove(&who).unwrap_or_default();
@@ -56,21 +57,25 @@ impl<T: Config> Pallet<T> {
 				let blocks = keys.entry(worker.clone()).or_default();
 				*blocks = blocks.saturating_add(dispute.run_blocks);
 			}
+			for slot in dispute.slots() {
+				let count: &mut u32 = claims.entry(slot).or_default();
+				*count = count.saturating_add(1);
+			}
 			ensure!(
 				Challenges::<T>::contains_key(dispute.slot, &dispute.challenger.account),
 				"INV-3: a challenge is not on record"
 			);
 			let count: &mut u32 = challengers.entry(dispute.challenger.account).or_default();
 			*count = count.saturating_add(1);
-			let count: &mut u32 = claims.entry(dispute.slot).or_default();
-			*count = count.saturating_add(1);
 		}
 		ensure!(OpenGames::<T>::get() == open, "INV-3: open games are miscounted");
 		keys.retain(|_, blocks| *blocks > 0);
 		let counted: BTreeMap<_, _> = KeyBlocks::<T>::iter().filter(|(_, n)| *n > 0).collect();
 		ensure!(counted == keys, "INV-3: blocks of a worker key are miscounted");
-		for slot in Winners::<T>::iter_keys() {
+		for (slot, conviction) in Convictions::<T>::iter() {
 			ensure!(claims.contains_key(&slot), "INV-3: a winner waits though no game is open");
+			let is_sorted = conviction.winners.is_sorted_by(|one, next| one.game < next.game);
+			ensure!(is_sorted, "INV-3: winners wait in another order than that of their games");
 		}
 		let counted: BTreeMap<_, _> = ChallengerGames::<T>::iter().collect();
 		ensure!(counted == challengers, "INV-3: games of a challenger are miscounted");

@@ -1,7 +1,12 @@
-//! The only door to the bonds that this pallet holds.
+//! What games move: the only door to the bonds that this pallet holds, and to the pledges that
+//! parties of a job have at stake.
 
-use crate::{Config, Event, HoldReason, Pallet};
-use assay_primitives::{AccountId, Balance, SlotId};
+use crate::{
+	types::{pot, Conviction, Purse, Winner},
+	Challenges, ClaimGames, Config, Convictions, Dispute, Event, HoldReason, Pallet,
+};
+use assay_primitives::{AccountId, Balance, Claims, SlotId};
+use assay_trace::Side;
 use core::marker::PhantomData;
 use frame_support::{
 	defensive,
@@ -13,6 +18,80 @@ use frame_support::{
 	},
 };
 use sp_runtime::DispatchResult;
+
+impl<T: Config> Pallet<T> {
+	/// Take what a guilty side has at stake, for who won against it in the first place. Returns what
+	/// was taken: nothing of a pledge that another game took before.
+	pub(crate) fn take(
+		id: SlotId,
+		dispute: &Dispute<AccountId>,
+		side: Side,
+		winner: Option<Side>,
+	) -> Balance {
+		let loser = &dispute.party(side).account;
+		let winner = winner.map(|side| &dispute.party(side).account);
+		match dispute.purse(side) {
+			Purse::Bond(bond) => {
+				// It would lose again: the pair stays.
+				Challenges::<T>::insert(dispute.slot, loser, ());
+				Ledger::<T>::forfeit(id, loser, bond, winner);
+				bond
+			},
+			Purse::Pledge(slot) => {
+				let cost = dispute.cost;
+				let winner = winner.map(|who| Winner { game: id, account: who.clone(), cost });
+				Self::convict(slot, winner)
+			},
+		}
+	}
+
+	/// Give back what a side had at stake in a game that it did not lose. Nothing was taken.
+	pub(crate) fn give_back(dispute: &Dispute<AccountId>, side: Side) -> Balance {
+		// A pledge stays with its slot until the job ends.
+		if let Purse::Bond(bond) = dispute.purse(side) {
+			Ledger::<T>::release(&dispute.party(side).account, bond);
+		}
+		0
+	}
+
+	/// Convict the party of a slot, and note who is to be paid for it.
+	fn convict(slot: SlotId, winner: Option<Winner<AccountId>>) -> Balance {
+		let pledge = T::Claims::claim(slot).map_or(0, |info| info.pledge);
+		let taken = T::Claims::convict(slot, pot(pledge));
+		Convictions::<T>::mutate(slot, |conviction| {
+			let conviction = conviction.get_or_insert_with(|| Conviction::new(taken));
+			if let Some(winner) = winner {
+				conviction.note(winner);
+			}
+		});
+		taken
+	}
+
+	/// One game about a claim is over. With the last one the winners are paid.
+	pub(crate) fn close_claim(slot: SlotId) {
+		if ClaimGames::<T>::get(slot) == 0 {
+			if let Some(conviction) = Convictions::<T>::take(slot) {
+				Self::pay_winners(slot, &conviction);
+			}
+		}
+		T::Claims::close_dispute(slot);
+	}
+
+	fn pay_winners(slot: SlotId, conviction: &Conviction<AccountId>) {
+		for share in conviction.shares(T::Reward::get()) {
+			let Winner { game, account: beneficiary, .. } = share.winner.clone();
+			let pay = |amount| T::Claims::reward(slot, &beneficiary, amount);
+			let (amount, reward) = (pay(share.repaid), pay(share.reward));
+			if amount > 0 {
+				let beneficiary = beneficiary.clone();
+				Self::deposit_event(Event::WinnerRepaid { game, beneficiary, amount });
+			}
+			if reward > 0 {
+				Self::deposit_event(Event::WinnerRewarded { slot, beneficiary, amount: reward });
+			}
+		}
+	}
+}
 
 /// Movements of bonds.
 pub(crate) struct Ledger<T>(PhantomData<T>);

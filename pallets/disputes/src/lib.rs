@@ -47,7 +47,7 @@
 //!
 //! | verdict | claimant | challenger |
 //! |---|---|---|
-//! | `ClaimantGuilty` | its pledge is taken | bond back; the first to be right has a reward |
+//! | `ClaimantGuilty` | its pledge is taken | bond back; repaid from half of the pledge |
 //! | `ChallengerGuilty` | repaid by half of the bond | the bond is lost |
 //! | `BothGuilty` | its pledge is taken | the bond is lost |
 //!
@@ -75,11 +75,12 @@
 //!    node hash.
 //! 4. *No bound refuses a challenge*: bonds grow with the games that are open, and a limit counts
 //!    for each challenger alone. One account disputes one claim once.
-//! 5. *The first who was right earns the reward*, when all games about the claim are over: nobody
-//!    overtakes it by a quicker game. Who challenges first is not decided here: a liar that
-//!    challenges itself at once, or an author that copies a challenge, can be the first, and gets
-//!    back less than half of what it loses; a later honest challenger has its bond back, and
-//!    nothing for its run.
+//! 5. *Whoever was right is repaid*, when all games about the claim are over, in the order of games
+//!    and while half of the pledge lasts: nobody overtakes another by a quicker game. The first has
+//!    a reward, too. Who challenges first is not decided here: a liar that challenges itself at
+//!    once, or an author that copies a challenge, can be the first, and gets back less than half of
+//!    what it loses. Of more than eight that were right those of the lowest games are repaid, so
+//!    that what one verdict has to pay is bounded; the others have their bonds back.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
@@ -106,7 +107,7 @@ mod tests;
 #[cfg(feature = "runtime-benchmarks")]
 pub use benchmarking::BenchmarkHelper;
 pub use pallet::*;
-pub use types::{AnswerFault, Dispute, EndReason, GameView, Party, Verdict};
+pub use types::{AnswerFault, Conviction, Dispute, EndReason, GameView, Party, Purse, Verdict};
 pub use weights::WeightInfo;
 
 /// The pallet.
@@ -214,10 +215,9 @@ pub mod pallet {
 	pub type Challenges<T: Config> =
 		StorageDoubleMap<_, Twox64Concat, SlotId, Blake2_128Concat, AccountId, ()>;
 
-	/// The first game about a convicted claim that its challenger has won: who earns the reward when
-	/// the last game about the claim is over.
+	/// Convicted claims about which games are open: who is to be paid when the last one is over.
 	#[pallet::storage]
-	pub type Winners<T: Config> = StorageMap<_, Twox64Concat, SlotId, (SlotId, AccountId)>;
+	pub type Convictions<T: Config> = StorageMap<_, Twox64Concat, SlotId, Conviction<AccountId>>;
 
 	/// Blocks that runs for all open games of a worker key may take, one after the other.
 	#[pallet::storage]
@@ -285,10 +285,10 @@ pub mod pallet {
 			reason: EndReason,
 			/// What was taken of the claimant's pledge.
 			slashed: Balance,
-			/// What was taken of the challenger's bond.
+			/// What was taken of the challenger's bond, or of its pledge.
 			forfeited: Balance,
 		},
-		/// A part of a lost bond repaid the party that won.
+		/// A part of a lost bond or pledge repaid the party that won.
 		#[codec(index = 4)]
 		WinnerRepaid {
 			/// The game.
@@ -298,9 +298,9 @@ pub mod pallet {
 			/// How much.
 			amount: Balance,
 		},
-		/// The first challenger that was right earned a part of the pledge it brought down.
+		/// The first that was right earned more of the pledge that it brought down than it spent.
 		#[codec(index = 5)]
-		ChallengerRewarded {
+		WinnerRewarded {
 			/// The claim.
 			slot: SlotId,
 			/// Who got it.

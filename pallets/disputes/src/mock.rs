@@ -498,6 +498,26 @@ pub(crate) fn signed(who: AccountId) -> RuntimeOrigin {
 
 /// A job of this input whose provider claims this, in its challenge window.
 pub(crate) fn claimed(nonce: u64, input: Vec<u8>, claim: Claim) -> (JobDigest, SlotId) {
+	claimed_at_risk(nonce, input, claim, 0)
+}
+
+/// The same where so much depends on the result.
+pub(crate) fn claimed_at_risk(
+	nonce: u64,
+	input: Vec<u8>,
+	claim: Claim,
+	value_at_risk: Balance,
+) -> (JobDigest, SlotId) {
+	let (job, slot) = submit(nonce, input, value_at_risk);
+	commit(slot, &claim);
+	let closed_at = System::block_number();
+	roll_by(2);
+	reveal(slot, claim, closed_at);
+	(job, slot)
+}
+
+/// A job of the tenant, and the slot of its provider.
+fn submit(nonce: u64, input: Vec<u8>, value_at_risk: Balance) -> (JobDigest, SlotId) {
 	let slot = pallet_jobs::NextSlot::<Test>::get();
 	assert_ok!(Jobs::submit_job(
 		signed(tenant()),
@@ -505,23 +525,32 @@ pub(crate) fn claimed(nonce: u64, input: Vec<u8>, claim: Claim) -> (JobDigest, S
 		nonce,
 		JobInput::Inline(InlineInput::try_from(input).unwrap()),
 		sample().parameters,
-		0,
+		value_at_risk,
 		0
 	));
-	let job = pallet_jobs::Slots::<Test>::get(slot).unwrap().job;
-	let (pair, genesis, salt) = (worker_of(&provider()), Jobs::genesis(), H256([9; 32]));
-	let output = claim.output().into();
-	let commitment = commitment(&genesis, &job, slot, &pair.public(), &salt, &output);
+	(pallet_jobs::Slots::<Test>::get(slot).unwrap().job, slot)
+}
+
+const SALT: H256 = H256([9; 32]);
+
+/// The worker of a slot's party commits to a claim.
+fn commit(slot: SlotId, claim: &Claim) {
+	let pallet_jobs::Slot { job, party, .. } = pallet_jobs::Slots::<Test>::get(slot).unwrap();
+	let (pair, genesis, output) = (worker_of(&party), Jobs::genesis(), claim.output().into());
+	let commitment = commitment(&genesis, &job, slot, &pair.public(), &SALT, &output);
 	let signature = pair.sign(&commit_statement(&genesis, &job, slot, &commitment));
 	let call = pallet_jobs::Call::commit { slot, commitment, signature };
 	assert_ok!(dispatch_authorized(call.into()).unwrap());
-	let number = System::block_number();
-	roll_by(2);
-	let anchor = Anchor { number, hash: hash_of(number) };
+}
+
+/// It reveals the claim, after the block in which the commit phase closed.
+fn reveal(slot: SlotId, claim: Claim, closed_at: BlockNumber) {
+	let pallet_jobs::Slot { job, party, .. } = pallet_jobs::Slots::<Test>::get(slot).unwrap();
+	let (pair, genesis, output) = (worker_of(&party), Jobs::genesis(), claim.output().into());
+	let anchor = Anchor { number: closed_at, hash: hash_of(closed_at) };
 	let signature = pair.sign(&claim_statement(&genesis, &job, slot, &output, &anchor));
-	let call = pallet_jobs::Call::reveal { slot, claim, salt, anchor, signature };
+	let call = pallet_jobs::Call::reveal { slot, claim, salt: SALT, anchor, signature };
 	assert_ok!(dispatch_authorized(call.into()).unwrap());
-	(job, slot)
 }
 
 /// A job whose provider claims what this run says.

@@ -175,7 +175,7 @@ impl<T: Config> Pallet<T> {
 			slots.truncate(CLAIMS_PER_RUN);
 		}
 		// A run may begin several games, of which none is on chain yet.
-		let held = |sum: Balance, dispute: &Dispute<_>| sum.saturating_add(dispute.bond);
+		let held = |sum: Balance, dispute: &Dispute<_>| sum.saturating_add(dispute.bond());
 		let held = Self::games_by(&party.worker).iter().fold(0, held);
 		let mut left = watch.budget.saturating_sub(held);
 		for slot in slots {

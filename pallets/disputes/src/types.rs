@@ -3,7 +3,7 @@
 use assay_primitives::{Balance, JobDigest, SlotId, WorkerKey};
 use assay_trace::{Openings, Question, Side};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
-use frame_support::PalletError;
+use frame_support::{traits::ConstU32, BoundedVec, PalletError};
 use scale_info::TypeInfo;
 use sp_runtime::{Perbill, Permill};
 
@@ -18,6 +18,8 @@ pub const VIEW_ENTRIES_MAX: usize = 256;
 pub const OPENINGS_MAX: u32 = 40;
 /// Most blocks that runs of a party's games add to the time of one answer: a day.
 pub const RUN_BLOCKS_MAX: u32 = 28_800;
+/// Most winners of games about one claim that its pledge repays.
+pub const WINNERS_MAX: u32 = 8;
 /// Games open on the chain that double the bond.
 const GAMES_PER_DOUBLING: u32 = 64;
 
@@ -32,6 +34,17 @@ pub struct Party<AccountId> {
 	pub worker: WorkerKey,
 }
 
+/// What a side has at stake, and the winner is repaid from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen)]
+pub enum Purse {
+	/// A bond, held for this game alone: a challenger's.
+	#[codec(index = 0)]
+	Bond(Balance),
+	/// What a slot of the job has pledged, whatever else is disputed of it.
+	#[codec(index = 1)]
+	Pledge(SlotId),
+}
+
 /// What is on record of a game beside the game itself.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen)]
 pub struct Dispute<AccountId> {
@@ -43,9 +56,9 @@ pub struct Dispute<AccountId> {
 	pub claimant: Party<AccountId>,
 	/// Who claims otherwise.
 	pub challenger: Party<AccountId>,
-	/// What is held of the challenger.
-	pub bond: Balance,
-	/// What the challenger spends if it wins.
+	/// What the challenger has at stake. The claimant has its slot's pledge.
+	pub purse: Purse,
+	/// What a party spends that wins.
 	pub cost: Balance,
 	/// Blocks that any party may take to run the job again, for each move.
 	pub run_blocks: u32,
@@ -68,6 +81,92 @@ impl<AccountId> Dispute<AccountId> {
 			Side::Claimant => &self.claimant,
 			Side::Challenger => &self.challenger,
 		}
+	}
+
+	/// What a side has at stake.
+	pub fn purse(&self, side: Side) -> Purse {
+		match side {
+			Side::Claimant => Purse::Pledge(self.slot),
+			Side::Challenger => self.purse,
+		}
+	}
+
+	/// The slots whose pledges are at stake.
+	pub fn slots(&self) -> impl Iterator<Item = SlotId> {
+		Side::BOTH.map(|side| self.purse(side)).into_iter().filter_map(|purse| match purse {
+			Purse::Pledge(slot) => Some(slot),
+			Purse::Bond(_) => None,
+		})
+	}
+
+	/// What is held of the challenger for this game.
+	pub fn bond(&self) -> Balance {
+		match self.purse {
+			Purse::Bond(bond) => bond,
+			Purse::Pledge(_) => 0,
+		}
+	}
+}
+
+/// Who won a game about a claim, and alone.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen)]
+pub struct Winner<AccountId> {
+	/// The game.
+	pub game: SlotId,
+	/// Who.
+	pub account: AccountId,
+	/// What that cost it.
+	pub cost: Balance,
+}
+
+/// What is to be paid from a pledge that a game took, when all games about the claim are over: only
+/// then it is known who came first.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen)]
+pub struct Conviction<AccountId> {
+	/// The pledge.
+	pub pledge: Balance,
+	/// Who won the lowest games, in the order of these.
+	pub winners: BoundedVec<Winner<AccountId>, ConstU32<WINNERS_MAX>>,
+}
+
+/// What one winner gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share<'a, AccountId> {
+	/// Who, and for which game.
+	pub winner: &'a Winner<AccountId>,
+	/// Of what it spent.
+	pub repaid: Balance,
+	/// Beyond that.
+	pub reward: Balance,
+}
+
+impl<AccountId> Conviction<AccountId> {
+	/// Nobody is to be paid yet.
+	pub fn new(pledge: Balance) -> Self {
+		Self { pledge, winners: BoundedVec::new() }
+	}
+
+	/// Notes a winner in its place. Of too many the highest game goes: what one verdict has to pay is
+	/// bounded.
+	pub fn note(&mut self, winner: Winner<AccountId>) {
+		let place = self.winners.partition_point(|other| other.game < winner.game);
+		let _ = self.winners.force_insert_keep_left(place, winner);
+	}
+
+	/// Each winner's cost in the order of games while the pot lasts; then the first has what `share`
+	/// of the pledge is more than its cost, if there is as much.
+	pub fn shares(&self, share: Permill) -> impl Iterator<Item = Share<'_, AccountId>> {
+		let pot = pot(self.pledge);
+		let costs = self.winners.iter().map(|winner| winner.cost);
+		let spent = costs.fold(0, Balance::saturating_add).min(pot);
+		let promised = share.mul_floor(self.pledge);
+		let mut left = pot;
+		self.winners.iter().enumerate().map(move |(place, winner)| {
+			let repaid = winner.cost.min(left);
+			left = left.saturating_sub(repaid);
+			let beyond = promised.saturating_sub(repaid).min(pot.saturating_sub(spent));
+			Share { winner, repaid, reward: if place == 0 { beyond } else { 0 } }
+		})
 	}
 }
 
@@ -224,10 +323,10 @@ pub fn count(openings: &Openings) -> u32 {
 	u32::try_from(openings.len()).unwrap_or(u32::MAX)
 }
 
-/// What a challenger earns of a pledge that its game took: what it spent or a share of the
-/// pledge, but never more than half, so that nobody gains by convicting a claim of its own.
-pub fn reward(share: Permill, pledge: Balance, cost: Balance) -> Balance {
-	share.mul_floor(pledge).max(cost).min(pledge.div_euclid(2))
+/// What winners can get of a pledge: never more than half, so that nobody gains by convicting a
+/// claim of its own.
+pub fn pot(pledge: Balance) -> Balance {
+	pledge.div_euclid(2)
 }
 
 /// Blocks to answer a question. Each game that the busier party plays may need a run of its own,
@@ -269,12 +368,45 @@ mod tests {
 
 	#[test]
 	fn a_reward_covers_the_cost_but_never_more_than_half_of_the_pledge() {
-		let share = Permill::from_percent(20);
 		for pledge in [0, 1, 4, 5, 1_000_000_007] {
-			assert_eq!(reward(share, pledge, 0), pledge / 5);
-			assert_eq!(reward(share, pledge, pledge / 3), (pledge / 5).max(pledge / 3));
-			assert_eq!(reward(share, pledge, Balance::MAX), pledge / 2);
+			let earned = |cost| shares(pledge, &[(1, cost)]).iter().sum::<Balance>();
+			assert_eq!(earned(0), pledge / 5);
+			assert_eq!(earned(pledge / 3), (pledge / 5).max(pledge / 3));
+			assert_eq!(earned(Balance::MAX), pledge / 2);
 		}
+	}
+
+	/// What the winners of these games get, in the order of the games.
+	fn shares(pledge: Balance, games: &[(u64, Balance)]) -> Vec<Balance> {
+		let mut conviction = Conviction::new(pledge);
+		for (game, cost) in games {
+			conviction.note(Winner { game: SlotId(*game), account: (), cost: *cost });
+		}
+		let shares = conviction.shares(Permill::from_percent(20));
+		shares.map(|share| share.repaid + share.reward).collect()
+	}
+
+	#[test]
+	fn winners_are_repaid_in_the_order_of_games_while_the_pot_lasts() {
+		// The verdicts came in another order. The pot is 500, the first is promised 200.
+		assert_eq!(shares(1_000, &[(7, 60), (3, 50), (5, 40)]), [200, 40, 60]);
+		assert_eq!(shares(1_000, &[(3, 150), (5, 150), (7, 150)]), [200, 150, 150]);
+		assert_eq!(shares(1_000, &[(3, 150), (5, 170), (7, 170)]), [160, 170, 170]);
+		assert_eq!(shares(1_000, &[(3, 300), (5, 150), (7, 150)]), [300, 150, 50]);
+		assert_eq!(shares(1_000, &[(3, 900), (5, 150)]), [500, 0]);
+	}
+
+	#[test]
+	fn of_too_many_winners_the_lowest_games_count() {
+		let games: Vec<_> = (0..20).rev().map(|game| (game, 1)).collect();
+		let paid = shares(1_000, &games);
+		assert_eq!(paid, [200, 1, 1, 1, 1, 1, 1, 1]);
+		let mut conviction = Conviction::new(0);
+		for game in 0..20 {
+			conviction.note(Winner { game: SlotId(game), account: (), cost: 1 });
+		}
+		assert!(conviction.winners.iter().zip(0..).all(|(winner, game)| winner.game.0 == game));
+		assert_eq!(conviction.winners.len(), WINNERS_MAX as usize);
 	}
 
 	#[test]

@@ -83,14 +83,14 @@ impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 		Ok(id)
 	}
 
-	fn convict(slot_id: SlotId, reward: Balance) -> Balance {
+	fn convict(slot_id: SlotId, kept: Balance) -> Balance {
 		let Some(mut slot) = Slots::<T>::get(slot_id) else {
 			defensive!("a dispute outlived its slot");
 			return 0;
 		};
 		let SlotState::Revealed { claim, .. } = slot.state else { return 0 };
 		let pledged = Self::pledged(slot_id, &slot);
-		let amount = pledged.saturating_sub(reward);
+		let amount = pledged.saturating_sub(kept);
 		Self::slash_slot(slot_id, &slot, amount, None, SlashReason::Guilty);
 		slot.state = SlotState::Guilty { claim };
 		let (job, party) = (slot.job, slot.party.clone());
@@ -99,26 +99,30 @@ impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 		pledged
 	}
 
-	fn close_dispute(slot_id: SlotId, winner: Option<&AccountId>) -> Balance {
-		let Some(mut slot) = Slots::<T>::get(slot_id) else {
+	fn reward(slot_id: SlotId, winner: &AccountId, amount: Balance) -> Balance {
+		let Some(slot) = Slots::<T>::get(slot_id) else {
 			defensive!("a dispute outlived its slot");
 			return 0;
+		};
+		let SlotState::Guilty { .. } = slot.state else { return 0 };
+		let compensation = Some((winner, amount));
+		Self::slash_slot(slot_id, &slot, amount, compensation, SlashReason::Guilty)
+	}
+
+	fn close_dispute(slot_id: SlotId) {
+		let Some(mut slot) = Slots::<T>::get(slot_id) else {
+			defensive!("a dispute outlived its slot");
+			return;
 		};
 		slot.disputes = slot.disputes.defensive_saturating_sub(1);
 		let is_over = slot.disputes == 0;
 		let is_guilty = matches!(slot.state, SlotState::Guilty { .. });
 		Slots::<T>::insert(slot_id, &slot);
-		let mut paid = 0;
 		if is_over && is_guilty {
 			let left = Self::pledged(slot_id, &slot);
-			let compensation = winner.map(|winner| (winner, left));
-			if left > 0 {
-				Self::slash_slot(slot_id, &slot, left, compensation, SlashReason::Guilty);
-				paid = compensation.map_or(0, |(_, amount)| amount);
-			}
+			Self::slash_slot(slot_id, &slot, left, None, SlashReason::Guilty);
 		}
 		Self::refute_if_fallen(slot.job);
-		paid
 	}
 }
 

@@ -170,14 +170,16 @@ pub trait Claims<AccountId, Balance> {
 	fn open_dispute(slot: SlotId) -> Result<SlotId, DispatchError>;
 	/// Whether a dispute about a claim can be opened now.
 	fn ensure_disputable(slot: SlotId) -> DispatchResult;
-	/// The party of a slot is guilty: its pledge goes to the slash sink, but for `reward`, which stays
+	/// The party of a slot is guilty: its pledge goes to the slash sink, but for `kept`, which stays
 	/// pledged until the last dispute about the claim is over. Returns the whole pledge; zero if the
 	/// party was guilty before.
-	fn convict(slot: SlotId, reward: Balance) -> Balance;
+	fn convict(slot: SlotId, kept: Balance) -> Balance;
+	/// Pay who won against a convicted party, up to `amount`, out of what it still has pledged.
+	/// Returns what was taken for it.
+	fn reward(slot: SlotId, winner: &AccountId, amount: Balance) -> Balance;
 	/// The end of what [`Claims::open_dispute`] began. With the last one what a convicted party still
-	/// has pledged goes to `winner`, or to the slash sink, and a job whose claims have all fallen ends
-	/// and is refunded. Returns what the winner got.
-	fn close_dispute(slot: SlotId, winner: Option<&AccountId>) -> Balance;
+	/// has pledged goes to the slash sink, and a job whose claims have all fallen ends and is refunded.
+	fn close_dispute(slot: SlotId);
 }
 
 /// What jobs ask of audits.

@@ -15,7 +15,7 @@ fn works() {
 		let bond = Disputes::bond_for(slot).unwrap();
 		let game = challenge(&challenger(), slot, honest.claim()).unwrap();
 		let view = Disputes::game_view(game).unwrap();
-		assert_eq!(view.dispute.bond, bond);
+		assert_eq!(view.dispute.purse, crate::Purse::Bond(bond));
 		assert!(matches!(view.question, Question::Children { position: 0, .. }));
 		assert_eq!(view.owes, [true, true]);
 		assert_eq!(

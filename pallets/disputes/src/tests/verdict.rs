@@ -2,6 +2,7 @@
 
 use crate::{mock::*, EndReason, Verdict};
 use assay_primitives::{AccountId, Balance};
+use assay_trace::Side;
 use frame_support::assert_ok;
 use pallet_jobs::types::SlotState;
 
@@ -117,7 +118,7 @@ fn the_first_who_was_right_earns_the_reward_though_another_game_is_quicker() {
 		// The liar hurries to convict itself by an account of its own.
 		let own = challenge(&other_challenger(), slot, Run::cheating(9).claim()).unwrap();
 		for game in [first, own] {
-			assert_ok!(answer(game, assay_trace::Side::Challenger, &honest).unwrap());
+			assert_ok!(answer(game, Side::Challenger, &honest).unwrap());
 		}
 		let [before, before_own] = [challenger(), other_challenger()].map(|who| wealth(&who));
 		time_out(own);
@@ -129,6 +130,52 @@ fn the_first_who_was_right_earns_the_reward_though_another_game_is_quicker() {
 		assert_eq!(wealth(&other_challenger()), before_own);
 		assert!(pallet_jobs::Jobs::<Test>::get(job).is_none());
 	});
+}
+
+/// Three challengers are right; the last of them is the first to be told so.
+#[test]
+fn every_winner_is_repaid_while_the_pot_lasts_and_the_first_is_rewarded() {
+	for (risk, paid) in [(10 * UNIT, 3), (5 * UNIT, 2), (3 * UNIT, 1)] {
+		build_and_execute(|| {
+			let (liar, honest) = (Run::cheating(1), Run::honest());
+			let (job, slot) = claimed_at_risk(0, liar.input.clone(), liar.claim(), risk);
+			let pledge = pallet_jobs::Jobs::<Test>::get(job).unwrap().pledge;
+			let third = account(6);
+			assert_ok!(Balances::transfer_allow_death(signed(tenant()), third.clone(), BOND));
+			let who = [challenger(), other_challenger(), third];
+			let before = who.each_ref().map(wealth);
+			let treasury = wealth(&Treasury::get());
+			let games = who.each_ref().map(|who| challenge(who, slot, honest.claim()).unwrap());
+			let cost = Disputes::game_view(games[0]).unwrap().dispute.cost;
+			for game in games.into_iter().rev() {
+				assert_ok!(answer(game, Side::Challenger, &honest).unwrap());
+			}
+			let over =
+				games.map(|game| Disputes::game_view(game).unwrap().due_at).into_iter().max();
+			jump_to(over.unwrap() + 1);
+			for game in games.into_iter().rev() {
+				assert_ok!(Disputes::timeout(signed(tenant()), game));
+				try_state();
+			}
+
+			let pot = pledge / 2;
+			assert_eq!(Balance::from(pot / cost >= 3) + Balance::from(pot / cost >= 2) + 1, paid);
+			let mut left = pot;
+			let mut due = [0; 3].map(|_: Balance| {
+				let repaid = cost.min(left);
+				left -= repaid;
+				repaid
+			});
+			due[0] += (pledge / 5).saturating_sub(due[0]).min(left);
+			let earned =
+				who.each_ref().map(wealth).into_iter().zip(before).map(|(now, was)| now - was);
+			assert_eq!(earned.collect::<Vec<_>>(), due);
+			let rest = pledge - due.iter().sum::<Balance>();
+			assert_eq!(wealth(&Treasury::get()), treasury + rest);
+			assert_eq!(bond_of(&provider()), BOND - pledge);
+			assert_eq!(crate::Convictions::<Test>::iter().count(), 0);
+		});
+	}
 }
 
 #[test]
@@ -156,11 +203,11 @@ fn an_output_beside_a_right_trace_is_refereed_too() {
 		let claim = assay_program::Claim::Output { count, data: [7; 32] };
 		let (job, slot) = claimed(0, honest.input.clone(), claim);
 		let game = challenge(&challenger(), slot, honest.claim()).unwrap();
-		assert_ok!(answer(game, assay_trace::Side::Claimant, &honest).unwrap());
-		assert_ok!(answer(game, assay_trace::Side::Challenger, &honest).unwrap());
+		assert_ok!(answer(game, Side::Claimant, &honest).unwrap());
+		assert_ok!(answer(game, Side::Challenger, &honest).unwrap());
 		// Bodies are equal: now it is about the output, for which the liar has no disclosure.
-		assert!(answer(game, assay_trace::Side::Claimant, &honest).is_err());
-		assert_ok!(answer(game, assay_trace::Side::Challenger, &honest).unwrap());
+		assert!(answer(game, Side::Claimant, &honest).is_err());
+		assert_ok!(answer(game, Side::Challenger, &honest).unwrap());
 		time_out(game);
 		let End { verdict, reason, .. } = closed().unwrap();
 		assert_eq!((verdict, reason), (Verdict::ClaimantGuilty, EndReason::TimedOut));
