@@ -27,6 +27,7 @@ enum Duty {
 	Challenge(SlotId, AccountId),
 	Answer(SlotId, Side, Question),
 	Timeout(SlotId),
+	Oppose(SlotId, SlotId),
 }
 
 impl From<Refusal> for AnswerFault {
@@ -65,6 +66,17 @@ impl<T: Config> Pallet<T> {
 			.map_err(Self::refusal)?;
 		// It has a whole window: nobody's deadline has to make room for it.
 		Self::valid(Duty::Challenge(*slot, challenger.clone()), CHALLENGE_PRIORITY)
+	}
+
+	pub(crate) fn authorize_oppose(
+		_source: TransactionSource,
+		slot: &SlotId,
+		other: &SlotId,
+	) -> TransactionValidityWithRefund {
+		let slots @ [lower, higher] = types::ascending(*slot, *other);
+		Self::check_oppose(slots).map_err(|_| InvalidTransaction::Stale)?;
+		// Its job waits for it: nobody's deadline has to make room for it.
+		Self::valid(Duty::Oppose(lower, higher), CHALLENGE_PRIORITY)
 	}
 
 	pub(crate) fn authorize_answer(

@@ -25,6 +25,12 @@ pub(crate) struct Challenge {
 	cost: Balance,
 }
 
+/// Two claims of a job between which there is to be a game: that of the lower slot is attacked.
+pub(crate) struct Opposition {
+	infos: [ClaimInfo<AccountId, Balance>; 2],
+	game: Game,
+}
+
 impl<T: Config> Pallet<T> {
 	pub(crate) fn genesis() -> H256 {
 		frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::from(0u32))
@@ -118,18 +124,66 @@ impl<T: Config> Pallet<T> {
 		let Challenge { info, game, bond, cost } = challenge;
 		let id = T::Claims::open_dispute(slot)?;
 		Ledger::<T>::hold(&party.account, bond)?;
-		let run_blocks = T::Claims::span(info.units);
-		let mut dispute = Dispute {
+		let dispute = Self::record(slot, &info, party, Purse::Bond(bond), cost);
+		Self::open(id, dispute, game);
+		Ok(())
+	}
+
+	// --- oppose ---
+
+	/// Whether a game between two claims is due, that of the lower slot first.
+	pub(crate) fn check_oppose(slots: [SlotId; 2]) -> Result<Opposition, DispatchError> {
+		Self::ensure_running()?;
+		let [lower, higher] = slots;
+		let is_new = !Oppositions::<T>::contains_key(lower, higher);
+		ensure!(is_new, Error::<T>::AlreadyOpposed);
+		T::Claims::ensure_opposable(slots)?;
+		let claimant = T::Claims::claim(lower).ok_or(Error::<T>::ClaimUnknown)?;
+		let challenger = T::Claims::claim(higher).ok_or(Error::<T>::ClaimUnknown)?;
+		let game = Game::new([claimant.claim, challenger.claim], claimant.outline)
+			.map_err(|_| Error::<T>::SameClaim)?;
+		Ok(Opposition { infos: [claimant, challenger], game })
+	}
+
+	pub(crate) fn do_oppose(slots: [SlotId; 2]) -> DispatchResult {
+		let Opposition { infos: [mut info, rival], game } = Self::check_oppose(slots)?;
+		let [slot, rival_slot] = slots;
+		// Either may win; a late reveal may have cost a part of one pledge.
+		info.pledge = info.pledge.max(rival.pledge);
+		// A job waits for this game: no sum may refuse it, and none is paid that is not in a pledge.
+		let cost = Self::bond_terms(slot, &info).cost().unwrap_or(Balance::MAX);
+		let id = T::Claims::open_opposition(slots)?;
+		let party = Party { account: rival.party, worker: rival.worker };
+		let dispute = Self::record(slot, &info, party, Purse::Pledge(rival_slot), cost);
+		Self::open(id, dispute, game);
+		Ok(())
+	}
+
+	// --- a new game ---
+
+	/// What is on record of a new game about a slot's claim.
+	fn record(
+		slot: SlotId,
+		info: &ClaimInfo<AccountId, Balance>,
+		challenger: Party<AccountId>,
+		purse: Purse,
+		cost: Balance,
+	) -> Dispute<AccountId> {
+		Dispute {
 			slot,
 			job: info.request.digest().into(),
-			claimant: Party { account: info.party, worker: info.worker },
-			challenger: party,
-			purse: Purse::Bond(bond),
+			claimant: Party { account: info.party.clone(), worker: info.worker.clone() },
+			challenger,
+			purse,
 			cost,
-			run_blocks,
+			run_blocks: T::Claims::span(info.units),
 			due: 0,
 			opened_at: frame_system::Pallet::<T>::block_number().saturated_into(),
-		};
+		}
+	}
+
+	fn open(id: SlotId, mut dispute: Dispute<AccountId>, game: Game) {
+		let run_blocks = dispute.run_blocks;
 		// The new game counts among those that its parties play.
 		for worker in dispute.workers() {
 			KeyBlocks::<T>::mutate(worker, |blocks| *blocks = blocks.saturating_add(run_blocks));
@@ -137,16 +191,16 @@ impl<T: Config> Pallet<T> {
 		dispute.due = Self::due_of_next(&dispute);
 		Self::deposit_event(Event::GameOpened {
 			game: id,
-			slot,
+			slot: dispute.slot,
 			job: dispute.job,
 			challenger: dispute.challenger.account.clone(),
-			output: claim.output().into(),
-			bond,
+			output: Side::Challenger.of(game.claims()).output().into(),
+			bond: dispute.bond(),
 			question: game.question(),
 			due_at: T::Claims::block_of(dispute.due),
+			rival: dispute.rival(),
 		});
 		Self::insert(id, dispute, game);
-		Ok(())
 	}
 
 	/// Clock time until which a question that is asked now can be answered.
@@ -285,8 +339,14 @@ impl<T: Config> Pallet<T> {
 		for party in [&dispute.claimant, &dispute.challenger] {
 			WorkerGames::<T>::insert(&party.worker, id, ());
 		}
-		Challenges::<T>::insert(dispute.slot, &dispute.challenger.account, ());
-		ChallengerGames::<T>::mutate(&dispute.challenger.account, Self::increase);
+		let challenger = &dispute.challenger.account;
+		match dispute.purse {
+			Purse::Bond(_) => {
+				Challenges::<T>::insert(dispute.slot, challenger, ());
+				ChallengerGames::<T>::mutate(challenger, Self::increase);
+			},
+			Purse::Pledge(rival) => Oppositions::<T>::insert(dispute.slot, rival, id),
+		}
 		dispute.slots().for_each(|slot| ClaimGames::<T>::mutate(slot, Self::increase));
 		OpenGames::<T>::mutate(Self::increase);
 		Games::<T>::insert(id, game);
@@ -303,8 +363,14 @@ impl<T: Config> Pallet<T> {
 				*blocks = left.filter(|blocks| *blocks > 0);
 			});
 		}
-		Challenges::<T>::remove(dispute.slot, &dispute.challenger.account);
-		ChallengerGames::<T>::mutate_exists(&dispute.challenger.account, Self::decrease);
+		let challenger = &dispute.challenger.account;
+		match dispute.purse {
+			Purse::Bond(_) => {
+				Challenges::<T>::remove(dispute.slot, challenger);
+				ChallengerGames::<T>::mutate_exists(challenger, Self::decrease);
+			},
+			Purse::Pledge(rival) => Oppositions::<T>::remove(dispute.slot, rival),
+		}
 		dispute.slots().for_each(|slot| ClaimGames::<T>::mutate_exists(slot, Self::decrease));
 		OpenGames::<T>::mutate_exists(Self::decrease);
 		Games::<T>::remove(id);

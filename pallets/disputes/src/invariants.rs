@@ -3,7 +3,6 @@
 use crate::{ledger::Ledger, *};
 use alloc::collections::{BTreeMap, BTreeSet};
 use assay_primitives::{AccountId, Balance, Claims, SlotId, WorkerKey};
-use assay_trace::Side;
 use frame_support::ensure;
 use sp_runtime::TryRuntimeError;
 
@@ -13,6 +12,7 @@ impl<T: Config> Pallet<T> {
 		Self::inv_1_bonds_are_held()?;
 		Self::inv_2_records_match()?;
 		Self::inv_3_games_are_counted()?;
+		Self::inv_3_pairs_play_once()?;
 		Self::inv_4_claims_exist()
 	}
 
@@ -61,6 +61,9 @@ impl<T: Config> Pallet<T> {
 				let count: &mut u32 = claims.entry(slot).or_default();
 				*count = count.saturating_add(1);
 			}
+			if dispute.rival().is_some() {
+				continue;
+			}
 			ensure!(
 				Challenges::<T>::contains_key(dispute.slot, &dispute.challenger.account),
 				"INV-3: a challenge is not on record"
@@ -84,18 +87,29 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
+	fn inv_3_pairs_play_once() -> Result<(), TryRuntimeError> {
+		let mut pairs = BTreeSet::new();
+		for (id, dispute) in Disputes::<T>::iter() {
+			let Some(rival) = dispute.rival() else { continue };
+			ensure!(dispute.slot < rival, "INV-3: the higher slot is the claimant's");
+			pairs.insert((dispute.slot, rival, id));
+		}
+		let listed: BTreeSet<_> = Oppositions::<T>::iter().collect();
+		ensure!(listed == pairs, "INV-3: other games between slots are listed than there are");
+		Ok(())
+	}
+
 	fn inv_4_claims_exist() -> Result<(), TryRuntimeError> {
 		for (id, dispute) in Disputes::<T>::iter() {
-			let info = T::Claims::claim(dispute.slot).ok_or("INV-4: a game about no claim")?;
-			ensure!(
-				dispute.job.as_ref() == &info.request.digest(),
-				"INV-4: a game about another job than its claim"
-			);
 			let game = Games::<T>::get(id).ok_or("INV-4: a record without a game")?;
-			ensure!(
-				*Side::Claimant.of(game.claims()) == info.claim,
-				"INV-4: a game about another claim than its slot's"
-			);
+			for (slot, claim) in dispute.slots().zip(game.claims()) {
+				let info = T::Claims::claim(slot).ok_or("INV-4: a game about no claim")?;
+				ensure!(
+					dispute.job.as_ref() == &info.request.digest(),
+					"INV-4: a game about another job than its claim"
+				);
+				ensure!(*claim == info.claim, "INV-4: a game about another claim than its slot's");
+			}
 		}
 		Ok(())
 	}

@@ -14,13 +14,16 @@
 //! until one number is left that each computed otherwise. The runtime computes that number
 //! itself. Whoever had it wrong is guilty: a claimant loses its pledge, a challenger its bond.
 //! Nobody votes, and a party that is right wins alone against any number of others. Whoever stops
-//! answering loses too.
+//! answering loses too. Where two parties of one job have claimed different results themselves,
+//! nobody has to challenge: there is a game between them.
 //!
 //! ## Terminology
 //!
-//! - **Game**: a dispute between the claim of one slot and one challenger's claim. Its id is a slot
-//!   id, that of the challenger's claim.
-//! - **Claimant**: the party of the disputed slot; **challenger**: the one that says otherwise.
+//! - **Game**: a dispute between the claim of one slot and another claim, a challenger's or that of
+//!   another slot of the same job, the *rival*. Its id is a slot id, which no slot has.
+//! - **Claimant**: the party of the disputed slot; **challenger**: the one that says otherwise. Of
+//!   two slots the lower one is the claimant's.
+//! - **Purse**: what a side has at stake: a bond, or its slot's pledge.
 //! - **Question**: what a game waits for; it follows from the moves before.
 //! - **Answer**: a party's move. A wrong answer is refused and changes nothing; who can give no
 //!   right one in time is guilty.
@@ -29,7 +32,8 @@
 //! ## Life of a game
 //!
 //! ```text
-//!  challenge           answer (both parties, or either)             answer, timeout
+//!  challenge,
+//!  oppose              answer (both parties, or either)             answer, timeout
 //! -----------> Children (body) -> ... -> Leaf -> [Partials] -> Openings --> over
 //!                  |  bodies are equal
 //!                  +-> [Counts] -> OutputChildren -> ... -> OutputSegment
@@ -40,6 +44,7 @@
 //! | transition | by | effect |
 //! |---|---|---|
 //! | `challenge` | anyone, with a worker key | holds the bond; the job waits for the game |
+//! | `oppose` | anyone, where two claims of a job differ | the job waits for the game |
 //! | `answer` | the worker key of a side | the next question, or the verdict |
 //! | `timeout` | anyone, after the deadline | who owes an answer is guilty |
 //!
@@ -51,8 +56,9 @@
 //! | `ChallengerGuilty` | repaid by half of the bond | the bond is lost |
 //! | `BothGuilty` | its pledge is taken | the bond is lost |
 //!
-//! What nobody earns of pledge and bond goes to the treasury. A job whose claims have all fallen is
-//! refunded; a challenger's claim never becomes its result.
+//! A rival in the challenger's place fares as a claimant does: it loses its pledge, or is repaid from
+//! half of the other's. What nobody earns of pledge and bond goes to the treasury. A job whose claims
+//! have all fallen is refunded; a challenger's claim never becomes its result, a rival's may.
 //!
 //! ## Invariants
 //!
@@ -60,8 +66,9 @@
 //! - INV-2: every record has its game and every game its record; both parties' worker keys list it,
 //!   and nothing else.
 //! - INV-3: open games are counted: in all, for each challenger and for each claim, and their
-//!   blocks for each worker key; each is the one challenge of its challenger of its claim.
-//! - INV-4: the job and the claim of an open game exist.
+//!   blocks for each worker key; each is the one challenge of its challenger of its claim, or the
+//!   one game between its two slots, of which the lower one is the claimant's.
+//! - INV-4: the job and the claims of an open game exist.
 //!
 //! ## Low level / Design
 //!
@@ -74,7 +81,8 @@
 //!    game. Cheap checks come first, then the signature, then the hashes: only a party can make a
 //!    node hash.
 //! 4. *No bound refuses a challenge*: bonds grow with the games that are open, and a limit counts
-//!    for each challenger alone. One account disputes one claim once.
+//!    for each challenger alone. One account disputes one claim once. A game between two slots has
+//!    no bond and no limit: a job has few slots.
 //! 5. *Whoever was right is repaid*, when all games about the claim are over, in the order of games
 //!    and while half of the pledge lasts: nobody overtakes another by a quicker game. The first has
 //!    a reward, too. Who challenges first is not decided here: a liar that challenges itself at
@@ -215,6 +223,12 @@ pub mod pallet {
 	pub type Challenges<T: Config> =
 		StorageDoubleMap<_, Twox64Concat, SlotId, Blake2_128Concat, AccountId, ()>;
 
+	/// Games between two claims of one job, by the lower and the higher slot. One is enough for each
+	/// pair: one of both is convicted by it.
+	#[pallet::storage]
+	pub type Oppositions<T: Config> =
+		StorageDoubleMap<_, Twox64Concat, SlotId, Twox64Concat, SlotId, SlotId>;
+
 	/// Convicted claims about which games are open: who is to be paid when the last one is over.
 	#[pallet::storage]
 	pub type Convictions<T: Config> = StorageMap<_, Twox64Concat, SlotId, Conviction<AccountId>>;
@@ -230,10 +244,10 @@ pub mod pallet {
 	#[pallet::event]
 	#[pallet::generate_deposit(pub(super) fn deposit_event)]
 	pub enum Event<T: Config> {
-		/// A claim was challenged: a game begins.
+		/// A claim was challenged, or found beside another one of its job: a game begins.
 		#[codec(index = 0)]
 		GameOpened {
-			/// The game: the id of the challenger's claim.
+			/// The game: an id of its own.
 			game: SlotId,
 			/// The claim that is disputed.
 			slot: SlotId,
@@ -243,12 +257,14 @@ pub mod pallet {
 			challenger: AccountId,
 			/// What the challenger claims instead.
 			output: OutputDigest,
-			/// What is held of it.
+			/// What is held of it; nothing where the claim is one of the job's.
 			bond: Balance,
 			/// The first question.
 			question: Question,
 			/// Last block for an answer.
 			due_at: u32,
+			/// The slot whose claim that is, where it is one of the job's: its pledge is at stake.
+			rival: Option<SlotId>,
 		},
 		/// A party answered; the other one still owes.
 		#[codec(index = 1)]
@@ -347,6 +363,8 @@ pub mod pallet {
 		AlreadyChallenged,
 		/// The bond of this challenge is more than the challenger has, or than it allowed.
 		BondTooHigh,
+		/// There is a game between these two claims.
+		AlreadyOpposed,
 	}
 
 	#[pallet::hooks]
@@ -499,6 +517,41 @@ pub mod pallet {
 				frame_system::ensure_authorized(origin)?;
 			}
 			Self::do_timeout(game)
+		}
+
+		/// Open the game between two claims of one job that differ. Whoever loses it is convicted, and
+		/// a job does not settle while two of its claims differ, so there is one for each pair.
+		///
+		/// ## Dispatch Origin
+		///
+		/// Anyone: signed, or authorised without signature and fee, since it does only what is due.
+		///
+		/// ## Details
+		///
+		/// The lower slot is the claimant's side. Each side stakes its slot's pledge, and nothing else
+		/// is held. It may come after the challenge window, since it would be missed for ever.
+		///
+		/// ## Parameters
+		///
+		/// - `slot`, `other`: the slots, in either order.
+		///
+		/// ## Errors
+		///
+		/// `AlreadyOpposed`; `SlotUnknown` of the jobs pallet, or `NotDisputable` where the claims do
+		/// not differ, are not of one job or are not all open, or where one of them is convicted.
+		///
+		/// ## Events
+		///
+		/// `GameOpened`.
+		#[pallet::call_index(3)]
+		#[pallet::weight(T::WeightInfo::oppose())]
+		#[pallet::weight_of_authorize(T::WeightInfo::authorize_oppose())]
+		#[pallet::authorize(Self::authorize_oppose)]
+		pub fn oppose(origin: OriginFor<T>, slot: SlotId, other: SlotId) -> DispatchResult {
+			if ensure_signed(origin.clone()).is_err() {
+				frame_system::ensure_authorized(origin)?;
+			}
+			Self::do_oppose(types::ascending(slot, other))
 		}
 	}
 

@@ -19,7 +19,7 @@ use frame_support::{
 	},
 };
 use frame_system::{EnsureRoot, RawOrigin};
-use pallet_jobs::{InlineInput, JobInput, Timing};
+use pallet_jobs::{types::SlotState, InlineInput, JobInput, Timing};
 use sp_core::{Pair, H256};
 use sp_runtime::{
 	traits::IdentityLookup,
@@ -305,6 +305,11 @@ pub(crate) fn other_challenger() -> AccountId {
 	account(4)
 }
 
+/// The party of a second slot.
+pub(crate) fn other_provider() -> AccountId {
+	account(5)
+}
+
 /// The worker key of an account: everybody has one here.
 pub(crate) fn worker_of(who: &AccountId) -> WorkerPair {
 	let bytes: &[u8; 32] = who.as_ref();
@@ -370,10 +375,13 @@ pub(crate) fn sample() -> assay_reference::golden::Vector {
 }
 
 pub(crate) fn new_test_ext() -> sp_io::TestExternalities {
-	let endowed = [provider(), tenant(), challenger(), other_challenger(), Treasury::get()]
-		.map(|who| (who, 10 * BOND));
+	let parties = [provider(), tenant(), challenger(), other_challenger(), other_provider()];
+	let endowed = parties.into_iter().chain([Treasury::get()]).map(|who| (who, 10 * BOND));
 	let storage = RuntimeGenesisConfig {
-		balances: pallet_balances::GenesisConfig { balances: endowed.to_vec(), dev_accounts: None },
+		balances: pallet_balances::GenesisConfig {
+			balances: endowed.collect(),
+			dev_accounts: None,
+		},
 		jobs: pallet_jobs::GenesisConfig { timing: TIMING, ..Default::default() },
 		system: Default::default(),
 	}
@@ -516,6 +524,63 @@ pub(crate) fn claimed_at_risk(
 	(job, slot)
 }
 
+/// A job on the sample's input with a slot for each of these claims, the first one its provider's,
+/// in its challenge window.
+pub(crate) fn opposed<const N: usize>(
+	nonce: u64,
+	claims: [Claim; N],
+	value_at_risk: Balance,
+) -> (JobDigest, [SlotId; N]) {
+	let (job, slots) = committed(nonce, claims, value_at_risk);
+	let closed_at = System::block_number();
+	roll_by(2);
+	slots.into_iter().zip(claims).for_each(|(slot, claim)| reveal(slot, claim, closed_at));
+	(job, slots)
+}
+
+/// The same before any claim is open.
+pub(crate) fn committed<const N: usize>(
+	nonce: u64,
+	claims: [Claim; N],
+	value_at_risk: Balance,
+) -> (JobDigest, [SlotId; N]) {
+	let (job, first) = submit(nonce, sample().input, value_at_risk);
+	let parties = [other_provider(), challenger(), other_challenger()];
+	let others: Vec<_> = parties.iter().take(N - 1).map(|party| add_slot(job, party)).collect();
+	let slots: Vec<_> = core::iter::once(first).chain(others).collect();
+	slots.iter().zip(&claims).for_each(|(slot, claim)| commit(*slot, claim));
+	(job, slots.try_into().unwrap())
+}
+
+/// Push a slot into a submitted job. No call does yet.
+fn add_slot(job: JobDigest, party: &AccountId) -> SlotId {
+	use assay_primitives::{Claims, Providers as _};
+	if Providers::worker_key(party).is_none() {
+		assert_ok!(ProviderStake::bond(signed(party.clone()), BOND));
+		assert_ok!(register_provider(party.clone()));
+	}
+	let slot = pallet_jobs::NextSlot::<Test>::get();
+	pallet_jobs::NextSlot::<Test>::put(slot.next().unwrap());
+	let due = <Jobs as Claims<_, _>>::now() + TIMING.accept;
+	let state = SlotState::Assigned { accepted: false, due };
+	assert_ok!(Providers::engage(party));
+	pallet_jobs::Duties::<Test>::insert(party, slot, ());
+	pallet_jobs::OpenSlots::<Test>::mutate(party, |open| *open += 1);
+	let record = pallet_jobs::Slot { job, party: party.clone(), worker: None, state, disputes: 0 };
+	pallet_jobs::Slots::<Test>::insert(slot, record);
+	pallet_jobs::Jobs::<Test>::mutate(job, |job| {
+		job.as_mut().unwrap().slots.try_push(slot).unwrap()
+	});
+	slot
+}
+
+/// Open the game between two slots; the game.
+pub(crate) fn oppose(slot: SlotId, other: SlotId) -> SlotId {
+	let game = pallet_jobs::NextSlot::<Test>::get();
+	assert_ok!(dispatch_authorized(Call::oppose { slot, other }.into()).unwrap());
+	game
+}
+
 /// A job of the tenant, and the slot of its provider.
 fn submit(nonce: u64, input: Vec<u8>, value_at_risk: Balance) -> (JobDigest, SlotId) {
 	let slot = pallet_jobs::NextSlot::<Test>::get();
@@ -544,7 +609,7 @@ fn commit(slot: SlotId, claim: &Claim) {
 }
 
 /// It reveals the claim, after the block in which the commit phase closed.
-fn reveal(slot: SlotId, claim: Claim, closed_at: BlockNumber) {
+pub(crate) fn reveal(slot: SlotId, claim: Claim, closed_at: BlockNumber) {
 	let pallet_jobs::Slot { job, party, .. } = pallet_jobs::Slots::<Test>::get(slot).unwrap();
 	let (pair, genesis, output) = (worker_of(&party), Jobs::genesis(), claim.output().into());
 	let anchor = Anchor { number: closed_at, hash: hash_of(closed_at) };

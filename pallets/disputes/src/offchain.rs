@@ -1,7 +1,7 @@
 //! The off-chain worker: plays the games of the worker keys in this node's keystore by the answers
-//! of its executor; and where the node is told to watch, computes what others claim and challenges
-//! what is wrong. It remembers nothing: what a game waits for is on chain, what is right the
-//! executor computes again.
+//! of its executor, and opens those between their claims and others of the same jobs; and where the
+//! node is told to watch, computes what others claim and challenges what is wrong. It remembers
+//! nothing: what a game waits for is on chain, what is right the executor computes again.
 
 use crate::*;
 use alloc::{collections::BTreeSet, format, vec::Vec};
@@ -19,6 +19,7 @@ use assay_program::{
 };
 use assay_trace::{Answer, Game, Question, Side};
 use codec::{Decode, Encode};
+use frame_support::traits::GetCallName;
 use frame_system::{offchain::SubmitTransaction, pallet_prelude::BlockNumberFor};
 use sp_core::{
 	offchain::{Duration, Timestamp},
@@ -50,6 +51,8 @@ const DISPUTED_PLACES: u64 = 4_096;
 const CLAIMS_PER_RUN: usize = 16;
 /// Blocks after which a move that is not on chain is sent again.
 const RESEND_BLOCKS: u32 = 2;
+/// Duties from here on are to open a game with a rival.
+const OPPOSE_TAGS: u8 = 0x80;
 /// The lock that one run at a time holds.
 const LOCK_KEY: &[u8] = b"assay/worker/disputes/lock";
 /// Where it is noted what was sent when.
@@ -145,6 +148,8 @@ impl<T: Config> Pallet<T> {
 			settings,
 			deadline: sp_io::offchain::timestamp().add(Duration::from_millis(RUN_MILLIS)),
 		};
+		let opposed: BTreeSet<_> = keys.iter().flat_map(T::Claims::opposed).collect();
+		Self::oppose_rivals(&run, &opposed);
 		for (key, id) in Self::games_at_hand(&keys) {
 			if run.is_over() {
 				log::debug!(target: TARGET, "the run's time is over: the rest follows next block");
@@ -153,14 +158,25 @@ impl<T: Config> Pallet<T> {
 			Self::serve_game(&run, &key, id);
 		}
 		if let Some(watch) = watch() {
-			Self::watch_claims(&run, &keys, watch);
+			Self::watch_claims(&run, &keys, watch, &opposed);
+		}
+	}
+
+	/// Open the games between claims of this node's keys and others of the same jobs. Another's worker
+	/// may be quicker.
+	fn oppose_rivals(run: &Run, opposed: &BTreeSet<[SlotId; 2]>) {
+		let is_due = |slots: &&[SlotId; 2]| Self::check_oppose(**slots).is_ok();
+		for [slot, other] in opposed.iter().filter(is_due).take(GAMES_PER_RUN).copied() {
+			// Each rival is a duty of its own, and more than a job has slots can be told apart.
+			let tag = OPPOSE_TAGS | (other.0.to_le_bytes()[0] & !OPPOSE_TAGS);
+			Self::send(run, (slot, tag), Call::oppose { slot, other });
 		}
 	}
 
 	// --- watching ---
 
 	/// Compute what others claim, and challenge what is wrong.
-	fn watch_claims(run: &Run, keys: &[WorkerKey], watch: Watch) {
+	fn watch_claims(run: &Run, keys: &[WorkerKey], watch: Watch, opposed: &BTreeSet<[SlotId; 2]>) {
 		let mut parties = keys.iter().filter_map(|key| {
 			T::Providers::provider_of(key).map(|who| Party { account: who, worker: key.clone() })
 		});
@@ -169,6 +185,8 @@ impl<T: Config> Pallet<T> {
 			return;
 		};
 		let mut slots = T::Claims::disputable(JOBS_LOOKED_AT);
+		// What a slot of this node opposes needs no bond.
+		slots.retain(|slot| !opposed.iter().flatten().any(|other| other == slot));
 		if slots.len() > CLAIMS_PER_RUN {
 			let start = (run.block as usize).wrapping_mul(CLAIMS_PER_RUN).checked_rem(slots.len());
 			slots.rotate_left(start.unwrap_or(0));
@@ -282,10 +300,14 @@ impl<T: Config> Pallet<T> {
 		let Some((dispute, game)) = Disputes::<T>::get(id).zip(Games::<T>::get(id)) else { return };
 		// What is only on a branch may vanish, and has to be disputed again.
 		let is_final = finalized().is_some_and(|last| last.number >= dispute.opened_at);
-		if is_final && dispute.challenger.worker == *key {
-			note_disputed(dispute.slot);
-		}
-		for (side, tag) in [(Side::Claimant, b'D'), (Side::Challenger, b'C')] {
+		for (side, other, tag) in
+			[(Side::Claimant, Side::Challenger, b'D'), (Side::Challenger, Side::Claimant, b'C')]
+		{
+			if let Purse::Pledge(slot) = dispute.purse(other) {
+				if is_final && dispute.party(side).worker == *key {
+					note_disputed(slot);
+				}
+			}
 			if must_answer(&game, side)
 				&& dispute.party(side).worker == *key
 				&& Self::check_turn(id, side, &game.question()).is_ok()
@@ -434,14 +456,14 @@ impl<T: Config> Pallet<T> {
 		if !is_due_to_send(SENT_PREFIX, duty, run.block, RESEND_BLOCKS) {
 			return;
 		}
+		let name = call.get_call_name();
 		let transaction = T::create_authorized_transaction(call.into());
 		match SubmitTransaction::<T, Call<T>>::submit_transaction(transaction) {
-			Ok(()) => log::info!(target: TARGET, "sent {} of game {}", duty.1 as char, duty.0 .0),
+			Ok(()) => log::info!(target: TARGET, "sent {name} of slot or game {}", duty.0 .0),
 			// The one that was sent before may still be there.
 			Err(()) => log::info!(
 				target: TARGET,
-				"the pool does not take {} of game {} now: it is tried again",
-				duty.1 as char,
+				"the pool does not take {name} of slot or game {} now: it is tried again",
 				duty.0 .0,
 			),
 		}

@@ -93,10 +93,15 @@ impl<AccountId> Dispute<AccountId> {
 
 	/// The slots whose pledges are at stake.
 	pub fn slots(&self) -> impl Iterator<Item = SlotId> {
-		Side::BOTH.map(|side| self.purse(side)).into_iter().filter_map(|purse| match purse {
-			Purse::Pledge(slot) => Some(slot),
+		core::iter::once(self.slot).chain(self.rival())
+	}
+
+	/// The slot whose claim the challenger's is, where it is one of the job's.
+	pub fn rival(&self) -> Option<SlotId> {
+		match self.purse {
 			Purse::Bond(_) => None,
-		})
+			Purse::Pledge(slot) => Some(slot),
+		}
 	}
 
 	/// What is held of the challenger for this game.
@@ -316,6 +321,11 @@ impl BondTerms {
 		let crowd = self.games_open.checked_div(GAMES_PER_DOUBLING)?.checked_add(1)?;
 		self.cost()?.checked_mul(2)?.checked_mul(on_claim)?.checked_mul(crowd.into())
 	}
+}
+
+/// Two slots, the lower first: that is the claimant's in a game between them.
+pub fn ascending(slot: SlotId, other: SlotId) -> [SlotId; 2] {
+	[slot.min(other), slot.max(other)]
 }
 
 /// Openings of an answer, as weights count them: none is longer than a segment and its path.

@@ -15,6 +15,8 @@ pub trait WeightInfo {
 	fn answer_openings(n: u32) -> Weight;
 	/// Dispatch of `timeout`.
 	fn timeout() -> Weight;
+	/// Dispatch of `oppose`.
+	fn oppose() -> Weight;
 	/// Authorisation of `challenge`.
 	fn authorize_challenge() -> Weight;
 	/// Authorisation of `answer` with 256 hashes.
@@ -25,6 +27,8 @@ pub trait WeightInfo {
 	fn authorize_answer_openings(n: u32) -> Weight;
 	/// Authorisation of `timeout`.
 	fn authorize_timeout() -> Weight;
+	/// Authorisation of `oppose`.
+	fn authorize_oppose() -> Weight;
 }
 
 fn weight(microseconds: u64, reads: u64, writes: u64) -> Weight {
@@ -44,11 +48,14 @@ impl WeightInfo for () {
 		weight(8_000, 10, 10)
 	}
 	fn answer_openings(n: u32) -> Weight {
-		weight(12_000, 24, 24)
+		weight(14_000, 72, 72)
 			.saturating_add(Weight::from_parts(40_000_000, 0).saturating_mul(n.into()))
 	}
 	fn timeout() -> Weight {
-		weight(300, 24, 24)
+		weight(2_000, 72, 72)
+	}
+	fn oppose() -> Weight {
+		weight(200, 18, 14)
 	}
 	fn authorize_challenge() -> Weight {
 		weight(200, 10, 0)
@@ -65,5 +72,8 @@ impl WeightInfo for () {
 	}
 	fn authorize_timeout() -> Weight {
 		weight(50, 4, 0)
+	}
+	fn authorize_oppose() -> Weight {
+		weight(100, 10, 0)
 	}
 }

@@ -4,6 +4,7 @@ use crate::{types::SlotState, *};
 use alloc::{collections::BTreeSet, vec::Vec};
 use assay_primitives::{
 	AccountId, Balance, ClaimInfo, Claims, JobDigest, Models, Outline, SlashReason, SlotId,
+	WorkerKey,
 };
 use codec::Encode;
 use frame_support::{defensive, ensure, traits::DefensiveSaturating};
@@ -74,13 +75,37 @@ impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 	}
 
 	fn open_dispute(slot_id: SlotId) -> Result<SlotId, DispatchError> {
-		let mut slot = Self::disputable_slot(slot_id)?;
-		let id = NextSlot::<T>::get();
-		let next = id.next().ok_or(Error::<T>::SlotIdsSpent)?;
-		slot.disputes = slot.disputes.checked_add(1).ok_or(Error::<T>::NotDisputable)?;
-		NextSlot::<T>::put(next);
-		Slots::<T>::insert(slot_id, slot);
-		Ok(id)
+		let slot = Self::disputable_slot(slot_id)?;
+		Self::count_dispute(slot_id, slot)?;
+		Ok(Self::take_id()?)
+	}
+
+	fn ensure_opposable(slots: [SlotId; 2]) -> DispatchResult {
+		Self::opposed_slots(slots)?;
+		Ok(())
+	}
+
+	fn open_opposition(slots: [SlotId; 2]) -> Result<SlotId, DispatchError> {
+		let [slot, other] = Self::opposed_slots(slots)?;
+		let [slot_id, other_id] = slots;
+		Self::count_dispute(slot_id, slot)?;
+		Self::count_dispute(other_id, other)?;
+		Ok(Self::take_id()?)
+	}
+
+	fn opposed(worker: &WorkerKey) -> Vec<[SlotId; 2]> {
+		let rivals = |own: SlotId| {
+			let slot = Slots::<T>::get(own);
+			let job = slot.and_then(|slot| Jobs::<T>::get(slot.job));
+			let slots = job.map(|job| job.slots).unwrap_or_default();
+			slots.into_iter().map(move |id| [own.min(id), own.max(id)])
+		};
+		WorkerDuties::<T>::iter_key_prefix(worker)
+			.flat_map(rivals)
+			.filter(|slots| Self::opposed_slots(*slots).is_ok())
+			.collect::<BTreeSet<_>>()
+			.into_iter()
+			.collect()
 	}
 
 	fn convict(slot_id: SlotId, kept: Balance) -> Balance {
@@ -137,6 +162,36 @@ impl<T: Config> Pallet<T> {
 		ensure!(Self::now() <= closes, Error::<T>::NotDisputable);
 		ensure!(matches!(slot.state, SlotState::Revealed { .. }), Error::<T>::NotDisputable);
 		Ok(slot)
+	}
+
+	/// Two slots whose claims stand and say different things about one job, all of whose claims are
+	/// open. The window may be over: such a job does not settle before one of them has fallen.
+	fn opposed_slots(slots: [SlotId; 2]) -> Result<[Slot<AccountId>; 2], Error<T>> {
+		let [slot, other] = slots.map(Slots::<T>::get);
+		let (slot, other) = slot.zip(other).ok_or(Error::<T>::SlotUnknown)?;
+		let job = Jobs::<T>::get(slot.job).ok_or(Error::<T>::JobUnknown)?;
+		let is_one_job = slot.job == other.job && matches!(job.phase, Phase::Window { .. });
+		let differ = match (slot.state, other.state) {
+			(SlotState::Revealed { claim, .. }, SlotState::Revealed { claim: other, .. }) => {
+				claim.output() != other.output()
+			},
+			_ => false,
+		};
+		ensure!(is_one_job && differ, Error::<T>::NotDisputable);
+		Ok([slot, other])
+	}
+
+	fn count_dispute(slot_id: SlotId, mut slot: Slot<AccountId>) -> Result<(), Error<T>> {
+		slot.disputes = slot.disputes.checked_add(1).ok_or(Error::<T>::NotDisputable)?;
+		Slots::<T>::insert(slot_id, slot);
+		Ok(())
+	}
+
+	/// An id that nothing else will have.
+	fn take_id() -> Result<SlotId, Error<T>> {
+		let id = NextSlot::<T>::get();
+		NextSlot::<T>::put(id.next().ok_or(Error::<T>::SlotIdsSpent)?);
+		Ok(id)
 	}
 
 	/// End a job that has no claim left, once nobody disputes any more.

@@ -170,6 +170,15 @@ pub trait Claims<AccountId, Balance> {
 	fn open_dispute(slot: SlotId) -> Result<SlotId, DispatchError>;
 	/// Whether a dispute about a claim can be opened now.
 	fn ensure_disputable(slot: SlotId) -> DispatchResult;
+	/// A dispute between two claims of one job begins, a dispute about each of them: both ends are
+	/// the caller's to tell. Gives an id of its own to it. Fails where the claims do not differ, one
+	/// of them is convicted, or not all claims of the job are open; never since a window is over.
+	fn open_opposition(slots: [SlotId; 2]) -> Result<SlotId, DispatchError>;
+	/// Whether a dispute between two claims can be opened now.
+	fn ensure_opposable(slots: [SlotId; 2]) -> DispatchResult;
+	/// Pairs of claims between which a dispute can be opened, and one of which is bound to this key.
+	/// The lower slot of each comes first.
+	fn opposed(worker: &WorkerKey) -> Vec<[SlotId; 2]>;
 	/// The party of a slot is guilty: its pledge goes to the slash sink, but for `kept`, which stays
 	/// pledged until the last dispute about the claim is over. Returns the whole pledge; zero if the
 	/// party was guilty before.
@@ -177,7 +186,8 @@ pub trait Claims<AccountId, Balance> {
 	/// Pay who won against a convicted party, up to `amount`, out of what it still has pledged.
 	/// Returns what was taken for it.
 	fn reward(slot: SlotId, winner: &AccountId, amount: Balance) -> Balance;
-	/// The end of what [`Claims::open_dispute`] began. With the last one what a convicted party still
+	/// The end of what [`Claims::open_dispute`] or, for one of both claims,
+	/// [`Claims::open_opposition`] began. With the last one what a convicted party still
 	/// has pledged goes to the slash sink, and a job whose claims have all fallen ends and is refunded.
 	fn close_dispute(slot: SlotId);
 }

@@ -29,6 +29,7 @@ fn works() {
 				bond,
 				question: view.question,
 				due_at: view.due_at,
+				rival: None,
 			}]
 		);
 		assert_eq!(Disputes::games_of(key_of(&challenger())), vec![game]);

@@ -2,6 +2,7 @@
 
 mod answer;
 mod challenge;
+mod oppose;
 mod random;
 mod timeout;
 mod verdict;

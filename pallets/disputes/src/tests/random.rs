@@ -14,6 +14,8 @@ use std::{cell::RefCell, collections::BTreeMap};
 
 /// Games that are played, in four tests that run side by side.
 const GAMES: u64 = 10_000;
+/// Each so many-th is between two slots of a job.
+const OPPOSED_EVERY: u64 = 5;
 /// Wrong runs that adversaries of one test defend.
 const RUNS: usize = 48;
 
@@ -172,8 +174,13 @@ fn game(nonce: u64, honest: &Player<'_>, player: &Player<'_>, generator: &mut Ge
 	let (right, wrong) = (honest.tracer.claim(), player.tracer.claim());
 	let liar = if generator.below(2) == 0 { Side::Claimant } else { Side::Challenger };
 	let (claim, other) = if liar == Side::Claimant { (wrong, right) } else { (right, wrong) };
-	let (_, slot) = claimed(nonce, sample().input, claim);
-	let id = challenge(&challenger(), slot, other).unwrap();
+	let id = if nonce % OPPOSED_EVERY == 0 {
+		let (_, [slot, rival]) = opposed(nonce, [claim, other], 0);
+		oppose(slot, rival)
+	} else {
+		let (_, slot) = claimed(nonce, sample().input, claim);
+		challenge(&challenger(), slot, other).unwrap()
+	};
 	let first = generator.below(2) == 0;
 	loop {
 		let mut moved = false;
@@ -210,6 +217,15 @@ fn game(nonce: u64, honest: &Player<'_>, player: &Player<'_>, generator: &mut Ge
 	}
 }
 
+/// What jobs settled to in this block.
+fn settled() -> Vec<assay_primitives::OutputDigest> {
+	let receipt = |event| match event {
+		RuntimeEvent::Jobs(pallet_jobs::Event::JobSettled { receipt, .. }) => Some(receipt.output),
+		_ => None,
+	};
+	System::events().into_iter().filter_map(|record| receipt(record.event)).collect()
+}
+
 /// Whoever lies loses, and who is honest never does.
 fn play_a_quarter(seed: u64) {
 	new_test_ext().execute_with(|| {
@@ -221,10 +237,12 @@ fn play_a_quarter(seed: u64) {
 		let players: Vec<Player<'_>> = runs.iter().map(Player::new).collect();
 		for (nonce, player) in (0..GAMES / 4).zip(players.iter().cycle()) {
 			// Nobody runs dry: this is not about funds.
-			for who in [challenger(), tenant(), provider()] {
+			for who in [challenger(), tenant(), provider(), other_provider()] {
 				Balances::set_balance(&who, 10 * BOND);
 			}
-			let _ = ProviderStake::bond(signed(provider()), BOND);
+			for who in [provider(), other_provider()] {
+				let _ = ProviderStake::bond(signed(who), BOND);
+			}
 			keep_alive();
 			game(nonce, &honest, player, &mut generator);
 			if nonce % 64 == 0 {
@@ -232,6 +250,10 @@ fn play_a_quarter(seed: u64) {
 			}
 			jump_to(System::block_number() + 30);
 			settle_all();
+			// A job with a right claim settles to it, whichever of two slots it was.
+			let outputs = settled();
+			assert!(outputs.iter().all(|output| *output == claim.output().into()));
+			assert!(outputs.len() == 1 || nonce % OPPOSED_EVERY != 0);
 		}
 		try_state();
 	});

@@ -357,3 +357,99 @@ fn games_that_need_no_answer_take_no_turn() {
 		assert_eq!(Disputes::game_view(game).unwrap().owes, [false, true]);
 	});
 }
+
+/// Two slots of a job, the lower one of the provider, that claim what these runs say.
+fn rivals(runs: [&Run; 2]) -> [SlotId; 2] {
+	opposed(0, runs.map(Run::claim), 0).1
+}
+
+#[test]
+fn opens_a_game_with_a_rival_once() {
+	with_worker(&other_provider(), |_, pool| {
+		let [slot, other] = rivals([&Run::cheating(1), &Run::honest()]);
+		run();
+		// What is on its way is not sent again in the next block.
+		roll_by(1);
+		run();
+		assert_eq!(pool.read().transactions.len(), 1);
+		assert_eq!(drain(&pool), 1);
+		let games = Disputes::games_of(key_of(&other_provider()));
+		let view = Disputes::game_view(games[0]).unwrap();
+		assert_eq!((view.dispute.slot, view.dispute.rival()), (slot, Some(other)));
+	});
+}
+
+#[test]
+fn leaves_rivals_that_agree_alone_and_those_of_others() {
+	with_worker(&other_provider(), |_, pool| {
+		rivals([&Run::honest(), &Run::honest()]);
+		run();
+		assert_eq!(drain(&pool), 0);
+	});
+	with_worker(&challenger(), |_, pool| {
+		rivals([&Run::cheating(1), &Run::honest()]);
+		run();
+		assert_eq!(drain(&pool), 0);
+	});
+}
+
+#[test]
+fn opens_games_with_all_rivals_at_once() {
+	with_worker(&provider(), |_, pool| {
+		let claims = [Run::honest(), Run::cheating(1), Run::cheating(5), Run::cheating(9)];
+		opposed(0, claims.each_ref().map(Run::claim), 0);
+		run();
+		assert_eq!(drain(&pool), 3);
+		assert_eq!(Disputes::games_of(key_of(&provider())).len(), 3);
+	});
+}
+
+/// Plays either side of a game between slots by the answers of its executor.
+#[test]
+fn plays_for_its_slot_on_either_side() {
+	let runs = [&Run::cheating(1), &Run::honest()];
+	for (who, run_of, owes) in
+		[(provider(), runs[0], [false, true]), (other_provider(), runs[1], [true, false])]
+	{
+		with_worker(&who, |state, pool| {
+			let [slot, other] = rivals(runs);
+			let game = oppose(slot, other);
+			let question = Disputes::game_view(game).unwrap().question;
+			let answer = run_of.tracer().answer(&question).unwrap();
+			expect_trace(&state, slot, Ok(ready(run_of)));
+			expect_question(&state, slot, question, &answer);
+			run();
+			assert_eq!(drain(&pool), 1);
+			assert_eq!(Disputes::game_view(game).unwrap().owes, owes);
+		});
+	}
+}
+
+/// A rival's claim is not challenged with a bond, neither while its game can be played nor when the
+/// worker's own slot has lost it.
+#[test]
+fn a_watcher_puts_no_bond_against_a_rival() {
+	for (who, runs) in [
+		(other_provider(), [Run::honest(), Run::cheating(1)]),
+		(provider(), [Run::cheating(1), Run::honest()]),
+	] {
+		with_worker(&who, |state, pool| {
+			set(WATCH_KEY, Watch { budget: BOND });
+			let runs = runs.each_ref();
+			let [slot, _] = rivals(runs);
+			// Nothing is asked of the executor: it would be told so here.
+			run();
+			assert_eq!(drain(&pool), 1);
+			let game = Disputes::games_of(key_of(&who))[0];
+			let hash = hash_of(System::block_number());
+			set(FINALIZED_KEY, Finalized { number: System::block_number(), hash });
+			expect_trace(&state, slot, Ok(TraceState::Building));
+			run();
+			let (end, _) = play_out(game, runs);
+			assert_ne!(end.verdict, crate::Verdict::BothGuilty);
+			assert!(Jobs::job(slot_job(slot)).is_some(), "its window is open still");
+			run();
+			assert_eq!(drain(&pool), 0);
+		});
+	}
+}
