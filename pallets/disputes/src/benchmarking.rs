@@ -1,7 +1,11 @@
 //! Benchmarks of every call and authorisation, each on its longest path: the largest program, the
-//! widest node, the second answer of a pair, and at the end of a game its verdict.
+//! widest node, the second answer of a pair, and at the end of a game a verdict that takes two pledges
+//! and repays as many winners from each as there can be.
 
-use super::*;
+use super::{
+	types::{Winner, WINNERS_MAX},
+	*,
+};
 use alloc::{vec, vec::Vec};
 use assay_primitives::{
 	challenge_statement, move_statement, AccountId, Balance, Claims, Parameters, SlotId,
@@ -28,8 +32,17 @@ pub trait BenchmarkHelper {
 	/// A claim in its challenge window, of a job of this program in this shape; the worker key of its
 	/// party is in the keystore. The job ends when the claim falls.
 	fn claimed(program: Program, weights: WeightsRoot, shape: Parameters, claim: Claim) -> SlotId;
+	/// The same with a claim of another party beside it, whose worker key is in the keystore, too.
+	fn opposed(
+		program: Program,
+		weights: WeightsRoot,
+		shape: Parameters,
+		claims: [Claim; 2],
+	) -> [SlotId; 2];
 	/// A funded provider whose worker key is in the keystore.
 	fn challenger() -> (AccountId, WorkerKey);
+	/// An account that exists, another one for each number.
+	fn funded(number: u32) -> AccountId;
 }
 
 /// The largest program whose first operators are `MeanPool` and what it pools.
@@ -133,16 +146,15 @@ struct Set {
 }
 
 impl Set {
-	/// A game about a job of the largest program with `sequence` positions.
+	/// A game between two slots of a job of the largest program with `sequence` positions.
 	fn new<T: Config>(batch: u32, sequence: u32) -> Result<Self, BenchmarkError> {
 		let program = program(batch, sequence);
 		let shape = Parameters::encoder(batch, sequence);
-		let weights = WeightsRoot::from([7; 32]);
-		let slot = T::BenchmarkHelper::claimed(program.clone(), weights, shape.clone(), CLAIM);
-		let (challenger, worker) = T::BenchmarkHelper::challenger();
-		let signature = sign_challenge::<T>(slot, &challenger, &worker)?;
-		let party = Party { account: challenger, worker };
-		Pallet::<T>::do_challenge(slot, OTHER_CLAIM, party, Balance::MAX, &signature)?;
+		let slots = opposed::<T>(program.clone(), shape.clone());
+		Pallet::<T>::do_oppose(slots)?;
+		for (slot, first) in slots.into_iter().zip([0, WINNERS_MAX]) {
+			await_winners::<T>(slot, first)?;
+		}
 		let game = Disputes::<T>::iter_keys().next().ok_or(BenchmarkError::Stop("no game"))?;
 		Ok(Self { game, program, shape })
 	}
@@ -158,8 +170,8 @@ impl Set {
 		is_asked: impl Fn(&Question) -> bool,
 	) -> Result<Call<T>, BenchmarkError> {
 		let layout = self.layout()?;
-		// The claimant's first element is wrong.
-		let traces = [Trace::new(&layout, 5)?, Trace::new(&layout, 0)?];
+		// Both first elements are wrong.
+		let traces = [Trace::new(&layout, 5)?, Trace::new(&layout, 7)?];
 		loop {
 			let question = Pallet::<T>::game_view(self.game)
 				.ok_or(BenchmarkError::Stop("the game is over"))?
@@ -197,6 +209,27 @@ impl Set {
 	}
 }
 
+/// Two claims of one job.
+fn opposed<T: Config>(program: Program, shape: Parameters) -> [SlotId; 2] {
+	let (weights, claims) = (WeightsRoot::from([7; 32]), [CLAIM, OTHER_CLAIM]);
+	let [slot, other] = T::BenchmarkHelper::opposed(program, weights, shape, claims);
+	types::ascending(slot, other)
+}
+
+/// Let a slot's pledge, when it is taken, have to repay as many winners as it may.
+fn await_winners<T: Config>(slot: SlotId, first: u32) -> Result<(), BenchmarkError> {
+	let pledge = T::Claims::claim(slot).ok_or(BenchmarkError::Stop("no claim"))?.pledge;
+	let mut conviction = Conviction::new(pledge);
+	for number in first..first.saturating_add(WINNERS_MAX) {
+		// Something is left for the rest of the first one's reward, and for the treasury.
+		let cost = types::pot(pledge).div_euclid(Balance::from(WINNERS_MAX).saturating_add(1));
+		let account = T::BenchmarkHelper::funded(number);
+		conviction.note(Winner { game: SlotId(number.into()), account, cost });
+	}
+	Convictions::<T>::insert(slot, conviction);
+	Ok(())
+}
+
 /// The widest node that a program can have at the top, with one answer in.
 fn children<T: Config>() -> Result<Call<T>, BenchmarkError> {
 	let set = Set::new::<T>(24, 2_048)?;
@@ -218,7 +251,7 @@ fn bytes<T: Config>() -> Result<Call<T>, BenchmarkError> {
 	Set::new::<T>(1, 32)?.until(|question| matches!(question, Question::Leaf { .. }))
 }
 
-/// The verdict, over so many positions: the claimant falls, and the job with it.
+/// The verdict, over so many positions: both claims fall, and the job with them.
 fn openings<T: Config>(positions: u32) -> Result<Call<T>, BenchmarkError> {
 	let set = Set::new::<T>(1, positions.max(1))?;
 	set.until(|question| matches!(question, Question::Openings { .. }))
@@ -247,15 +280,9 @@ fn challenge_call<T: Config>() -> Result<Call<T>, BenchmarkError> {
 	Ok(Call::challenge { slot, claim: OTHER_CLAIM, challenger, worker, bond_max, signature })
 }
 
-/// A game in which the claimant is silent and the time is over.
+/// A game in which both sides are silent and the time is over.
 fn overdue<T: Config>() -> Result<SlotId, BenchmarkError> {
 	let set = Set::new::<T>(1, 32)?;
-	let layout = set.layout()?;
-	let view = Pallet::<T>::game_view(set.game).ok_or(BenchmarkError::Stop("no game"))?;
-	let answer = Trace::new(&layout, 0)?
-		.says(&layout, &view.question)
-		.ok_or(BenchmarkError::Stop("no answer"))?;
-	Pallet::<T>::do_answer(set.game, Side::Challenger, &view.question, &answer)?;
 	Disputes::<T>::mutate(set.game, |dispute| {
 		if let Some(dispute) = dispute {
 			dispute.due = T::Claims::now().saturating_sub(1);
@@ -344,6 +371,17 @@ mod benchmarks {
 	}
 
 	#[benchmark]
+	fn oppose() -> Result<(), BenchmarkError> {
+		let [slot, other] = opposed::<T>(program(1, 32), Parameters::encoder(1, 32));
+
+		#[extrinsic_call]
+		_(RawOrigin::Authorized, slot, other);
+
+		assert_eq!(OpenGames::<T>::get(), 1);
+		Ok(())
+	}
+
+	#[benchmark]
 	fn authorize_challenge() -> Result<(), BenchmarkError> {
 		let call = challenge_call::<T>()?;
 
@@ -394,6 +432,19 @@ mod benchmarks {
 	#[benchmark]
 	fn authorize_timeout() -> Result<(), BenchmarkError> {
 		let call = Call::<T>::timeout { game: overdue::<T>()? };
+
+		#[block]
+		{
+			authorize(&call)?;
+		}
+
+		Ok(())
+	}
+
+	#[benchmark]
+	fn authorize_oppose() -> Result<(), BenchmarkError> {
+		let [slot, other] = opposed::<T>(program(1, 32), Parameters::encoder(1, 32));
+		let call = Call::<T>::oppose { slot, other };
 
 		#[block]
 		{
