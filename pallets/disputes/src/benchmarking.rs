@@ -3,7 +3,7 @@
 //! and repays as many winners from each as there can be.
 
 use super::{
-	types::{Winner, WINNERS_MAX},
+	types::{Winner, LOST_PER_CHALLENGE, WINNERS_MAX},
 	*,
 };
 use alloc::{vec, vec::Vec};
@@ -276,6 +276,10 @@ fn challenge_call<T: Config>() -> Result<Call<T>, BenchmarkError> {
 	let slot = T::BenchmarkHelper::claimed(program(1, 32), weights, shape, CLAIM);
 	let (challenger, worker) = T::BenchmarkHelper::challenger();
 	let signature = sign_challenge::<T>(slot, &challenger, &worker)?;
+	// Of claims that are no more.
+	for number in 0..LOST_PER_CHALLENGE {
+		Pallet::<T>::keep_lost(SlotId(u64::MAX.saturating_sub(number.into())), &challenger);
+	}
 	let bond_max = Balance::MAX;
 	Ok(Call::challenge { slot, claim: OTHER_CLAIM, challenger, worker, bond_max, signature })
 }

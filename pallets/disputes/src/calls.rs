@@ -3,7 +3,7 @@
 
 use crate::{
 	ledger::Ledger,
-	types::{move_span, BondTerms, Purse},
+	types::{move_span, BondTerms, Purse, LOST_PER_CHALLENGE},
 	*,
 };
 use assay_primitives::{
@@ -124,6 +124,7 @@ impl<T: Config> Pallet<T> {
 		let Challenge { info, game, bond, cost } = challenge;
 		let id = T::Claims::open_dispute(slot)?;
 		Ledger::<T>::hold(&party.account, bond)?;
+		Self::forget_lost();
 		let dispute = Self::record(slot, &info, party, Purse::Bond(bond), cost);
 		Self::open(id, dispute, game);
 		Ok(())
@@ -375,6 +376,30 @@ impl<T: Config> Pallet<T> {
 		OpenGames::<T>::mutate_exists(Self::decrease);
 		Games::<T>::remove(id);
 		Disputes::<T>::remove(id);
+	}
+
+	/// Keep the pair of a lost challenge on record.
+	pub(crate) fn keep_lost(slot: SlotId, challenger: &AccountId) {
+		let (first, next) = LostRange::<T>::get();
+		Challenges::<T>::insert(slot, challenger, ());
+		LostChallenges::<T>::insert(next, (slot, challenger));
+		LostRange::<T>::put((first, next.saturating_add(1)));
+	}
+
+	/// Forget the oldest lost challenges, where their claims cannot be challenged any more. Each new
+	/// challenge does so with more of them than it can add, so they do not pile up.
+	fn forget_lost() {
+		let (mut first, next) = LostRange::<T>::get();
+		for _ in 0..LOST_PER_CHALLENGE {
+			let Some((slot, challenger)) = LostChallenges::<T>::get(first) else { break };
+			if T::Claims::ensure_disputable(slot).is_ok() {
+				break;
+			}
+			Challenges::<T>::remove(slot, challenger);
+			LostChallenges::<T>::remove(first);
+			first = first.saturating_add(1);
+		}
+		LostRange::<T>::put((first, next));
 	}
 
 	fn increase(count: &mut u32) {

@@ -13,6 +13,7 @@ impl<T: Config> Pallet<T> {
 		Self::inv_2_records_match()?;
 		Self::inv_3_games_are_counted()?;
 		Self::inv_3_pairs_play_once()?;
+		Self::inv_3_challenges_are_kept()?;
 		Self::inv_4_claims_exist()
 	}
 
@@ -64,10 +65,6 @@ impl<T: Config> Pallet<T> {
 			if dispute.rival().is_some() {
 				continue;
 			}
-			ensure!(
-				Challenges::<T>::contains_key(dispute.slot, &dispute.challenger.account),
-				"INV-3: a challenge is not on record"
-			);
 			let count: &mut u32 = challengers.entry(dispute.challenger.account).or_default();
 			*count = count.saturating_add(1);
 		}
@@ -96,6 +93,25 @@ impl<T: Config> Pallet<T> {
 		}
 		let listed: BTreeSet<_> = Oppositions::<T>::iter().collect();
 		ensure!(listed == pairs, "INV-3: other games between slots are listed than there are");
+		Ok(())
+	}
+
+	fn inv_3_challenges_are_kept() -> Result<(), TryRuntimeError> {
+		let mut pairs = BTreeSet::new();
+		for dispute in Disputes::<T>::iter_values().filter(|dispute| dispute.rival().is_none()) {
+			let is_new = pairs.insert((dispute.slot, dispute.challenger.account));
+			ensure!(is_new, "INV-3: an account disputes a claim twice");
+		}
+		let (first, next) = LostRange::<T>::get();
+		for number in first..next {
+			let lost =
+				LostChallenges::<T>::get(number).ok_or("INV-3: a lost challenge is missing")?;
+			ensure!(pairs.insert(lost), "INV-3: a challenge is open or lost, and once");
+		}
+		let count = LostChallenges::<T>::iter_keys().count() as u64;
+		ensure!(count == next.saturating_sub(first), "INV-3: a lost challenge out of range");
+		let kept: BTreeSet<_> = Challenges::<T>::iter_keys().collect();
+		ensure!(kept == pairs, "INV-3: other challenges are on record than open and lost ones");
 		Ok(())
 	}
 

@@ -3,7 +3,7 @@
 
 use crate::{
 	types::{pot, Conviction, Purse, Winner},
-	Challenges, ClaimGames, Config, Convictions, Dispute, Event, HoldReason, Pallet,
+	ClaimGames, Config, Convictions, Dispute, Event, HoldReason, Pallet,
 };
 use assay_primitives::{AccountId, Balance, Claims, SlotId};
 use assay_trace::Side;
@@ -32,8 +32,7 @@ impl<T: Config> Pallet<T> {
 		let winner = winner.map(|side| &dispute.party(side).account);
 		match dispute.purse(side) {
 			Purse::Bond(bond) => {
-				// It would lose again: the pair stays.
-				Challenges::<T>::insert(dispute.slot, loser, ());
+				Self::keep_lost(dispute.slot, loser);
 				Ledger::<T>::forfeit(id, loser, bond, winner);
 				bond
 			},

@@ -67,7 +67,8 @@
 //!   and nothing else.
 //! - INV-3: open games are counted: in all, for each challenger and for each claim, and their
 //!   blocks for each worker key; each is the one challenge of its challenger of its claim, or the
-//!   one game between its two slots, of which the lower one is the claimant's.
+//!   one game between its two slots, of which the lower one is the claimant's. What else is on
+//!   record of challenges is what waits to be forgotten.
 //! - INV-4: the job and the claims of an open game exist.
 //!
 //! ## Low level / Design
@@ -217,11 +218,22 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type ClaimGames<T: Config> = StorageMap<_, Twox64Concat, SlotId, u32, ValueQuery>;
 
-	/// Who has challenged which claim: open games, and those that the challenger lost. One is enough,
-	/// since who lost would lose again; what stays for ever was paid for by a lost bond.
+	/// Who has challenged which claim: open games, and those that the challenger lost for as long as
+	/// the claim can be challenged. One is enough, since who lost would lose again; and a challenge
+	/// that was lost can be carried again by anybody, at the price of another bond.
 	#[pallet::storage]
 	pub type Challenges<T: Config> =
 		StorageDoubleMap<_, Twox64Concat, SlotId, Blake2_128Concat, AccountId, ()>;
+
+	/// Challenges that were lost, in the order of their ends: each is forgotten once its claim cannot
+	/// be challenged any more, which is then what refuses it.
+	// Numbers are counted by the chain.
+	#[pallet::storage]
+	pub type LostChallenges<T: Config> = StorageMap<_, Twox64Concat, u64, (SlotId, AccountId)>;
+
+	/// Numbers of the first lost challenge that is on record, and of the next one.
+	#[pallet::storage]
+	pub type LostRange<T: Config> = StorageValue<_, (u64, u64), ValueQuery>;
 
 	/// Games between two claims of one job, by the lower and the higher slot. One is enough for each
 	/// pair: one of both is convicted by it.

@@ -20,6 +20,8 @@ pub const OPENINGS_MAX: u32 = 40;
 pub const RUN_BLOCKS_MAX: u32 = 28_800;
 /// Most winners of games about one claim that its pledge repays.
 pub const WINNERS_MAX: u32 = 8;
+/// Lost challenges that a new one can make forgotten.
+pub const LOST_PER_CHALLENGE: u32 = 2;
 /// Games open on the chain that double the bond.
 const GAMES_PER_DOUBLING: u32 = 64;
 

@@ -39,7 +39,7 @@ fn weight(microseconds: u64, reads: u64, writes: u64) -> Weight {
 /// Estimates, rounded up.
 impl WeightInfo for () {
 	fn challenge() -> Weight {
-		weight(200, 12, 10)
+		weight(200, 18, 15)
 	}
 	fn answer_children() -> Weight {
 		weight(600, 8, 10)

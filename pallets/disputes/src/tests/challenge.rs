@@ -160,6 +160,51 @@ fn an_account_disputes_a_claim_once() {
 	});
 }
 
+/// A challenge that is lost at once.
+fn lose(nonce: u64, who: &AccountId) -> (SlotId, RuntimeCall) {
+	let (honest, liar) = (Run::honest(), Run::cheating(1));
+	let (_, slot) = claimed_by(nonce, &honest);
+	let call = challenge_call(who, slot, liar.claim());
+	let game = challenge(who, slot, liar.claim()).unwrap();
+	assert_ok!(answer(game, assay_trace::Side::Claimant, &honest).unwrap());
+	crate::Disputes::<Test>::mutate(game, |dispute| dispute.as_mut().unwrap().due = 0);
+	assert_ok!(Disputes::timeout(signed(tenant()), game));
+	try_state();
+	(slot, call)
+}
+
+#[test]
+fn a_lost_challenge_is_forgotten_once_its_claim_cannot_be_challenged() {
+	use crate::{Challenges, LostChallenges};
+	let kept = || (Challenges::<Test>::iter().count(), LostChallenges::<Test>::iter().count());
+	build_and_execute(|| {
+		let who = challenger();
+		let lost = [0, 1, 2].map(|nonce| lose(nonce, &who));
+		assert_eq!(kept(), (3, 3), "their windows are open");
+		jump_to(System::block_number() + 30);
+		settle_all();
+		assert_eq!(kept(), (3, 3), "nothing walks over them");
+		// The next one forgets two, and is kept itself.
+		let (slot, call) = lose(3, &who);
+		assert_eq!(kept(), (2, 2));
+		let (_, other) = claimed_by(4, &Run::honest());
+		challenge(&other_challenger(), other, Run::cheating(1).claim()).unwrap();
+		assert_eq!(kept(), (2, 1), "the last of the old ones; the new one can be challenged");
+		assert!(Challenges::<Test>::contains_key(slot, &who));
+		let again = Error::<Test>::AlreadyChallenged;
+		assert_noop!(dispatch_signed(&who, call), again);
+		// What is forgotten is refused all the same.
+		for (_, call) in lost {
+			assert_noop!(dispatch_signed(&who, call), Error::<Test>::ClaimUnknown);
+		}
+	});
+}
+
+fn dispatch_signed(who: &AccountId, call: RuntimeCall) -> sp_runtime::DispatchResult {
+	use sp_runtime::traits::Dispatchable;
+	call.dispatch(signed(who.clone())).map(|_| ()).map_err(|error| error.error)
+}
+
 #[test]
 fn holds_no_more_than_the_challenger_allowed() {
 	build_and_execute(|| {
