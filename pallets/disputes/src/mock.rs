@@ -217,11 +217,13 @@ impl pallet_leases::Config for Test {
 	type Providers = Providers;
 	type Models = Models;
 	type Treasury = Treasury;
+	type ProtocolFee = ProtocolFee;
 	type MaxOffersPerProvider = ConstU32<4>;
 	type MaxLeasesPerProvider = ConstU32<8>;
 	type MaxOpenJobsPerLease = ConstU32<8>;
 	type MinEscrow = ConstU128<UNIT>;
 	type OfferDeposit = ConstU128<UNIT>;
+	type OverdraftFee = ConstU128<UNIT>;
 	type RateBurstBlocks = ConstU32<100>;
 	type WeightInfo = ();
 }
@@ -455,6 +457,7 @@ fn set_up_market() {
 		duration_blocks_max: 10_000_000,
 		min_escrow: UNIT,
 		risk_factor_max: RISK_FACTOR,
+		reservation: None,
 	};
 	assert_ok!(Leases::create_offer(signed(provider()), ModelId(0), terms));
 	assert_ok!(Leases::open_lease(
@@ -462,7 +465,8 @@ fn set_up_market() {
 		OfferId(0),
 		ESCROW,
 		10_000_000,
-		PRICE_PER_UNIT
+		PRICE_PER_UNIT,
+		None
 	));
 }
 

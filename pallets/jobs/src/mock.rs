@@ -226,11 +226,13 @@ impl pallet_leases::Config for Test {
 	type Providers = Providers;
 	type Models = Models;
 	type Treasury = Treasury;
+	type ProtocolFee = ProtocolFee;
 	type MaxOffersPerProvider = ConstU32<4>;
 	type MaxLeasesPerProvider = ConstU32<8>;
 	type MaxOpenJobsPerLease = ConstU32<8>;
 	type MinEscrow = ConstU128<UNIT>;
 	type OfferDeposit = ConstU128<UNIT>;
+	type OverdraftFee = ConstU128<UNIT>;
 	type RateBurstBlocks = ConstU32<100>;
 	type WeightInfo = ();
 }
@@ -475,7 +477,7 @@ fn set_up_market() {
 	assert_ok!(register_provider(provider(), &worker()));
 	assert_ok!(register_model(owner()));
 	assert_ok!(create_offer(provider(), ModelId(0)));
-	assert_ok!(Leases::open_lease(signed(tenant()), OfferId(0), ESCROW, 100_000, PRICE_PER_UNIT));
+	assert_ok!(open_lease(tenant(), OfferId(0)));
 }
 
 /// A second provider with an offer of its own, and a second tenant with a lease at each provider.
@@ -487,7 +489,7 @@ pub(crate) fn enlarge_market() {
 	for (who, offer) in
 		[(other_tenant(), OfferId(0)), (other_tenant(), OfferId(1)), (tenant(), OfferId(1))]
 	{
-		assert_ok!(Leases::open_lease(signed(who), offer, ESCROW, 100_000, PRICE_PER_UNIT));
+		assert_ok!(open_lease(who, offer));
 	}
 }
 
@@ -533,10 +535,15 @@ pub(crate) const TERMS: pallet_leases::OfferTerms<Balance> = pallet_leases::Offe
 	duration_blocks_max: 100_000,
 	min_escrow: UNIT,
 	risk_factor_max: RISK_FACTOR,
+	reservation: None,
 };
 
 pub(crate) fn create_offer(who: AccountId, model: ModelId) -> DispatchResult {
 	Leases::create_offer(signed(who), model, TERMS)
+}
+
+fn open_lease(who: AccountId, offer: OfferId) -> DispatchResult {
+	Leases::open_lease(signed(who), offer, ESCROW, 100_000, PRICE_PER_UNIT, None)
 }
 
 pub(crate) fn signed(who: AccountId) -> RuntimeOrigin {

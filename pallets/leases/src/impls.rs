@@ -1,11 +1,11 @@
 //! What other pallets ask of this one.
 
 use crate::{
-	ledger::Ledger, BalanceOf, BucketError, Config, Error, Leases, Pallet, ProviderLeases,
-	Reservations,
+	ledger::Ledger, BalanceOf, BucketError, Config, Error, Event, LeaseState, Leases, Pallet,
+	ProviderLeases, Reservations,
 };
 use alloc::{collections::BTreeSet, vec::Vec};
-use assay_primitives::{JobDigest, LeaseId, LeaseInfo, Payment};
+use assay_primitives::{CloseReason, JobDigest, LeaseId, LeaseInfo, Payment};
 use frame_support::{
 	defensive, ensure,
 	traits::{DefensiveSaturating, Get},
@@ -17,7 +17,7 @@ impl<T: Config> assay_primitives::Leases<T::AccountId, BalanceOf<T>> for Pallet<
 		let lease = Leases::<T>::get(id).ok_or(Error::<T>::LeaseNotFound)?;
 		Self::ensure_takes_jobs(&lease)?;
 		Ok(LeaseInfo {
-			free: lease.escrow.free(),
+			free: lease.free(Self::now()),
 			tenant: lease.tenant,
 			provider: lease.provider,
 			model: lease.model,
@@ -41,6 +41,10 @@ impl<T: Config> assay_primitives::Leases<T::AccountId, BalanceOf<T>> for Pallet<
 				BucketError::Never => Error::<T>::UnitsAboveBurst,
 			})?;
 
+		// What is due is paid first; what is left must do for the job.
+		ensure!(amount <= lease.free(Self::now()), Error::<T>::FreeEscrowTooLow);
+
+		Self::charge(id, &mut lease);
 		Ledger::<T>::reserve(id, &mut lease, job, amount)?;
 		lease.open_jobs = lease.open_jobs.defensive_saturating_add(1);
 		Leases::<T>::insert(id, lease);
@@ -62,8 +66,17 @@ impl<T: Config> assay_primitives::Leases<T::AccountId, BalanceOf<T>> for Pallet<
 			defensive!("a job outlived its lease");
 			return Zero::zero();
 		};
-		let Some(paid) = Ledger::<T>::settle(id, &mut lease, job, reserved, payments) else {
+		if !Reservations::<T>::contains_key(id, job) {
 			defensive!("a job without a reservation was settled");
+			return Zero::zero();
+		}
+		if Self::charge(id, &mut lease) {
+			let (reason, open_jobs) = (CloseReason::Overdrawn, lease.open_jobs);
+			lease.state = LeaseState::Closing(reason);
+			Self::deposit_event(Event::LeaseClosing { lease: id, reason, open_jobs });
+		}
+		let Some(paid) = Ledger::<T>::settle(id, &mut lease, job, reserved, payments) else {
+			Leases::<T>::insert(id, lease);
 			return Zero::zero();
 		};
 		lease.open_jobs = lease.open_jobs.defensive_saturating_sub(1);

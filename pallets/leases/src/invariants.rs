@@ -22,7 +22,9 @@ impl<T: Config> Pallet<T> {
 		Self::inv_5_counts_match()?;
 		Self::inv_6_ids_are_below_the_next()?;
 		Self::inv_7_closing_leases_have_jobs()?;
-		Self::inv_8_terms_run_something()
+		Self::inv_8_terms_run_something()?;
+		Self::inv_9_reserved_rates_fit_capacities()?;
+		Self::inv_10_reserving_leases_are_open()
 	}
 
 	/// Every account holds for `reason` what `records` say, and nothing where they say nothing.
@@ -182,6 +184,12 @@ impl<T: Config> Pallet<T> {
 			ensure!(terms.rate_units_per_block > 0, "INV-8: an offer has a rate");
 			ensure!(terms.duration_blocks_max > 0, "INV-8: an offer has a duration");
 			ensure!(terms.risk_factor_max > 0, "INV-8: an offer takes the risk of a job's price");
+			ensure!(
+				terms.reservation.is_none_or(|it| {
+					!it.price_per_block.is_zero() && it.capacity_units_per_block > 0
+				}),
+				"INV-8: a reserved rate has a price, and there is some"
+			);
 		}
 		for lease in Leases::<T>::iter_values() {
 			ensure!(
@@ -189,6 +197,49 @@ impl<T: Config> Pallet<T> {
 				"INV-8: the price of a lease covers its royalty"
 			);
 			ensure!(lease.risk_factor_max > 0, "INV-8: a lease takes the risk of a job's price");
+		}
+		Ok(())
+	}
+
+	fn inv_9_reserved_rates_fit_capacities() -> Result<(), TryRuntimeError> {
+		let mut sums = BTreeMap::<_, u64>::new();
+		for reservation in Leases::<T>::iter_values().filter_map(|lease| lease.reservation) {
+			let sum = sums.entry(reservation.offer).or_default();
+			*sum = sum.saturating_add(reservation.rate_units_per_block);
+		}
+		for (id, offer) in Offers::<T>::iter() {
+			let sum = sums.get(&id).copied().unwrap_or_default();
+			ensure!(
+				offer.reserved_units_per_block == sum,
+				"INV-9: what is reserved of an offer is the sum over its leases"
+			);
+			ensure!(
+				sum <= offer.terms.capacity_units_per_block(),
+				"INV-9: no more is reserved of an offer than its capacity"
+			);
+		}
+		Ok(())
+	}
+
+	fn inv_10_reserving_leases_are_open() -> Result<(), TryRuntimeError> {
+		let now = Self::now();
+		for lease in Leases::<T>::iter_values() {
+			let Some(reservation) = lease.reservation else { continue };
+			ensure!(
+				lease.state == LeaseState::Open,
+				"INV-10: a lease that is closing reserves no rate"
+			);
+			ensure!(
+				reservation.paid_until >= lease.opened_at
+					&& reservation.paid_until <= lease.expires_at.min(now),
+				"INV-10: a reserved rate is paid for in the blocks of its lease that have passed"
+			);
+			ensure!(
+				reservation.rate_units_per_block > 0
+					&& reservation.rate_units_per_block <= lease.rate_units_per_block,
+				"INV-10: a reserved rate is a part of the rate"
+			);
+			ensure!(!reservation.price_per_block.is_zero(), "INV-10: a reserved rate has a price");
 		}
 		Ok(())
 	}

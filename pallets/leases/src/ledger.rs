@@ -4,7 +4,8 @@
 //! of funds it describes: that is INV-1.
 
 use crate::{
-	BalanceOf, Config, DefensiveError, Error, Event, HoldReason, LeaseOf, Pallet, Reservations,
+	BalanceOf, Config, DefensiveError, Error, Event, HoldReason, LeaseOf, Pallet, RateDue,
+	Reservations,
 };
 use alloc::vec::Vec;
 use assay_primitives::{JobDigest, LeaseId, Payment, PaymentKind};
@@ -21,13 +22,14 @@ use frame_support::{
 		Get,
 	},
 };
+use frame_system::pallet_prelude::BlockNumberFor;
 use scale_info::TypeInfo;
 use sp_runtime::{
 	traits::{CheckedAdd, CheckedSub, Saturating, Zero},
 	DispatchError, DispatchResult,
 };
 
-/// A tenant's funds in one lease. Both parts together are held on the tenant's account.
+/// A tenant's funds in one lease. All parts together are held on the tenant's account.
 #[derive(
 	Clone,
 	Copy,
@@ -44,6 +46,7 @@ use sp_runtime::{
 pub struct Escrow<Balance> {
 	free: Balance,
 	reserved: Balance,
+	set_aside: Balance,
 }
 
 impl<Balance: CheckedAdd + CheckedSub + Saturating + Copy> Escrow<Balance> {
@@ -57,9 +60,14 @@ impl<Balance: CheckedAdd + CheckedSub + Saturating + Copy> Escrow<Balance> {
 		self.reserved
 	}
 
-	/// All of it. Saturating is exact: both parts are held of one account, whose total fits.
+	/// What settling the lease when it is overdrawn earns. Nothing else is paid out of it.
+	pub fn set_aside(&self) -> Balance {
+		self.set_aside
+	}
+
+	/// All of it. Saturating is exact: all parts are held of one account, whose total fits.
 	pub fn total(&self) -> Balance {
-		self.free.saturating_add(self.reserved)
+		self.free.saturating_add(self.reserved).saturating_add(self.set_aside)
 	}
 
 	fn add(self, amount: Balance) -> Option<Self> {
@@ -70,7 +78,13 @@ impl<Balance: CheckedAdd + CheckedSub + Saturating + Copy> Escrow<Balance> {
 		Some(Self {
 			free: self.free.checked_sub(&amount)?,
 			reserved: self.reserved.checked_add(&amount)?,
+			..self
 		})
+	}
+
+	/// `amount` of the free part has left.
+	fn pay(self, amount: Balance) -> Option<Self> {
+		Some(Self { free: self.free.checked_sub(&amount)?, ..self })
 	}
 
 	/// The end of a reservation of `reserved`, of which `paid` has left.
@@ -78,6 +92,7 @@ impl<Balance: CheckedAdd + CheckedSub + Saturating + Copy> Escrow<Balance> {
 		Some(Self {
 			free: self.free.checked_add(&reserved.checked_sub(&paid)?)?,
 			reserved: self.reserved.checked_sub(&reserved)?,
+			..self
 		})
 	}
 }
@@ -107,13 +122,15 @@ impl<T: Config> Ledger<T> {
 		Ok(())
 	}
 
-	/// Hold the escrow of a new lease.
+	/// Hold the escrow of a new lease, `set_aside` of which is not free.
 	pub(crate) fn hold_escrow(
 		tenant: &T::AccountId,
 		amount: BalanceOf<T>,
+		set_aside: BalanceOf<T>,
 	) -> Result<Escrow<BalanceOf<T>>, DispatchError> {
+		let free = amount.checked_sub(&set_aside).ok_or(Error::<T>::EscrowTooLow)?;
 		T::Currency::hold(&Self::reason(HoldReason::Escrow), tenant, amount)?;
-		Ok(Escrow { free: amount, reserved: Zero::zero() })
+		Ok(Escrow { free, reserved: Zero::zero(), set_aside })
 	}
 
 	/// Hold more.
@@ -135,6 +152,48 @@ impl<T: Config> Ledger<T> {
 		Reservations::<T>::insert(id, job, amount);
 		lease.escrow = escrow;
 		Ok(())
+	}
+
+	/// Pay for a reserved rate out of the free escrow: the protocol's share, rounded down as that of
+	/// a job's price is, and the rest to the provider. What nobody can receive stays free.
+	pub(crate) fn pay_rate(
+		id: LeaseId,
+		lease: &mut LeaseOf<T>,
+		due: RateDue<BalanceOf<T>, BlockNumberFor<T>>,
+	) {
+		let paid_until = due.until;
+		let fee = T::ProtocolFee::get().mul_floor(due.payable);
+		let shares = [
+			(lease.provider.clone(), due.payable.saturating_sub(fee), PaymentKind::Provider),
+			(T::Treasury::get(), fee, PaymentKind::Treasury),
+		];
+		for (to, amount, kind) in shares {
+			if amount.is_zero() {
+				continue;
+			}
+			let Some(escrow) = lease.escrow.pay(amount) else {
+				defensive!("more is payable for a rate than is free");
+				continue;
+			};
+			let Some(to) = Self::send(&lease.tenant, &to, amount) else { continue };
+			lease.escrow = escrow;
+			let paid = Event::ReservationPaid { lease: id, to, amount, kind, paid_until };
+			Pallet::<T>::deposit_event(paid);
+		}
+		if let Some(reservation) = lease.reservation.as_mut() {
+			reservation.paid_until = paid_until;
+		}
+	}
+
+	/// Pay what was set aside to whoever settled an overdrawn lease. What cannot be paid goes back
+	/// to the tenant with the rest.
+	pub(crate) fn pay_overdraft_fee(id: LeaseId, lease: &mut LeaseOf<T>, to: &T::AccountId) {
+		let amount = lease.escrow.set_aside;
+		if amount.is_zero() || Self::transfer(&lease.tenant, to, amount).is_err() {
+			return;
+		}
+		lease.escrow.set_aside = Zero::zero();
+		Pallet::<T>::deposit_event(Event::OverdraftFeePaid { lease: id, to: to.clone(), amount });
 	}
 
 	/// End a job's reservation and pay out of it, in the order of `payments`. What is not paid is
@@ -185,17 +244,27 @@ impl<T: Config> Ledger<T> {
 			return amount;
 		}
 		let to = to.clone();
-		if Self::transfer(&lease.tenant, &to, amount).is_ok() {
-			Pallet::<T>::deposit_event(Event::Paid { lease: id, job, to, amount, kind });
-			return amount;
-		}
-		if Self::transfer(&lease.tenant, &T::Treasury::get(), amount).is_ok() {
-			let redirected = Event::PaymentRedirected { lease: id, job, to, amount, kind };
-			Pallet::<T>::deposit_event(redirected);
-			return amount;
-		}
-		Pallet::<T>::deposit_event(Event::PaymentKept { lease: id, job, to, amount, kind });
-		Zero::zero()
+		let (paid, event) = match Self::send(&lease.tenant, &to, amount) {
+			Some(payee) if payee == to => {
+				(amount, Event::Paid { lease: id, job, to, amount, kind })
+			},
+			Some(_) => (amount, Event::PaymentRedirected { lease: id, job, to, amount, kind }),
+			None => (Zero::zero(), Event::PaymentKept { lease: id, job, to, amount, kind }),
+		};
+		Pallet::<T>::deposit_event(event);
+		paid
+	}
+
+	/// Send held funds of a tenant to an account, or to the treasury where that account cannot
+	/// receive them. Returns who got them; `None`, and they stay, if neither can.
+	fn send(
+		tenant: &T::AccountId,
+		to: &T::AccountId,
+		amount: BalanceOf<T>,
+	) -> Option<T::AccountId> {
+		[to.clone(), T::Treasury::get()]
+			.into_iter()
+			.find(|payee| Self::transfer(tenant, payee, amount).is_ok())
 	}
 
 	/// Move held funds of a tenant to another account's free balance, all or nothing. Forced, since
@@ -216,16 +285,16 @@ impl<T: Config> Ledger<T> {
 		})
 	}
 
-	/// Give the free escrow of a lease without open jobs back. Returns how much that was.
+	/// Give the escrow of a lease without open jobs back. Returns how much that was.
 	pub(crate) fn refund(lease: &mut LeaseOf<T>) -> Result<BalanceOf<T>, DispatchError> {
 		if !lease.escrow.reserved.is_zero() {
 			defensive!("a lease without open jobs has reservations");
 			return Err(Error::<T>::Defensive(DefensiveError::EscrowReserved).into());
 		}
-		let amount = lease.escrow.free;
+		let amount = lease.escrow.total();
 		let reason = Self::reason(HoldReason::Escrow);
 		T::Currency::release(&reason, &lease.tenant, amount, Precision::Exact)?;
-		lease.escrow = Escrow { free: Zero::zero(), reserved: Zero::zero() };
+		lease.escrow = Escrow::default();
 		Ok(amount)
 	}
 

@@ -7,91 +7,16 @@
 //! See the [`pallet`] module: its calls, events, errors, view functions and configuration. Other
 //! pallets use [`assay_primitives::Leases`], which [`Pallet`] implements.
 //!
-//! ## Overview
+//! The rest of this page is `src/design.md`, so that this file is the interface and little else.
 //!
-//! A provider puts up an offer: this model, at this price for a unit of work, at most this fast,
-//! for at most this long. A tenant who likes it opens a lease and puts money into the lease's
-//! escrow. Each job that runs under the lease first binds a part of that escrow, the most it may
-//! cost; when the job ends, what was earned is paid out of it and the rest is free again. Either
-//! side may close the lease at any time. Jobs that are open then still end properly, and after the
-//! last of them the tenant gets back whatever is left. Nobody but the tenant is ever paid back, and
-//! nothing is paid that no job has earned.
-//!
-//! ## Terminology
-//!
-//! - **Offer**: a provider's ask. A deposit is held while it stands.
-//! - **Lease**: an agreement on the terms that the offer had when the lease was opened.
-//! - **Escrow**: the tenant's funds in a lease, held on the tenant's own account: a *free* part and
-//!   a part *reserved* by open jobs.
-//! - **Reservation**: what one open job holds of the escrow.
-//! - **Rate**: compute units per block, counted by a bucket that holds the units of
-//!   [`Config::RateBurstBlocks`] blocks and starts full.
-//! - **Royalty**: what the model's owner earns of each unit. It is part of the price.
-//!
-//! ## Life of a lease
-//!
-//! ```text
-//!            open_lease                 close_lease, expire_lease (no job open)
-//!  (offer) ------------> Open -----------------------------------------------> (removed, refunded)
-//!                         |                                                         ^
-//!                         | close_lease, expire_lease (jobs open)                   |
-//!                         v                                                         |
-//!                      Closing -----------------------------------------------------+
-//!                                  the last job ends
-//! ```
-//!
-//! | transition | by | effect |
-//! |---|---|---|
-//! | `open_lease` | tenant | holds the escrow, copies the terms, engages the provider |
-//! | `top_up` | tenant | holds more |
-//! | reserve | jobs pallet | free to reserved, units out of the bucket |
-//! | settle | jobs pallet | reserved to the payees, the rest to free |
-//! | `close_lease` | tenant or provider | ends it, or lets no further job begin |
-//! | `expire_lease` | anyone, after the last block | the same |
-//!
-//! The end of the last open job of a lease that is closing, or whose last block has passed, ends
-//! the lease without another call.
-//!
-//! ## Invariants
-//!
-//! - **INV-1**: what is held for escrow on each account is the sum of its leases' escrows, free and
-//!   reserved.
-//! - **INV-2**: what is held for offers on each account is the sum of its offers' deposits.
-//! - **INV-3**: the reserved part of each lease is the sum of its reservations, and its open jobs
-//!   are as many as they are; there is no reservation without a lease.
-//! - **INV-4**: the indexes by provider and by tenant name exactly the offers and leases that
-//!   exist.
-//! - **INV-5**: the counts of each provider are those of its offers and leases, and within the
-//!   bounds.
-//! - **INV-6**: every id is below the next one to be given.
-//! - **INV-7**: a lease that is closing has open jobs.
-//! - **INV-8**: every offer and lease has a price and takes the risk of it; an offer has a rate and
-//!   a duration, and the price of a lease covers its royalty.
-//!
-//! ## Example
-//!
-//! The test `a_lease_from_offer_to_refund` in `src/tests/story.rs` walks one lease from its offer
-//! to the last refund, with every balance stated.
-//!
-//! ## Low level / Design
-//!
-//! 1. *No job can take more than its lease holds.* The most a job may cost is reserved before it
-//!    begins; a settlement is bounded by the record of that reservation, whatever the caller
-//!    states.
-//! 2. *A settlement never fails.* A share whose payee cannot receive it (no account, and the share
-//!    is below the existential deposit) goes to the treasury, and if even that cannot receive it,
-//!    back to the tenant.
-//! 3. *Terms do not change under a lease.* It copies them, the model's royalty too: `update_offer`,
-//!    `close_offer` and the model's `set_terms` concern later leases only. Otherwise a model's
-//!    owner could take the provider's part of a price that was agreed.
-//! 4. *Whoever is bound can get out.* A provider may always close a lease, so leases that nobody
-//!    uses neither block its bounded slots nor keep it from leaving.
-
+#![doc = include_str!("design.md")]
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
 
 extern crate alloc;
 
+#[cfg(feature = "runtime-benchmarks")]
+pub use benchmarking::BenchmarkHelper;
 pub use ledger::Escrow;
 pub use pallet::*;
 pub use types::*;
@@ -111,15 +36,6 @@ mod tests;
 pub mod types;
 pub mod weights;
 
-/// What benchmarks need of neighbouring pallets.
-#[cfg(feature = "runtime-benchmarks")]
-pub trait BenchmarkHelper<AccountId> {
-	/// A funded provider that may take work. The same at each call.
-	fn provider() -> AccountId;
-	/// A registered model that is not retired, with a royalty of at most 1,000 planck per unit.
-	fn model() -> assay_primitives::ModelId;
-}
-
 // What the macro makes has no `Debug` and expects what it has itself put in place.
 #[allow(missing_debug_implementations, clippy::expect_used)]
 #[frame_support::pallet]
@@ -129,6 +45,7 @@ pub mod pallet {
 	use assay_primitives::{CloseReason, JobDigest, LeaseId, ModelId, OfferId, PaymentKind};
 	use frame_support::{pallet_prelude::*, traits::fungible};
 	use frame_system::pallet_prelude::*;
+	use sp_runtime::Permill;
 
 	/// Layout of the storage below.
 	const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
@@ -155,8 +72,12 @@ pub mod pallet {
 		/// What can be run.
 		type Models: assay_primitives::Models<Self::AccountId, BalanceOf<Self>>;
 
-		/// Gets what a payee cannot receive. An account that exists.
+		/// Gets the protocol's share, and what a payee cannot receive. An account that exists.
 		type Treasury: Get<Self::AccountId>;
+
+		/// The protocol's share of what is paid for reserved rates: that of a job's price.
+		#[pallet::constant]
+		type ProtocolFee: Get<Permill>;
 
 		/// Most standing offers of one provider.
 		#[pallet::constant]
@@ -177,6 +98,11 @@ pub mod pallet {
 		/// Held of a provider for each standing offer.
 		#[pallet::constant]
 		type OfferDeposit: Get<BalanceOf<Self>>;
+
+		/// Set aside of the escrow of a lease with a reserved rate. Whoever settles the lease when it
+		/// is overdrawn earns it; it should be more than that costs.
+		#[pallet::constant]
+		type OverdraftFee: Get<BalanceOf<Self>>;
 
 		/// How many blocks' worth of its rate a lease may spend at once.
 		#[pallet::constant]
@@ -310,6 +236,8 @@ pub mod pallet {
 			escrow: BalanceOf<T>,
 			/// Last block in which it takes jobs.
 			expires_at: BlockNumberFor<T>,
+			/// The rate that it reserves, if it does.
+			reservation: Option<RateReservationOf<T>>,
 		},
 		/// A tenant added to the escrow.
 		LeaseToppedUp {
@@ -382,6 +310,39 @@ pub mod pallet {
 			/// What for.
 			kind: PaymentKind,
 		},
+		/// A share of the price of a reserved rate was paid out of the free escrow.
+		ReservationPaid {
+			/// The lease.
+			lease: LeaseId,
+			/// Who got it: the treasury, where the provider could not receive its share.
+			to: T::AccountId,
+			/// How much.
+			amount: BalanceOf<T>,
+			/// Whose share it is.
+			kind: PaymentKind,
+			/// Last block that is paid for.
+			paid_until: BlockNumberFor<T>,
+		},
+		/// A lease reserves no rate any more: it takes no job.
+		ReservationEnded {
+			/// The lease.
+			lease: LeaseId,
+			/// The offer that has the capacity back.
+			offer: OfferId,
+			/// How much, in units per block.
+			rate_units_per_block: u64,
+			/// Why.
+			reason: CloseReason,
+		},
+		/// Somebody settled an overdrawn lease and was paid what had been set aside.
+		OverdraftFeePaid {
+			/// The lease.
+			lease: LeaseId,
+			/// Who settled it.
+			to: T::AccountId,
+			/// How much.
+			amount: BalanceOf<T>,
+		},
 	}
 
 	/// What is not so. Append only: wallets know errors by their place.
@@ -449,6 +410,24 @@ pub mod pallet {
 		PriceZero,
 		/// A risk factor of zero would allow no job: one is the price itself.
 		RiskFactorZero,
+		/// At a price of zero anybody could take the capacity and leave it unused.
+		ReservationPriceZero,
+		/// A capacity of zero sells no reserved rate. Offer none instead.
+		CapacityZero,
+		/// Leases have reserved more of this offer. Lower the capacity to what they have; it sells no
+		/// more then.
+		CapacityBelowReserved,
+		/// The offer sells no reserved rate.
+		ReservationNotOffered,
+		/// The rate to reserve is above the offer's rate.
+		ReservedRateTooHigh,
+		/// The offer has not so much capacity left. Reserve less, or take another offer.
+		CapacityExceeded,
+		/// The free escrow does not pay for the reserved rate: the lease ends, and takes no job and
+		/// no funds. `settle_reservation` ends it now.
+		LeaseOverdrawn,
+		/// The lease owes nothing: it reserves no rate, or has paid for it up to this block.
+		NothingDue,
 	}
 
 	#[pallet::hooks]
@@ -460,6 +439,7 @@ pub mod pallet {
 			assert!(T::MaxLeasesPerProvider::get() > 0, "without leases there is no job");
 			assert!(T::MaxOpenJobsPerLease::get() > 0, "a lease must be able to hold a job");
 			assert!(T::RateBurstBlocks::get() > 0, "a bucket without room never gives a unit");
+			assert!(!T::OverdraftFee::get().is_zero(), "nobody settles a lease for nothing");
 			assert!(T::MinEscrow::get() >= minimum, "an escrow must be worth its storage");
 			assert!(!T::OfferDeposit::get().is_zero(), "an offer without deposit is free storage");
 		}
@@ -488,12 +468,14 @@ pub mod pallet {
 		///
 		/// - `model`: What is run.
 		/// - `terms`: Price of one compute unit, units per block, longest lease, smallest escrow,
-		///   and how many times its price a job may put at risk.
+		///   how many times its price a job may put at risk, and at what price a lease may reserve
+		///   a rate.
 		///
 		/// ## Errors
 		///
 		/// - [`Error::RateZero`], [`Error::DurationZero`], [`Error::PriceZero`],
-		///   [`Error::RiskFactorZero`]: A term that runs nothing.
+		///   [`Error::RiskFactorZero`], [`Error::ReservationPriceZero`], [`Error::CapacityZero`]: A
+		///   term that runs nothing.
 		/// - [`Error::ProviderNotReady`]: The caller may not take work.
 		/// - [`Error::ModelNotFound`], [`Error::ModelRetired`]: The model cannot be offered.
 		/// - [`Error::PriceBelowRoyalty`]: The price does not cover the royalty.
@@ -532,7 +514,9 @@ pub mod pallet {
 		///
 		/// - [`Error::OfferNotFound`], [`Error::NotProvider`]: Not an offer of the caller.
 		/// - [`Error::RateZero`], [`Error::DurationZero`], [`Error::PriceZero`],
-		///   [`Error::RiskFactorZero`]: A term that runs nothing.
+		///   [`Error::RiskFactorZero`], [`Error::ReservationPriceZero`], [`Error::CapacityZero`]: A
+		///   term that runs nothing.
+		/// - [`Error::CapacityBelowReserved`]: Open leases have reserved more.
 		/// - [`Error::ModelNotFound`], [`Error::ModelRetired`]: The model has been retired since.
 		/// - [`Error::PriceBelowRoyalty`]: The price does not cover the royalty.
 		///
@@ -594,16 +578,20 @@ pub mod pallet {
 		///
 		/// - `offer`: The offer.
 		/// - `escrow`: What is held to begin with. At least the offer's minimum and
-		///   [`Config::MinEscrow`].
+		///   [`Config::MinEscrow`], and [`Config::OverdraftFee`] more where a rate is reserved.
 		/// - `duration_blocks`: How long it takes jobs.
 		/// - `price_limit`: Highest price of one compute unit that the caller agrees to, should the
 		///   offer change while the transaction is under way.
+		/// - `maybe_reservation`: Units per block to reserve, at most the offer's rate and what is
+		///   left of its capacity, and the highest price per block of them.
 		///
 		/// ## Errors
 		///
 		/// - [`Error::OfferNotFound`]: No such offer.
 		/// - [`Error::DurationZero`], [`Error::DurationTooLong`]: Not a duration of this offer.
-		/// - [`Error::PriceAboveLimit`]: The offer asks for more than `price_limit`.
+		/// - [`Error::PriceAboveLimit`]: The offer asks for more than a limit.
+		/// - [`Error::ReservationNotOffered`], [`Error::RateZero`], [`Error::ReservedRateTooHigh`],
+		///   [`Error::CapacityExceeded`]: The offer has no such rate to reserve.
 		/// - [`Error::EscrowTooLow`]: Below a minimum.
 		/// - [`Error::ProviderNotReady`]: The provider may not take work now.
 		/// - [`Error::ModelNotFound`], [`Error::ModelRetired`]: The model has been retired since.
@@ -621,9 +609,11 @@ pub mod pallet {
 			escrow: BalanceOf<T>,
 			duration_blocks: u32,
 			price_limit: BalanceOf<T>,
+			maybe_reservation: Option<ReservationRequestOf<T>>,
 		) -> DispatchResult {
 			let tenant = ensure_signed(origin)?;
-			Self::do_open_lease(tenant, offer, escrow, duration_blocks, price_limit)
+			let reservation = maybe_reservation;
+			Self::do_open_lease(tenant, offer, escrow, duration_blocks, price_limit, reservation)
 		}
 
 		/// Add to the escrow of a lease.
@@ -645,7 +635,8 @@ pub mod pallet {
 		///
 		/// - [`Error::LeaseNotFound`], [`Error::NotTenant`]: Not a lease of the caller.
 		/// - [`Error::AmountZero`]: Nothing to add.
-		/// - [`Error::LeaseClosing`], [`Error::LeaseExpired`]: It takes no further job.
+		/// - [`Error::LeaseClosing`], [`Error::LeaseExpired`], [`Error::LeaseOverdrawn`]: It takes no
+		///   further job.
 		/// - [`Error::EscrowTooHigh`]: The sum does not fit a balance.
 		///
 		/// ## Events
@@ -725,6 +716,42 @@ pub mod pallet {
 			ensure_signed(origin)?;
 			Self::do_expire_lease(lease)?;
 			Ok(Pays::No.into())
+		}
+
+		/// Pay what a lease owes for its reserved rate.
+		///
+		/// ## Dispatch Origin
+		///
+		/// Signed by anyone.
+		///
+		/// ## Details
+		///
+		/// Pays the price of every block since the last payment, out of the free escrow. Where that
+		/// does not suffice it pays what is there and closes the lease; the caller then pays no fee
+		/// and earns what the lease has set aside.
+		///
+		/// ## Parameters
+		///
+		/// - `lease`: The lease.
+		///
+		/// ## Errors
+		///
+		/// - [`Error::LeaseNotFound`]: No such lease.
+		/// - [`Error::NothingDue`]: No rate is reserved, or it is paid for up to this block.
+		///
+		/// ## Events
+		///
+		/// - [`Event::ReservationPaid`]: For each share.
+		/// - [`Event::OverdraftFeePaid`], [`Event::ReservationEnded`], and [`Event::LeaseClosed`] or
+		///   [`Event::LeaseClosing`]: It was overdrawn.
+		#[pallet::call_index(7)]
+		#[pallet::weight(T::WeightInfo::settle_reservation())]
+		pub fn settle_reservation(
+			origin: OriginFor<T>,
+			lease: LeaseId,
+		) -> DispatchResultWithPostInfo {
+			let who = ensure_signed(origin)?;
+			Self::do_settle_reservation(who, lease)
 		}
 	}
 

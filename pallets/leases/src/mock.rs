@@ -8,7 +8,7 @@ use frame_support::{
 	traits::{ConstU128, ConstU32, Hooks},
 	Twox64Concat,
 };
-use sp_runtime::{traits::IdentityLookup, BuildStorage, DispatchError, DispatchResult};
+use sp_runtime::{traits::IdentityLookup, BuildStorage, DispatchError, DispatchResult, Permill};
 
 pub(crate) type AccountId = u64;
 pub(crate) type Balance = u128;
@@ -16,6 +16,7 @@ pub(crate) type Balance = u128;
 pub(crate) const EXISTENTIAL_DEPOSIT: Balance = 10;
 pub(crate) const OFFER_DEPOSIT: Balance = 100;
 pub(crate) const MIN_ESCROW: Balance = 50;
+pub(crate) const OVERDRAFT_FEE: Balance = 20;
 pub(crate) const ENDOWMENT: Balance = 1_000_000;
 
 pub(crate) const PROVIDER: AccountId = 1;
@@ -75,6 +76,7 @@ impl pallet_balances::Config for Test {
 
 parameter_types! {
 	pub const Treasury: AccountId = TREASURY;
+	pub const ProtocolFee: Permill = Permill::from_percent(10);
 }
 
 /// What the mocked neighbours remember.
@@ -172,11 +174,13 @@ impl pallet_leases::Config for Test {
 	type Providers = Neighbours;
 	type Models = Neighbours;
 	type Treasury = Treasury;
+	type ProtocolFee = ProtocolFee;
 	type MaxOffersPerProvider = ConstU32<3>;
 	type MaxLeasesPerProvider = ConstU32<4>;
 	type MaxOpenJobsPerLease = ConstU32<3>;
 	type MinEscrow = ConstU128<MIN_ESCROW>;
 	type OfferDeposit = ConstU128<OFFER_DEPOSIT>;
+	type OverdraftFee = ConstU128<OVERDRAFT_FEE>;
 	type RateBurstBlocks = ConstU32<10>;
 	type WeightInfo = ();
 	#[cfg(feature = "runtime-benchmarks")]

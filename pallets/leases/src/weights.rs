@@ -24,6 +24,8 @@ pub trait WeightInfo {
 	fn close_lease() -> Weight;
 	/// Weight of `expire_lease`, the lease ending at once.
 	fn expire_lease() -> Weight;
+	/// Weight of `settle_reservation`, the lease being overdrawn and ending at once.
+	fn settle_reservation() -> Weight;
 }
 
 /// Time that no read or write takes, generously, in picoseconds.
@@ -55,18 +57,23 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	}
 	// As `create_offer`, with the offer, two indexes and the provider's engagement.
 	fn open_lease() -> Weight {
-		weight(T::DbWeight::get().reads_writes(10, 8), 13)
+		weight(T::DbWeight::get().reads_writes(10, 9), 13)
 	}
-	// Lease, account, holds.
+	// Lease, account, holds; provider's and treasury's accounts.
 	fn top_up() -> Weight {
-		weight(T::DbWeight::get().reads_writes(3, 3), 3)
+		weight(T::DbWeight::get().reads_writes(5, 5), 5)
 	}
-	// Lease, account, holds, two indexes, counts, provider.
+	// Lease, account, holds, two indexes, counts, provider; provider's and treasury's accounts,
+	// offer.
 	fn close_lease() -> Weight {
-		weight(T::DbWeight::get().reads_writes(6, 7), 8)
+		weight(T::DbWeight::get().reads_writes(9, 10), 11)
 	}
 	fn expire_lease() -> Weight {
 		Self::close_lease()
+	}
+	// As `close_lease`, with the caller's account.
+	fn settle_reservation() -> Weight {
+		weight(T::DbWeight::get().reads_writes(10, 11), 12)
 	}
 }
 
@@ -81,15 +88,18 @@ impl WeightInfo for () {
 		weight(RocksDbWeight::get().reads_writes(4, 5), 5)
 	}
 	fn open_lease() -> Weight {
-		weight(RocksDbWeight::get().reads_writes(10, 8), 13)
+		weight(RocksDbWeight::get().reads_writes(10, 9), 13)
 	}
 	fn top_up() -> Weight {
-		weight(RocksDbWeight::get().reads_writes(3, 3), 3)
+		weight(RocksDbWeight::get().reads_writes(5, 5), 5)
 	}
 	fn close_lease() -> Weight {
-		weight(RocksDbWeight::get().reads_writes(6, 7), 8)
+		weight(RocksDbWeight::get().reads_writes(9, 10), 11)
 	}
 	fn expire_lease() -> Weight {
 		Self::close_lease()
+	}
+	fn settle_reservation() -> Weight {
+		weight(RocksDbWeight::get().reads_writes(10, 11), 12)
 	}
 }

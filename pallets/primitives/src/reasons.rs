@@ -92,6 +92,9 @@ pub enum CloseReason {
 	/// Its last block has passed.
 	#[codec(index = 2)]
 	Expired,
+	/// Its free escrow did not pay for the rate that it reserves.
+	#[codec(index = 3)]
+	Overdrawn,
 }
 
 /// What a payment out of a job's price is for.

@@ -92,7 +92,7 @@ pub struct LeaseInfo<AccountId, Balance> {
 	pub royalty_per_unit: Balance,
 	/// How many times its price a job may put at risk.
 	pub risk_factor_max: u32,
-	/// Escrow that no job holds.
+	/// Escrow that no job holds, less what is due for a reserved rate.
 	pub free: Balance,
 }
 
@@ -109,15 +109,15 @@ pub struct Payment<AccountId, Balance> {
 
 /// Leases and the escrow they hold.
 pub trait Leases<AccountId, Balance> {
-	/// A lease that takes jobs now: open, not expired.
+	/// A lease that takes jobs now: open, not expired, not overdrawn.
 	fn open_lease(id: LeaseId) -> Result<LeaseInfo<AccountId, Balance>, DispatchError>;
-	/// Move `amount` of the lease's free escrow to a job of `units` units. Fails where the escrow or
-	/// the agreed rate does not suffice.
+	/// Move `amount` of the lease's free escrow to a job of `units` units, once a reserved rate is
+	/// paid for. Fails where the escrow or the agreed rate does not suffice.
 	fn reserve(id: LeaseId, job: JobDigest, amount: Balance, units: u64) -> DispatchResult;
 	/// What a job holds of a lease's escrow; zero if nothing.
 	fn reserved(id: LeaseId, job: JobDigest) -> Balance;
 	/// End a job's reservation: pay each share out of it, return the rest to the lease. A share that
-	/// cannot be paid goes to the treasury. Never fails. Returns what was paid in all.
+	/// cannot be paid goes to the treasury. Never fails. Returns what was paid in all for the job.
 	fn settle(
 		id: LeaseId,
 		job: JobDigest,

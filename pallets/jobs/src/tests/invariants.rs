@@ -423,7 +423,7 @@ fn call_neighbours(op: Op) -> DispatchResult {
 	match op {
 		Op::OpenLease { who, offer, duration } => {
 			let limit = 2 * PRICE_PER_UNIT;
-			Leases::open_lease(signed(who), offer_id(offer), ESCROW, duration, limit)
+			Leases::open_lease(signed(who), offer_id(offer), ESCROW, duration, limit, None)
 		},
 		Op::TopUp { lease, amount } => {
 			let id = lease_id(lease);

@@ -52,6 +52,14 @@ fn fails_with_terms_that_run_nothing() {
 		let terms = OfferTerms { risk_factor_max: 0, ..TERMS };
 		let origin = RuntimeOrigin::signed(PROVIDER);
 		assert_noop!(Leases::create_offer(origin, MODEL, terms), Error::<Test>::RiskFactorZero);
+		for (price_per_block, capacity_units_per_block, error) in
+			[(0, 50, Error::<Test>::ReservationPriceZero), (30, 0, Error::<Test>::CapacityZero)]
+		{
+			let reservation = Some(ReservationTerms { price_per_block, capacity_units_per_block });
+			let terms = OfferTerms { reservation, ..TERMS };
+			let origin = RuntimeOrigin::signed(PROVIDER);
+			assert_noop!(Leases::create_offer(origin, MODEL, terms), error);
+		}
 	});
 }
 

@@ -6,6 +6,7 @@ mod invariants;
 mod open_lease;
 mod reserve;
 mod settle;
+mod settle_reservation;
 mod story;
 mod top_up;
 mod update_offer;
@@ -33,6 +34,17 @@ pub(crate) const TERMS: OfferTerms<Balance> = OfferTerms {
 	duration_blocks_max: DURATION,
 	min_escrow: MIN_ESCROW,
 	risk_factor_max: 3,
+	reservation: None,
+};
+/// Planck per block for all of [`RATE`].
+pub(crate) const RATE_PRICE: Balance = 30;
+pub(crate) const CAPACITY: u64 = 50;
+pub(crate) const RESERVABLE: OfferTerms<Balance> = OfferTerms {
+	reservation: Some(ReservationTerms {
+		price_per_block: RATE_PRICE,
+		capacity_units_per_block: CAPACITY,
+	}),
+	..TERMS
 };
 
 pub(crate) fn create_offer(provider: AccountId) -> frame_support::dispatch::DispatchResult {
@@ -40,7 +52,35 @@ pub(crate) fn create_offer(provider: AccountId) -> frame_support::dispatch::Disp
 }
 
 pub(crate) fn open_lease(tenant: AccountId) -> frame_support::dispatch::DispatchResult {
-	Leases::open_lease(RuntimeOrigin::signed(tenant), OFFER, ESCROW, DURATION, PRICE)
+	Leases::open_lease(RuntimeOrigin::signed(tenant), OFFER, ESCROW, DURATION, PRICE, None)
+}
+
+/// A lease that reserves a rate, whatever that costs.
+pub(crate) fn reserve_rate(
+	tenant: AccountId,
+	rate_units_per_block: u64,
+) -> frame_support::dispatch::DispatchResult {
+	let request = ReservationRequest { rate_units_per_block, price_limit: RATE_PRICE };
+	let origin = RuntimeOrigin::signed(tenant);
+	Leases::open_lease(origin, OFFER, ESCROW, DURATION, PRICE, Some(request))
+}
+
+pub(crate) fn offer_reservable() -> frame_support::dispatch::DispatchResult {
+	Leases::create_offer(RuntimeOrigin::signed(PROVIDER), MODEL, RESERVABLE)
+}
+
+/// As [`with_lease`], with half of the rate reserved, at 15 a block.
+pub(crate) fn with_reserving_lease(test: impl FnOnce()) {
+	build_and_execute(|| {
+		assert_ok!(offer_reservable());
+		assert_ok!(reserve_rate(TENANT, RATE / 2));
+		test();
+	});
+}
+
+/// Units per block that leases have reserved of [`OFFER`].
+pub(crate) fn reserved_rate() -> u64 {
+	Offers::<Test>::get(OFFER).unwrap().reserved_units_per_block
 }
 
 /// A lease of `TENANT` at `PROVIDER`, opened in block 1.

@@ -5,7 +5,7 @@ use frame_support::assert_noop;
 use sp_runtime::{DispatchError, TokenError};
 
 fn open(escrow: Balance, duration: u32, limit: Balance) -> sp_runtime::DispatchResult {
-	Leases::open_lease(RuntimeOrigin::signed(TENANT), OFFER, escrow, duration, limit)
+	Leases::open_lease(RuntimeOrigin::signed(TENANT), OFFER, escrow, duration, limit, None)
 }
 
 #[test]
@@ -26,6 +26,7 @@ fn holds_the_escrow_and_copies_the_terms() {
 				rate_units_per_block: RATE,
 				escrow: ESCROW,
 				expires_at: 105,
+				reservation: None,
 			}
 		);
 		assert_eq!(held(HoldReason::Escrow, TENANT), ESCROW);
@@ -164,8 +165,115 @@ fn fails_unless_signed() {
 	build_and_execute(|| {
 		assert_ok!(create_offer(PROVIDER));
 		assert_noop!(
-			Leases::open_lease(RuntimeOrigin::root(), OFFER, ESCROW, DURATION, PRICE),
+			Leases::open_lease(RuntimeOrigin::root(), OFFER, ESCROW, DURATION, PRICE, None),
 			DispatchError::BadOrigin
 		);
+	});
+}
+
+fn open_reserving(rate: u64, escrow: Balance, price_limit: Balance) -> sp_runtime::DispatchResult {
+	let request = ReservationRequest { rate_units_per_block: rate, price_limit };
+	let origin = RuntimeOrigin::signed(TENANT);
+	Leases::open_lease(origin, OFFER, escrow, DURATION, PRICE, Some(request))
+}
+
+#[test]
+fn reserves_a_part_of_the_rate_and_sets_the_fee_aside() {
+	build_and_execute(|| {
+		assert_ok!(offer_reservable());
+		System::set_block_number(5);
+		assert_ok!(reserve_rate(TENANT, 10));
+		let reservation = RateReservation {
+			offer: OFFER,
+			rate_units_per_block: 10,
+			price_per_block: RATE_PRICE / 2,
+			paid_until: 5,
+		};
+		assert!(matches!(
+			last_event(),
+			Event::LeaseOpened { escrow: ESCROW, reservation: Some(it), .. } if it == reservation
+		));
+		let lease = lease();
+		assert_eq!(lease.reservation, Some(reservation));
+		assert_eq!(lease.escrow.set_aside(), OVERDRAFT_FEE);
+		assert_eq!(lease.escrow.free(), ESCROW - OVERDRAFT_FEE);
+		assert_eq!(held(HoldReason::Escrow, TENANT), ESCROW);
+		assert_eq!(lease.bucket.level_units, 10 * RATE, "the bucket is that of every lease");
+		assert_eq!(reserved_rate(), 10);
+	});
+}
+
+#[test]
+fn a_lease_that_reserves_nothing_sets_nothing_aside() {
+	build_and_execute(|| {
+		assert_ok!(offer_reservable());
+		assert_ok!(open_lease(TENANT));
+		assert_eq!((lease().reservation, lease().escrow.set_aside()), (None, 0));
+		assert_eq!(reserved_rate(), 0);
+	});
+}
+
+#[test]
+fn boundary_of_the_reserved_rate() {
+	build_and_execute(|| {
+		assert_ok!(offer_reservable());
+		assert_noop!(reserve_rate(TENANT, 0), Error::<Test>::RateZero);
+		assert_noop!(reserve_rate(TENANT, RATE + 1), Error::<Test>::ReservedRateTooHigh);
+		assert_ok!(reserve_rate(TENANT, RATE));
+		assert_eq!(lease().reservation.unwrap().price_per_block, RATE_PRICE);
+	});
+}
+
+#[test]
+fn boundary_of_the_capacity() {
+	build_and_execute(|| {
+		assert_ok!(offer_reservable());
+		assert_ok!(reserve_rate(TENANT, RATE));
+		assert_ok!(reserve_rate(OTHER_TENANT, RATE));
+		assert_noop!(reserve_rate(TENANT, 11), Error::<Test>::CapacityExceeded);
+		assert_ok!(reserve_rate(TENANT, 10));
+		assert_eq!(reserved_rate(), CAPACITY);
+		assert_noop!(reserve_rate(TENANT, 1), Error::<Test>::CapacityExceeded);
+		assert_ok!(open_lease(TENANT));
+	});
+}
+
+#[test]
+fn boundary_of_the_price_limit_of_a_rate() {
+	build_and_execute(|| {
+		assert_ok!(offer_reservable());
+		// 30 for 20 units is 10.5 for 7, rounded up.
+		assert_noop!(open_reserving(7, ESCROW, 10), Error::<Test>::PriceAboveLimit);
+		assert_ok!(open_reserving(7, ESCROW, 11));
+		assert_eq!(lease().reservation.unwrap().price_per_block, 11);
+	});
+}
+
+#[test]
+fn boundary_of_the_escrow_with_a_reserved_rate() {
+	build_and_execute(|| {
+		assert_ok!(offer_reservable());
+		let least = MIN_ESCROW + OVERDRAFT_FEE;
+		assert_noop!(open_reserving(5, least - 1, RATE_PRICE), Error::<Test>::EscrowTooLow);
+		assert_ok!(open_reserving(5, least, RATE_PRICE));
+		assert_eq!(lease().escrow.free(), MIN_ESCROW);
+	});
+}
+
+#[test]
+fn fails_where_no_rate_is_for_sale() {
+	build_and_execute(|| {
+		assert_ok!(create_offer(PROVIDER));
+		assert_noop!(reserve_rate(TENANT, 1), Error::<Test>::ReservationNotOffered);
+	});
+}
+
+#[test]
+fn fails_without_funds_and_takes_no_capacity() {
+	build_and_execute(|| {
+		assert_ok!(offer_reservable());
+		let most = ENDOWMENT - EXISTENTIAL_DEPOSIT;
+		assert_noop!(open_reserving(5, most + 1, RATE_PRICE), TokenError::FundsUnavailable);
+		assert_eq!(reserved_rate(), 0);
 	});
 }

@@ -25,6 +25,7 @@ fn terms(price: Balance, rate: u64, duration: u32, min_escrow: Balance) -> Offer
 		duration_blocks_max: duration,
 		min_escrow,
 		risk_factor_max: 5,
+		reservation: None,
 	}
 }
 
@@ -39,7 +40,8 @@ fn changes_the_terms_of_later_leases_only() {
 		);
 		assert_eq!(lease(), before, "an open lease keeps its terms");
 
-		assert_ok!(Leases::open_lease(RuntimeOrigin::signed(OTHER_TENANT), OFFER, 80, 200, 9));
+		let origin = RuntimeOrigin::signed(OTHER_TENANT);
+		assert_ok!(Leases::open_lease(origin, OFFER, 80, 200, 9, None));
 		let later = crate::Leases::<Test>::get(LeaseId(1)).unwrap();
 		assert_eq!((later.price_per_unit, later.rate_units_per_block), (9, 30));
 		assert_eq!((later.expires_at, later.risk_factor_max), (201, 5));
@@ -79,5 +81,37 @@ fn fails_with_terms_that_do_not_hold() {
 		assert_noop!(update(PROVIDER, 9, 30, 200, 80), Error::<Test>::ModelRetired);
 		Neighbours::remove_model(MODEL);
 		assert_noop!(update(PROVIDER, 9, 30, 200, 80), Error::<Test>::ModelNotFound);
+	});
+}
+
+fn update_reservation(maybe_terms: Option<(Balance, u64)>) -> sp_runtime::DispatchResult {
+	let reservation = maybe_terms.map(|(price_per_block, capacity_units_per_block)| {
+		ReservationTerms { price_per_block, capacity_units_per_block }
+	});
+	let terms = OfferTerms { reservation, ..RESERVABLE };
+	Leases::update_offer(RuntimeOrigin::signed(PROVIDER), OFFER, terms)
+}
+
+#[test]
+fn boundary_of_what_is_reserved() {
+	with_reserving_lease(|| {
+		assert_noop!(update_reservation(Some((1, 9))), Error::<Test>::CapacityBelowReserved);
+		assert_noop!(update_reservation(None), Error::<Test>::CapacityBelowReserved);
+		let before = lease();
+		assert_ok!(update_reservation(Some((100, 10))));
+		assert_eq!(lease(), before, "an open lease pays what it paid");
+		assert_noop!(reserve_rate(TENANT, 1), Error::<Test>::CapacityExceeded);
+		assert_eq!(reserved_rate(), 10);
+
+		assert_ok!(Leases::close_lease(RuntimeOrigin::signed(TENANT), LEASE));
+		assert_ok!(update_reservation(None));
+	});
+}
+
+#[test]
+fn fails_with_reservations_that_sell_nothing() {
+	with_reserving_lease(|| {
+		assert_noop!(update_reservation(Some((0, 50))), Error::<Test>::ReservationPriceZero);
+		assert_noop!(update_reservation(Some((30, 0))), Error::<Test>::CapacityZero);
 	});
 }

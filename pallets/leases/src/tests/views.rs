@@ -32,6 +32,31 @@ fn views_show_what_is_stored() {
 }
 
 #[test]
+fn views_show_what_is_due() {
+	with_reserving_lease(|| {
+		System::set_block_number(11);
+		let view = Leases::lease(LEASE).unwrap();
+		assert_eq!((view.free, view.due, view.set_aside), (ESCROW - 150 - 20, 150, 20));
+		assert_eq!(
+			view.reservation.map(|it| (it.rate_units_per_block, it.paid_until)),
+			Some((10, 1))
+		);
+		assert!(view.takes_jobs && !view.is_overdrawn);
+		assert_eq!(Leases::offer(OFFER).unwrap().reserved_units_per_block, 10);
+		// What is shown is what a touch leaves.
+		let origin = RuntimeOrigin::signed(STRANGER);
+		assert_ok!(Leases::settle_reservation(origin, LEASE));
+		let after = Leases::lease(LEASE).unwrap();
+		assert_eq!((after.free, after.due), (view.free, 0));
+
+		System::set_block_number(100);
+		let view = Leases::lease(LEASE).unwrap();
+		assert_eq!((view.free, view.due), (0, ESCROW - 150 - 20));
+		assert!(!view.takes_jobs && view.is_overdrawn);
+	});
+}
+
+#[test]
 fn a_tenant_of_two_leases_is_named_once() {
 	with_lease(|| {
 		assert_ok!(open_lease(TENANT));
