@@ -4,7 +4,7 @@ use super::{output::asy, Context};
 use assay_client::{
 	account::{address, parse_id},
 	amount,
-	lease::{self, Offer, Terms},
+	lease::{self, Offer, Opening, Reservation, ReservationTerms, Terms},
 	Error, Kind, Result,
 };
 use clap::{Args, Subcommand};
@@ -47,6 +47,11 @@ pub(crate) enum Lease {
 		/// How much, in ASY.
 		amount: String,
 	},
+	/// Pay what a lease owes for its reserved rate; of one that is overdrawn, end it and earn a fee.
+	Settle {
+		/// The lease.
+		lease: u64,
+	},
 	/// End a lease; what no job has earned comes back.
 	Close {
 		/// The lease.
@@ -81,6 +86,12 @@ pub(crate) struct TermsArgs {
 	/// How many times its price a job may put at risk: the bond that one job can lock.
 	#[arg(long, default_value_t = 10)]
 	risk_factor: u32,
+	/// ASY per block for keeping the whole rate free for a lease that reserves it.
+	#[arg(long, requires = "reserve_capacity")]
+	reserve_price: Option<String>,
+	/// Compute units per block that leases may reserve in all.
+	#[arg(long, requires = "reserve_price")]
+	reserve_capacity: Option<u64>,
 }
 
 impl TermsArgs {
@@ -91,6 +102,13 @@ impl TermsArgs {
 			duration_blocks_max: self.duration,
 			min_escrow: amount::parse(&self.min_escrow)?,
 			risk_factor_max: self.risk_factor,
+			reservation: match (&self.reserve_price, self.reserve_capacity) {
+				(Some(price), Some(capacity_units_per_block)) => Some(ReservationTerms {
+					price_per_block: amount::parse(price)?,
+					capacity_units_per_block,
+				}),
+				_ => None,
+			},
 		})
 	}
 }
@@ -100,7 +118,7 @@ pub(crate) struct Open {
 	/// The offer.
 	#[arg(long)]
 	offer: u64,
-	/// Escrow, in ASY. Default: the offer's smallest.
+	/// Escrow, in ASY. Default: the offer's smallest, and what a reserved rate sets aside.
 	#[arg(long)]
 	escrow: Option<String>,
 	/// How long, in blocks. Default: the offer's longest.
@@ -109,6 +127,12 @@ pub(crate) struct Open {
 	/// Refuse a higher price per unit, in ASY. Default: the offer's present one.
 	#[arg(long)]
 	price_limit: Option<String>,
+	/// Compute units per block that the provider is to keep free, paid by the block, used or not.
+	#[arg(long)]
+	reserve_rate: Option<u64>,
+	/// Refuse a higher price per block of these, in ASY. Default: the offer's present one.
+	#[arg(long, requires = "reserve_rate")]
+	reserve_limit: Option<String>,
 }
 
 impl Open {
@@ -119,19 +143,56 @@ impl Open {
 				.next("list a provider's with `assay lease offers --provider ADDRESS`")
 		})?;
 		let amount = |text: Option<&str>, default| text.map_or(Ok(default), amount::parse);
-		let escrow = amount(self.escrow.as_deref(), offer.terms.min_escrow)?;
-		let limit = amount(self.price_limit.as_deref(), offer.terms.price_per_unit)?;
-		let duration = self.duration.unwrap_or(offer.terms.duration_blocks_max);
-		let (id, included) = lease::open(chain, account, offer.id, escrow, duration, limit).await?;
+		let reservation = self.reservation(&offer)?;
+		let set_aside = match reservation {
+			Some(_) => lease::overdraft_fee(chain).await?,
+			None => 0,
+		};
+		let smallest = offer.terms.min_escrow.saturating_add(set_aside);
+		let escrow = amount(self.escrow.as_deref(), smallest)?;
+		let opening = Opening {
+			offer: offer.id,
+			escrow,
+			duration_blocks: self.duration.unwrap_or(offer.terms.duration_blocks_max),
+			price_limit: amount(self.price_limit.as_deref(), offer.terms.price_per_unit)?,
+			reservation,
+		};
+		let (id, included) = lease::open(chain, account, &opening).await?;
 		let value = json!({
 			"lease": id,
 			"offer": offer.id,
 			"provider": address(&offer.provider),
 			"model": offer.model,
 			"escrow": escrow.to_string(),
+			"reserved_units_per_block": reservation.map(|it| it.rate_units_per_block),
 		});
-		output.included(format!("lease {id} is open with {}", asy(escrow)), &included, value);
+		let reserved = reservation.map_or_else(String::new, |it| {
+			let (rate, price) = (it.rate_units_per_block, asy(it.price_per_block));
+			format!(", {rate} units a block reserved for at most {price} a block")
+		});
+		let text = format!("lease {id} is open with {}{reserved}", asy(escrow));
+		output.included(text, &included, value);
 		Ok(())
+	}
+
+	/// What is to be reserved of an offer, and for how much at most.
+	fn reservation(&self, offer: &Offer) -> Result<Option<Reservation>> {
+		let Some(rate_units_per_block) = self.reserve_rate else { return Ok(None) };
+		let price = offer.terms.price_of(rate_units_per_block).ok_or_else(|| {
+			let text = match offer.terms.reservation {
+				None => format!("offer {} sells no reserved rate", offer.id),
+				Some(_) => format!(
+					"offer {} has {} units a block for a lease",
+					offer.id, offer.terms.rate_units_per_block
+				),
+			};
+			Error::new(Kind::Refused, text).next(
+				"see what a provider offers with `assay lease offers --provider ADDRESS`, or \
+				 reserve less",
+			)
+		})?;
+		let price_per_block = self.reserve_limit.as_deref().map_or(Ok(price), amount::parse)?;
+		Ok(Some(Reservation { rate_units_per_block, price_per_block }))
 	}
 }
 
@@ -162,6 +223,15 @@ impl Lease {
 				let value = json!({ "lease": lease, "amount": amount.to_string() });
 				(format!("added {} to lease {lease}", asy(amount)), done, value)
 			},
+			Self::Settle { lease } => {
+				let (earned, done) = lease::settle_reservation(chain, account, lease).await?;
+				let text = match earned {
+					Some(fee) => format!("lease {lease} was overdrawn; you earned {}", asy(fee)),
+					None => format!("lease {lease} has paid for its reserved rate"),
+				};
+				let earned = earned.map(|fee| fee.to_string());
+				(text, done, json!({ "lease": lease, "earned": earned }))
+			},
 			Self::Close { lease } => {
 				let done = lease::close(chain, account, lease).await?;
 				(format!("lease {lease} is ending"), done, json!({ "lease": lease }))
@@ -178,17 +248,28 @@ async fn offers(context: &Context, provider: Option<&str>) -> Result<()> {
 		None => context.account.id(),
 	};
 	let offers = lease::offers_of(&context.chain, &id).await?;
+	let reservable = |o: &Offer| {
+		o.terms.reservation.map_or_else(String::new, |it| {
+			format!(
+				"  reserves for {} a block, {} of {} units a block taken",
+				asy(it.price_per_block),
+				o.reserved_units_per_block,
+				it.capacity_units_per_block
+			)
+		})
+	};
 	let line = |o: &Offer| {
 		format!(
 			"offer {}  model {}  {} a unit  {} units a block  at most {} blocks  escrow from {}  \
-			 risk at most {} times the price",
+			 risk at most {} times the price{}",
 			o.id,
 			o.model,
 			asy(o.terms.price_per_unit),
 			o.terms.rate_units_per_block,
 			o.terms.duration_blocks_max,
 			asy(o.terms.min_escrow),
-			o.terms.risk_factor_max
+			o.terms.risk_factor_max,
+			reservable(o)
 		)
 	};
 	let text = match offers.as_slice() {
@@ -213,14 +294,24 @@ fn line(lease: &lease::Lease) -> String {
 
 async fn show(context: &Context, id: u64) -> Result<()> {
 	let lease = lease::of(&context.chain, id).await?;
-	let free = lease.free;
-	let text = format!(
+	let mut text = format!(
 		"{}\n  free      {}\n  reserved  {}\n  ends after block {}",
 		line(&lease),
-		asy(free),
+		asy(lease.free),
 		asy(lease.reserved),
 		lease.expires_at
 	);
+	if let Some(reservation) = lease.reservation {
+		text += &format!(
+			"\n  keeps     {} units a block free for {} a block\n  due       {}",
+			reservation.rate_units_per_block,
+			asy(reservation.price_per_block),
+			asy(lease.due)
+		);
+	}
+	if lease.is_overdrawn {
+		text += &format!("\n  overdrawn: whoever sends `assay lease settle {id}` earns a fee");
+	}
 	context.output.result(text, &json!(lease));
 	Ok(())
 }
