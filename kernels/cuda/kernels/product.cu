@@ -216,6 +216,15 @@ DEVICE int32_t half_of(int32_t word, int32_t number)
 #define DP4A(a, b, sum) __dp4a((a), (b), (sum))
 #define DP2A_LOW(a, b, sum) __dp2a_lo((a), (b), (sum))
 #define DP2A_HIGH(a, b, sum) __dp2a_hi((a), (b), (sum))
+#elif defined(__OPENCL_VERSION__)
+// In few steps: Oclgrind interprets each of them.
+#define DP4A(a, b, sum) \
+	((sum) + as_char4(a).x * as_char4(b).x + as_char4(a).y * as_char4(b).y + \
+		as_char4(a).z * as_char4(b).z + as_char4(a).w * as_char4(b).w)
+#define DP2A_LOW(a, b, sum) \
+	((sum) + as_short2(a).x * as_char4(b).x + as_short2(a).y * as_char4(b).y)
+#define DP2A_HIGH(a, b, sum) \
+	((sum) + as_short2(a).x * as_char4(b).z + as_short2(a).y * as_char4(b).w)
 #else
 DEVICE int32_t emulated_dp4a(int32_t a, int32_t b, int32_t sum)
 {

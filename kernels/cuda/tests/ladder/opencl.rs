@@ -262,7 +262,7 @@ const PART: &str = "ASSAY_OCLGRIND_PART";
 pub(crate) enum Part {
 	/// An encoder by plain products.
 	Plain,
-	/// An encoder by dot products, and one product of 8 bits.
+	/// Each of the dot products.
 	Dot,
 	/// Two steps of a decoder.
 	Decoder,
@@ -301,44 +301,46 @@ pub(crate) fn complains(said: &str) -> bool {
 	COMPLAINTS.iter().any(|complaint| said.contains(complaint))
 }
 
-fn tiny_encoder(products: Products, source: &str) {
+/// An encoder by plain products, as traces and as jobs run it.
+fn tiny_encoder(source: &str) {
 	let shape = Shape { width: 4, heads: 2, inner: 3, intervals: 4, vocabulary: 9, ..Shape::SMALL };
-	let backend = DeviceBackend::new([OpenCl::new(OCLGRIND, source, products)]);
 	// More rows than are multiplied without tiles.
-	tensors(&backend, &sample::encoder(&shape), 9, &Parameters::encoder(1, 9));
+	let (program, parameters) = (sample::encoder(&shape), Parameters::encoder(1, 9));
+	let input = sample::input(9, 1, 9, 2);
+	check(&oclgrind_backend(source, Products::Plain), &program, &input, &parameters, true);
 }
 
-fn tensors(
-	backend: &DeviceBackend<OpenCl>,
-	program: &assay_program::Program,
-	vocabulary: u32,
-	parameters: &Parameters,
-) {
-	let weights = sample::weights(program, Style::Plausible, 1);
-	let Parameters { batch, sequence, .. } = *parameters;
-	let mut input = sample::input(vocabulary, batch, sequence, 2);
-	if program.is_decoder() {
-		input = [2i32, 3].iter().flat_map(|id| id.to_le_bytes()).collect();
-	}
-	let case = checks::Case { program, weights: &weights, input: &input, parameters };
-	// Jobs have launches that traces do not: one part makes them too.
-	match backend.devices().next().map(Device::products) {
-		Some(Products::Plain) => case.check(backend),
-		_ => case.check_tensors(backend),
-	}
-}
-
-fn one_product_of_eight_bits(source: &str) {
+/// Each of the dot products once. A launch of tiles takes seconds, so no sample program will do.
+fn dot_products(source: &str) {
+	let (fraction, shift, groups) = (16, 12, 2);
 	let mut builder = Builder::new(Limits::encoder(1, 9));
 	let ids = builder.push(Operator::Tokens { vocabulary: 9 });
 	let (table, scales, by) = (builder.matrix(9, 4), builder.vector(9), EmbedBy::Token);
-	let value = builder.push(Operator::Embed { ids, table, scales, by, fraction: 16 });
-	let rows = builder.quantise(value, 1, 8);
-	let product = builder.linear(rows, 3, 4, 16);
-	let backend = DeviceBackend::new([OpenCl::new(OCLGRIND, source, Products::Dot)]);
-	tensors(&backend, &builder.finish(product), 9, &Parameters::encoder(1, 9));
+	let value = builder.push(Operator::Embed { ids, table, scales, by, fraction });
+	// A tile of rows with 12 bits and one with 8.
+	let rows = builder.quantise(value, 1, 12);
+	let twelve = builder.linear(rows, 4, 4, fraction);
+	let rows = builder.quantise(twelve, 1, 8);
+	let eight = builder.linear(rows, 4, 4, fraction);
+	// Two heads, a block each.
+	let (query, query_max) = builder.quantise(twelve, groups, 12);
+	let (key, key_max) = builder.quantise(eight, groups, 12);
+	let scores = Operator::Scores { query, query_max, key, key_max, shift, fraction };
+	let scores = builder.push(scores);
+	let (weight, weight_max) = builder.quantise(scores, 1, 12);
+	let context = Operator::Context { weight, weight_max, value: key, groups, shift: 1, fraction };
+	let context = builder.push(context);
+	// One row, as a step of a decoder has.
+	let last = builder.push(Operator::Last { value: context });
+	let rows = builder.quantise(last, 1, 12);
+	let few = builder.linear(rows, 9, 4, fraction);
+	let (program, parameters) = (builder.finish(few), Parameters::encoder(1, 9));
+	program.validate().unwrap();
+	let input = sample::input(9, 1, 9, 2);
+	check(&oclgrind_backend(source, Products::Dot), &program, &input, &parameters, false);
 }
 
+/// Two steps that draw their tokens.
 fn tiny_decoder(source: &str) {
 	let shape = DecoderShape {
 		width: 4,
@@ -352,8 +354,30 @@ fn tiny_decoder(source: &str) {
 	};
 	let sampling = Sampling { temperature_q16: 90_000, top_k: 4, top_p_q16: 60_000, seed: [3; 32] };
 	let parameters = Parameters { batch: 1, sequence: 2, max_steps: 2, sampling: Some(sampling) };
-	let backend = DeviceBackend::new([OpenCl::new(OCLGRIND, source, Products::Dot)]);
-	tensors(&backend, &sample::decoder(&shape), 7, &parameters);
+	let input: Vec<u8> = [2i32, 3].iter().flat_map(|id| id.to_le_bytes()).collect();
+	let backend = oclgrind_backend(source, Products::Plain);
+	check(&backend, &sample::decoder(&shape), &input, &parameters, false);
+}
+
+fn oclgrind_backend(source: &str, products: Products) -> DeviceBackend<OpenCl> {
+	DeviceBackend::new([OpenCl::new(OCLGRIND, source, products)])
+}
+
+/// Every tensor, and where `as_job` the launches of a job too, which fuse some.
+fn check(
+	backend: &DeviceBackend<OpenCl>,
+	program: &assay_program::Program,
+	input: &[u8],
+	parameters: &Parameters,
+	as_job: bool,
+) {
+	let weights = sample::weights(program, Style::Plausible, 1);
+	let case = checks::Case { program, weights: &weights, input, parameters };
+	if as_job {
+		case.check(backend);
+	} else {
+		case.check_tensors(backend);
+	}
 }
 
 #[test]
@@ -361,11 +385,8 @@ fn tiny_decoder(source: &str) {
 fn in_a_process_with_oclgrind() {
 	let source = fs::read_to_string(std::env::var_os(SOURCE).unwrap()).unwrap();
 	match std::env::var(PART).unwrap().as_str() {
-		"Plain" => tiny_encoder(Products::Plain, &source),
-		"Dot" => {
-			tiny_encoder(Products::Dot, &source);
-			one_product_of_eight_bits(&source);
-		},
+		"Plain" => tiny_encoder(&source),
+		"Dot" => dot_products(&source),
 		"Decoder" => tiny_decoder(&source),
 		other => panic!("no part {other}"),
 	}
@@ -383,7 +404,7 @@ fn oclgrind_finds_nothing_in_an_encoder_of_plain_products() {
 }
 
 #[test]
-fn oclgrind_finds_nothing_in_an_encoder_of_dot_products() {
+fn oclgrind_finds_nothing_in_dot_products() {
 	finds_nothing(Part::Dot);
 }
 
