@@ -66,7 +66,8 @@ impl<D: Device> Backend for DeviceBackend<D> {
 		"cuda"
 	}
 
-	/// Programs with operators that have no kernel yet, which are small ones, run by the reference.
+	/// A program that kernels cannot take, as its tensors are too large for them, runs by the
+	/// reference.
 	fn load(&self, program: Arc<Program>, weights: Bytes) -> Result<Arc<dyn Model>, BackendError> {
 		match self.load_model(program.clone(), &weights) {
 			Ok(model) => Ok(Arc::new(model)),
@@ -145,6 +146,11 @@ fn used(program: &Program) -> Vec<bool> {
 			Operator::RmsNormalise { gain, .. } => [Some(*gain), None, None],
 			Operator::Table { table, .. } => [Some(*table), None, None],
 			Operator::Rotate { cosine, sine, .. } => [Some(*cosine), Some(*sine), None],
+			Operator::Convolution { weights, rescale, .. }
+			| Operator::Depthwise { weights, rescale, .. } => {
+				[Some(*weights), Some(rescale.scales), Some(rescale.bias)]
+			},
+			Operator::Lookup { table, .. } => [Some(*table), None, None],
 			_ => [None; 3],
 		};
 		for id in read.into_iter().flatten() {

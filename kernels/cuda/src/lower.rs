@@ -6,8 +6,8 @@ use crate::{
 };
 use assay_program::{
 	limits::{DRAW_BLOCK, MAX_ENDS},
-	shifts, BackendError, CutBy, EmbedBy, Kind, Mask, Operator, TableBase, TallyBy, TensorId,
-	WeightId,
+	shifts, BackendError, CutBy, EmbedBy, Kind, Mask, Operator, Rescale, TableBase, TallyBy,
+	TensorId, WeightId,
 };
 
 /// Threads of a block that does elements.
@@ -167,7 +167,7 @@ impl Lowering<'_> {
 	pub(crate) fn operator(&self, number: usize) -> Result<Option<Call>, BackendError> {
 		let operator = self.plan.program.operators.get(number).ok_or_else(|| unknown(number))?;
 		match operator {
-			Operator::Tokens { .. } | Operator::Emit { .. } => Ok(None),
+			Operator::Tokens { .. } | Operator::Samples { .. } | Operator::Emit { .. } => Ok(None),
 			Operator::Stop { next: None, .. } => Ok(None),
 			Operator::Stop { next: Some(next), .. } => self.stop(number, *next),
 			Operator::Embed { .. } => self.embed(number, operator),
@@ -195,6 +195,9 @@ impl Lowering<'_> {
 			| Operator::Pick { .. }
 			| Operator::Choose { .. }
 			| Operator::Temper { .. } => self.choice(number, operator),
+			Operator::Convolution { .. } | Operator::Depthwise { .. } | Operator::Lookup { .. } => {
+				self.network(number, operator)
+			},
 			_ => self.pointwise(number, operator),
 		}
 	}
@@ -672,6 +675,56 @@ impl Lowering<'_> {
 			},
 			_ => Err(unknown(number)),
 		}
+	}
+
+	/// Operators of networks that are int8 throughout.
+	fn network(&self, number: usize, operator: &Operator) -> Result<Option<Call>, BackendError> {
+		let out = self.plan.layout(number, self.geometry)?;
+		let (place, size) = (Operand::Tensor(number), Int(out.count));
+		match operator {
+			Operator::Convolution { value, zero, weights, rescale } => {
+				let (dims, _) = self.dims(*weights)?;
+				let taps = int(dims.get(1).copied().unwrap_or(1).into())?;
+				let terms = taps.saturating_mul(self.layout(*value)?.width);
+				let mut operands = vec![place, tensor(*value), weight(*weights)];
+				operands.extend([weight(rescale.scales), weight(rescale.bias), size]);
+				operands.extend([Int(out.width), Int(taps)]);
+				operands.extend(self.filter((*value, *zero), *weights, rescale)?);
+				self.rows(number, Kernel::Convolution, (out.count, terms), operands)
+			},
+			Operator::Depthwise { value, zero, weights, rescale } => {
+				let (dims, _) = self.dims(*weights)?;
+				let taps = int(dims.first().copied().unwrap_or(1).into())?;
+				let mut operands = vec![place, tensor(*value), weight(*weights)];
+				operands.extend([weight(rescale.scales), weight(rescale.bias), size, Int(taps)]);
+				operands.extend(self.filter((*value, *zero), *weights, rescale)?);
+				self.elements(number, Kernel::Depthwise, out.count, operands)
+			},
+			Operator::Lookup { value, table, .. } => {
+				let operands = vec![place, tensor(*value), weight(*table), size];
+				self.elements(number, Kernel::Lookup, out.count, operands)
+			},
+			_ => Err(unknown(number)),
+		}
+	}
+
+	/// The last arguments of a filter: widths of operand and weights, positions of the step, the
+	/// operand's zero, what sums become.
+	fn filter(
+		&self,
+		(value, zero): (TensorId, i8),
+		weights: WeightId,
+		rescale: &Rescale,
+	) -> Result<[Operand; 7], BackendError> {
+		Ok([
+			Int(self.layout(value)?.width),
+			Int(self.dims(weights)?.1),
+			self.sequence()?,
+			Int(zero.into()),
+			Int(rescale.shift.into()),
+			Int(rescale.zero.into()),
+			Int(rescale.least.into()),
+		])
 	}
 
 	fn stop(&self, number: usize, next: TensorId) -> Result<Option<Call>, BackendError> {

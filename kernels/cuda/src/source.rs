@@ -1,13 +1,14 @@
 //! The kernels: their source, and one table of what each is.
 
 /// The files of the source, in the order in which they are put together.
-pub const FILES: [(&str, &str); 6] = [
+pub const FILES: [(&str, &str); 7] = [
 	("portable.h", include_str!("../kernels/portable.h")),
 	("values.cu", include_str!("../kernels/values.cu")),
 	("rows.cu", include_str!("../kernels/rows.cu")),
 	("product.cu", include_str!("../kernels/product.cu")),
 	("tensor.cu", include_str!("../kernels/tensor.cu")),
 	("decoder.cu", include_str!("../kernels/decoder.cu")),
+	("network.cu", include_str!("../kernels/network.cu")),
 ];
 
 /// The whole source. `#line` lets compilers name the file that an error is in.
@@ -96,6 +97,9 @@ kernels! {
 	Choose "choose" false,
 	Stop "stop" true,
 	Advance "advance" false,
+	Convolution "convolution" true,
+	Depthwise "depthwise" false,
+	Lookup "lookup" false,
 }
 
 impl Kernel {

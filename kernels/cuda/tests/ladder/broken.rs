@@ -1,13 +1,13 @@
 //! The test of the tests: kernels that are wrong in one place, and what finds them.
 
 use crate::{
-	checks::{small_decoder, Case},
+	checks::{self, small_decoder, Case},
 	opencl::{complains, oclgrind, Part},
 	shim::{Shim, PRODUCTS},
 };
 use assay_cuda::{DeviceBackend, Products};
 use assay_program::Parameters;
-use assay_reference::sample::{self, Shape, Style};
+use assay_reference::sample::{self, NetworkShape, Shape, Style};
 
 /// The source with one place changed. The place must be there, once.
 fn broken(from: &str, to: &str) -> String {
@@ -72,6 +72,41 @@ fn a_wrong_index_is_found_in_every_kind_of_product() {
 	}
 	for (products, from, to) in wrong {
 		assert!(difference(&broken(from, to), products, false).is_some(), "not found: {to}");
+	}
+}
+
+#[test]
+fn a_window_that_is_wrong_is_found() {
+	// Windows that reach into the input before, and rows of weights without what fills them up.
+	let wrong = [
+		("const int32_t position = row % sequence;", "const int32_t position = row;"),
+		("const int32_t tap = k / width;", "const int32_t tap = k / pitch;"),
+	];
+	let shape = NetworkShape { features: 17, channels: 33, ..NetworkShape::SMALL };
+	let program = sample::network(&shape);
+	let weights = sample::weights(&program, Style::Plausible, 3);
+	let input = sample::samples(&shape, 4, 16, 5);
+	let parameters = &Parameters::encoder(4, 16);
+	let case = Case { program: &program, weights: &weights, input: &input, parameters };
+	for (from, to) in wrong {
+		let backend = DeviceBackend::new([Shim::of(&broken(from, to), Products::Plain, false)]);
+		assert!(case.difference(&backend).is_some(), "not found: {to}");
+	}
+}
+
+#[test]
+fn a_rounding_that_is_not_of_float32_is_found() {
+	let wrong = [
+		// One more bit than a float32 has; half away from the even neighbour.
+		("bits_of(value < 0 ? -value : value) - 24;", "bits_of(value < 0 ? -value : value) - 25;"),
+		("(rest == middle && (below & 1) != 0)", "rest == middle"),
+	];
+	let (program, weights) = checks::ties();
+	let (input, parameters) = (&[0], &Parameters::encoder(1, 1));
+	let case = Case { program: &program, weights: &weights, input, parameters };
+	for (from, to) in wrong {
+		let backend = DeviceBackend::new([Shim::of(&broken(from, to), Products::Plain, false)]);
+		assert!(case.difference(&backend).is_some(), "not found: {to}");
 	}
 }
 

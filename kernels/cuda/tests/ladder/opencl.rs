@@ -3,7 +3,7 @@
 use crate::{checks, shim::PRODUCTS};
 use assay_cuda::{Argument, Device, DeviceBackend, DeviceError, Kernel, Launch, Products, Queue};
 use assay_program::{EmbedBy, Limits, Operator, Parameters, Sampling};
-use assay_reference::sample::{self, Builder, DecoderShape, Shape, Style};
+use assay_reference::sample::{self, Builder, DecoderShape, NetworkShape, Shape, Style};
 use opencl3::{
 	command_queue::CommandQueue,
 	context::Context,
@@ -232,6 +232,15 @@ fn pocl_agrees_on_other_shapes() {
 }
 
 #[test]
+fn pocl_agrees_on_other_networks() {
+	let shape = NetworkShape { channels: 35, features: 17, taps: 16, ..NetworkShape::SMALL };
+	let backend = pocl(Products::Plain);
+	for style in [Style::Plausible, Style::Random, Style::Extreme] {
+		checks::network(&backend, &shape, style, (3, 16), 14);
+	}
+}
+
+#[test]
 fn pocl_agrees_on_the_widths_of_real_models() {
 	let minilm =
 		Shape { layers: 1, vocabulary: 200, max_batch: 2, max_sequence: 80, ..Shape::MINILM };
@@ -266,6 +275,8 @@ pub(crate) enum Part {
 	Dot,
 	/// Two steps of a decoder.
 	Decoder,
+	/// A network that is int8 throughout.
+	Network,
 }
 
 /// What Oclgrind says while the kernels of a source compute: whether the process ended well, and
@@ -359,6 +370,15 @@ fn tiny_decoder(source: &str) {
 	check(&backend, &sample::decoder(&shape), &input, &parameters, false);
 }
 
+/// A network whose convolutions take more than one block each.
+fn tiny_network(source: &str) {
+	let shape =
+		NetworkShape { layers: 1, features: 3, channels: 3, taps: 3, ..NetworkShape::SMALL };
+	let (program, parameters) = (sample::network(&shape), Parameters::encoder(2, 5));
+	let input = sample::samples(&shape, 2, 5, 2);
+	check(&oclgrind_backend(source, Products::Plain), &program, &input, &parameters, false);
+}
+
 fn oclgrind_backend(source: &str, products: Products) -> DeviceBackend<OpenCl> {
 	DeviceBackend::new([OpenCl::new(OCLGRIND, source, products)])
 }
@@ -388,6 +408,7 @@ fn in_a_process_with_oclgrind() {
 		"Plain" => tiny_encoder(&source),
 		"Dot" => dot_products(&source),
 		"Decoder" => tiny_decoder(&source),
+		"Network" => tiny_network(&source),
 		other => panic!("no part {other}"),
 	}
 }
@@ -411,4 +432,9 @@ fn oclgrind_finds_nothing_in_dot_products() {
 #[test]
 fn oclgrind_finds_nothing_in_a_decoder() {
 	finds_nothing(Part::Decoder);
+}
+
+#[test]
+fn oclgrind_finds_nothing_in_a_network() {
+	finds_nothing(Part::Network);
 }

@@ -6,7 +6,7 @@ use assay_cuda::{
 	Argument, Device, DeviceBackend, DeviceError, Kernel, Launch, Products, Queue, FILES,
 };
 use assay_program::Parameters;
-use assay_reference::sample::{DecoderShape, Shape, Style};
+use assay_reference::sample::{DecoderShape, NetworkShape, Shape, Style};
 use libloading::Library;
 use proptest::prelude::*;
 use std::{
@@ -331,6 +331,27 @@ fn contexts_longer_than_a_block_of_products() {
 	}
 }
 
+#[test]
+fn sums_between_two_bytes_round_as_float32_does() {
+	let (program, weights) = checks::ties();
+	let (input, parameters) = (&[0], &Parameters::encoder(1, 1));
+	let case = checks::Case { program: &program, weights: &weights, input, parameters };
+	case.check(&DeviceBackend::new([Shim::new(Products::Plain, false)]));
+}
+
+#[test]
+fn windows_longer_than_a_sequence_and_than_a_warp() {
+	// Sums of 672 products in a block each; the last product's window is most of the sequence.
+	let shape = NetworkShape { layers: 1, channels: 48, taps: 14, ..NetworkShape::SMALL };
+	for reversed in [false, true] {
+		let backend = DeviceBackend::new([Shim::new(Products::Plain, reversed)]);
+		for style in [Style::Plausible, Style::Random, Style::Extreme] {
+			checks::network(&backend, &shape, style, (3, 16), 8);
+			checks::network(&backend, &shape, style, (2, 5), 9);
+		}
+	}
+}
+
 proptest! {
 	#![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -360,6 +381,18 @@ proptest! {
 		let batch = batch % shape.max_batch + 1;
 		let parameters = Parameters { batch, sequence, max_steps: steps, sampling };
 		checks::decoder(&backend, &shape, style, &parameters, seed);
+	}
+
+	#[test]
+	fn random_networks_equal_the_reference(
+		shape in checks::network_shapes(),
+		style in checks::styles(),
+		(batch, sequence) in (1..=4_u32, 1..=16_u32),
+		reversed in any::<bool>(),
+		seed in any::<u64>(),
+	) {
+		let backend = DeviceBackend::new([Shim::new(Products::Plain, reversed)]);
+		checks::network(&backend, &shape, style, (batch, sequence), seed);
 	}
 }
 
