@@ -31,6 +31,12 @@ impl<D: Device> DeviceBackend<D> {
 		self.places.iter().map(|place| &place.device)
 	}
 
+	/// Each device as a backend of its own, with the memory that it has in this one. What one of
+	/// them answers, no other did.
+	pub fn alone(&self) -> impl Iterator<Item = Self> + '_ {
+		self.places.iter().map(|place| Self { places: vec![Arc::clone(place)] })
+	}
+
 	/// [`Backend::load`] with the model's own type, which can also trace.
 	pub fn load_model(
 		&self,

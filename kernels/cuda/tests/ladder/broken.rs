@@ -125,3 +125,20 @@ fn a_step_that_forgets_its_past_is_found() {
 	let case = Case { program: &program, weights: &weights, input: &input, parameters };
 	assert!(case.difference(&backend).is_some());
 }
+
+#[test]
+fn a_device_that_is_wrong_is_found_beside_one_that_is_right() {
+	let source =
+		broken("saturate((int64_t)left[i] + right[i]);", "saturate((int64_t)left[i] - right[i]);");
+	let right = Shim::new(Products::Plain, false);
+	let backend = DeviceBackend::new([right, Shim::of(&source, Products::Plain, false)]);
+	let program = sample::encoder(&Shape::SMALL);
+	let weights = sample::weights(&program, Style::Plausible, 1);
+	let input = sample::input(Shape::SMALL.vocabulary, 1, 5, 2);
+	let parameters = &Parameters::encoder(1, 5);
+	let case = Case { program: &program, weights: &weights, input: &input, parameters };
+	// A job alone goes to the first of them, whichever is tested.
+	assert_eq!(case.difference(&backend), None);
+	let wrong: Vec<bool> = backend.alone().map(|one| case.difference(&one).is_some()).collect();
+	assert_eq!(wrong, [false, true]);
+}
