@@ -178,14 +178,14 @@ pub(crate) fn ties() -> (Program, Vec<u8>) {
 	(program, blob)
 }
 
-/// Every golden vector, tensor by tensor, and its stored answer.
-pub(crate) fn golden<D: Device>(backend: &DeviceBackend<D>) {
+/// Every golden vector, tensor by tensor, and its stored answer; where `as_jobs` as jobs run, too.
+pub(crate) fn golden<D: Device>(backend: &DeviceBackend<D>, as_jobs: bool) {
 	for (name, vector) in golden::vectors() {
 		let vector = vector.unwrap();
 		let program = Program::decode_validated(&vector.program).unwrap();
 		let (weights, input, parameters) = (&vector.weights, &vector.input, &vector.parameters);
 		let case = Case { program: &program, weights, input, parameters };
-		assert_eq!(case.difference(backend), None, "golden vector {name}");
+		assert_eq!(case.compare(backend, as_jobs), None, "golden vector {name}");
 		let own = assay_reference::run(&program, weights, input, parameters).unwrap();
 		assert_eq!(own, vector.outcome, "golden vector {name}");
 	}

@@ -12,6 +12,7 @@
 
 mod broken;
 mod checks;
+mod kept;
 mod memory;
 mod nvrtc;
 mod opencl;

@@ -1,21 +1,44 @@
 //! Every kernel by the real compiler, for every architecture and to PTX. No GPU is needed.
 
-use assay_cuda::{compile, load_compiler, supported, Kernel, Target, Version};
-use std::{path::Path, sync::Once};
+use crate::kept::kept;
+use assay_cuda::{compile, load_compiler, source, supported, Compiled, Kernel, Target, Version};
+use std::{
+	fs,
+	path::{Path, PathBuf},
+	sync::Once,
+};
 
 /// Architectures of Turing, Ampere (both), Ada, Hopper and Blackwell.
 const ARCHITECTURES: [(u32, u32); 6] = [(7, 5), (8, 0), (8, 6), (8, 9), (9, 0), (12, 0)];
 
-/// The wheel that `scripts/setup` installs, where no other is named.
-pub(crate) fn load() {
-	static LOADED: Once = Once::new();
-	LOADED.call_once(|| {
-		if std::env::var_os("ASSAY_NVRTC").is_none() {
-			let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-			let library = root.join(".assay/cuda/nvidia/cuda_nvrtc/lib/libnvrtc.so.12");
-			load_compiler(&library).expect("NVRTC is missing; run scripts/setup");
-		}
+/// What makes images of the source: its options are among what images depend on.
+const COMPILER: &str = include_str!("../../src/compiler.rs");
+
+/// The kernels for a target, compiled once. The path of NVRTC tells its version.
+fn compiled(target: Target) -> Compiled {
+	load();
+	let key = (source(), COMPILER, format!("{target:?}"), fs::canonicalize(library()).ok());
+	let file = kept("nvrtc", key, |made| {
+		let Compiled { image, log } = compile(target).unwrap();
+		let length = (image.len() as u64).to_le_bytes();
+		fs::write(made, [&length[..], &*image, log.as_bytes()].concat()).unwrap();
 	});
+	let bytes = fs::read(file).unwrap();
+	let (length, rest) = bytes.split_first_chunk::<8>().unwrap();
+	let (image, log) = rest.split_at(u64::from_le_bytes(*length) as usize);
+	Compiled { image: image.to_vec(), log: String::from_utf8(log.to_vec()).unwrap() }
+}
+
+/// The wheel that `scripts/setup` installs, where no other is named.
+fn library() -> PathBuf {
+	let wheel = "../../.assay/cuda/nvidia/cuda_nvrtc/lib/libnvrtc.so.12";
+	let named = std::env::var_os("ASSAY_NVRTC").map(PathBuf::from);
+	named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(wheel))
+}
+
+fn load() {
+	static LOADED: Once = Once::new();
+	LOADED.call_once(|| load_compiler(&library()).expect("NVRTC is missing; run scripts/setup"));
 }
 
 fn version((major, minor): (u32, u32)) -> Version {
@@ -30,9 +53,8 @@ fn kernels(log: &str) -> Vec<&str> {
 
 #[test]
 fn every_kernel_compiles_for_every_architecture_without_spills() {
-	load();
 	for architecture in ARCHITECTURES {
-		let compiled = compile(Target::Cubin(version(architecture))).unwrap();
+		let compiled = compiled(Target::Cubin(version(architecture)));
 		assert_eq!(compiled.image.get(..4), Some(b"\x7fELF".as_slice()), "{architecture:?}");
 		let mut made = kernels(&compiled.log);
 		made.sort_unstable();
@@ -55,8 +77,7 @@ fn every_kernel_compiles_for_every_architecture_without_spills() {
 /// called.
 #[test]
 fn the_report_counts_what_is_in_the_code() {
-	load();
-	let compiled = compile(Target::Cubin(version((8, 6)))).unwrap();
+	let compiled = compiled(Target::Cubin(version((8, 6))));
 	let facts = assay_cuda::facts(&compiled);
 	assert_eq!(facts.len(), Kernel::ALL.len());
 	for kernel in Kernel::ALL {
@@ -72,9 +93,8 @@ fn the_report_counts_what_is_in_the_code() {
 
 #[test]
 fn ptx_has_the_instructions_that_the_fast_products_are_for() {
-	load();
 	let ptx = |architecture| {
-		let compiled = compile(Target::Ptx(version(architecture))).unwrap();
+		let compiled = compiled(Target::Ptx(version(architecture)));
 		String::from_utf8(compiled.image).unwrap()
 	};
 	let (turing, ampere) = (ptx((7, 5)), ptx((8, 0)));
