@@ -113,6 +113,9 @@ pub struct Limits {
 	pub retry: Duration,
 	/// Traces that are kept, those that are being built included.
 	pub traces: usize,
+	/// Time to come for an answer about a trace, or for the word that it is built; until then it
+	/// makes room for no other.
+	pub unfetched: Duration,
 	/// Connections per listener.
 	pub connections: usize,
 	/// Connections of the data listener from one address.
@@ -170,6 +173,9 @@ impl Default for Limits {
 			attempts: 3,
 			retry: Duration::from_secs(15),
 			traces: 4,
+			// Ten blocks of three seconds, of the 32 that the shortest move has: a worker asks in
+			// every block, and a game that nobody plays on must not cost another one its time.
+			unfetched: Duration::from_secs(30),
 			connections: 256,
 			connections_per_address: 32,
 			wait: Duration::from_secs(25),

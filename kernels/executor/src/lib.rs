@@ -93,7 +93,9 @@
 //!
 //! One run at a time builds and one at a time answers, each on one thread, so that jobs go on.
 //! [`Limits::traces`] traces are kept; another one takes the place of that which was used least
-//! recently, if no answer of it is being made. Of a trace the hashes of every 256 leaves are kept,
+//! recently, first among those of jobs that are not pinned, then among all. While it is run, and
+//! until what was asked has been fetched, or for [`Limits::unfetched`], a trace makes no room. Of a
+//! trace the hashes of every 256 leaves are kept,
 //! 2 MiB at most, input, output and the last answers; a run holds one step beside the weights.
 //! Nothing of it is on disk: after a restart, or after another trace took the place, questions are
 //! `trace_unknown`, and the request brings the trace back.

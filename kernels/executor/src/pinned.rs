@@ -81,6 +81,11 @@ impl Pinned {
 		self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
 	}
 
+	/// Whether the node asks about a job.
+	pub(crate) fn contains(&self, job: &Hash) -> bool {
+		self.jobs().contains_key(job)
+	}
+
 	/// Takes the node's list in the place of the last one, once it is on disk. `parts` says what is
 	/// known of a job.
 	pub(crate) async fn replace(

@@ -23,7 +23,10 @@ use assay_program::{
 use assay_trace::{Answer, Layout, Question, TracerError};
 use std::{
 	collections::VecDeque,
-	sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+	sync::{
+		atomic::{AtomicBool, Ordering},
+		Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+	},
 	thread,
 	time::{Duration, Instant},
 };
@@ -41,6 +44,14 @@ type Reply = Option<Result<Answer, Error>>;
 struct Asked {
 	question: Question,
 	reply: watch::Receiver<Reply>,
+	/// Whether somebody was given the reply.
+	fetched: bool,
+}
+
+impl Asked {
+	fn is_answered(&self) -> bool {
+		self.reply.borrow().is_some()
+	}
 }
 
 /// The trace of one job.
@@ -54,8 +65,25 @@ struct Trace {
 	traced: OnceLock<Arc<Traced>>,
 	/// Least recently asked first.
 	asked: Mutex<VecDeque<Asked>>,
+	/// Whether somebody was told that it is built.
+	told: AtomicBool,
+	/// When somebody last wanted something of it.
+	wanted: Mutex<Instant>,
 	/// It made room for another one, or the executor stops.
 	gone: CancellationToken,
+}
+
+/// How readily a trace makes room: the first ones first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+	/// Everything that was asked has been fetched.
+	Idle,
+	/// Nobody came for what was asked.
+	Abandoned,
+	/// The node asks about its job, and has fetched everything.
+	Pinned,
+	/// The node asks about its job, but did not come for what it asked.
+	PinnedAbandoned,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -69,14 +97,42 @@ fn is_built(state: &TraceState) -> bool {
 
 impl Trace {
 	fn new(job: Hash, starts: u32, gone: CancellationToken) -> Self {
-		let state = watch::Sender::new(TraceState::Building);
-		Self { job, starts, state, traced: OnceLock::new(), asked: Mutex::default(), gone }
+		Self {
+			job,
+			starts,
+			state: watch::Sender::new(TraceState::Building),
+			traced: OnceLock::new(),
+			asked: Mutex::default(),
+			told: AtomicBool::new(false),
+			wanted: Mutex::new(Instant::now()),
+			gone,
+		}
 	}
 
 	/// Whether somebody waits for a run of it.
 	fn is_in_use(&self) -> bool {
-		let is_open = |asked: &Asked| asked.reply.borrow().is_none();
-		!is_built(&self.state.borrow()) || lock(&self.asked).iter().any(is_open)
+		!is_built(&self.state.borrow()) || !lock(&self.asked).iter().all(Asked::is_answered)
+	}
+
+	/// Whether there is something that nobody has fetched yet.
+	fn is_awaited(&self) -> bool {
+		let is_told = self.told.load(Ordering::Relaxed);
+		!is_told || !lock(&self.asked).iter().all(|asked| asked.fetched)
+	}
+
+	/// How readily it makes room; `None` where it must not: it is being run, or what a run came to
+	/// was not fetched, and whoever asked still has time to come for it.
+	fn rank(&self, is_pinned: bool, unfetched: Duration) -> Option<Rank> {
+		if self.is_in_use() {
+			return None;
+		}
+		match (self.is_awaited(), is_pinned) {
+			(true, _) if lock(&self.wanted).elapsed() < unfetched => None,
+			(false, false) => Some(Rank::Idle),
+			(true, false) => Some(Rank::Abandoned),
+			(false, true) => Some(Rank::Pinned),
+			(true, true) => Some(Rank::PinnedAbandoned),
+		}
 	}
 
 	/// Where it stands, at its end or after `wait`, whichever is first.
@@ -88,6 +144,9 @@ impl Trace {
 			() = self.gone.cancelled() => {},
 		}
 		let state = state.borrow().clone();
+		if is_built(&state) {
+			self.told.store(true, Ordering::Relaxed);
+		}
 		state
 	}
 
@@ -131,6 +190,7 @@ impl Traces {
 	fn used(kept: &mut Vec<Arc<Trace>>, job: &Hash) -> Option<Arc<Trace>> {
 		let at = kept.iter().position(|trace| trace.job == *job)?;
 		let trace = kept.remove(at);
+		*lock(&trace.wanted) = Instant::now();
 		kept.push(trace.clone());
 		Some(trace)
 	}
@@ -186,17 +246,29 @@ impl Traces {
 	fn insert(&self, kept: &mut Vec<Arc<Trace>>, job: Hash) -> Result<Arc<Trace>, Error> {
 		let failed = kept.iter().position(|trace| trace.job == job).map(|at| kept.remove(at));
 		while kept.len() >= self.limits.traces {
-			let bound = self.limits.traces;
-			let idle = kept.iter().position(|trace| !trace.is_in_use());
-			let oldest = kept.remove(idle.ok_or(Error::TracesFull { bound })?);
-			oldest.gone.cancel();
-			tracing::info!(job = %hex(&oldest.job), "trace dropped to make room");
+			let full = Error::TracesFull { bound: self.limits.traces };
+			let dropped = kept.remove(self.readiest(kept, &job).ok_or(full)?);
+			dropped.gone.cancel();
+			tracing::info!(job = %hex(&dropped.job), "trace dropped to make room");
 		}
 		let starts = failed.map_or(0, |failed| failed.starts).saturating_add(1);
 		let trace = Arc::new(Trace::new(job, starts, self.stop.child_token()));
 		kept.push(trace.clone());
 		self.metrics.traces.set(i64::try_from(kept.len()).unwrap_or(i64::MAX));
 		Ok(trace)
+	}
+
+	/// The trace that makes room for that of a job.
+	fn readiest(&self, kept: &[Arc<Trace>], job: &Hash) -> Option<usize> {
+		let pinned = &self.jobs.pinned;
+		let is_pinned = pinned.contains(job);
+		let ranks = kept.iter().enumerate().filter_map(|(at, trace)| {
+			let rank = trace.rank(pinned.contains(&trace.job), self.limits.unfetched)?;
+			// A job about which the node does not ask takes no answer from one about which it does.
+			(is_pinned || rank != Rank::PinnedAbandoned).then_some((rank, at))
+		});
+		// Of the same rank the one that was used least recently.
+		ranks.min().map(|(_, at)| at)
 	}
 
 	/// Builds a trace when its turn has come, and tells everybody who waits for it.
@@ -301,6 +373,11 @@ impl Traces {
 			() = trace.gone.cancelled() => {},
 		}
 		let reply = reply.borrow().clone();
+		if reply.is_some() {
+			let mut asked = lock(&trace.asked);
+			let same = asked.iter_mut().filter(|asked| asked.question == question);
+			same.for_each(|asked| asked.fetched = true);
+		}
 		reply.transpose()
 	}
 
@@ -319,12 +396,14 @@ impl Traces {
 			return reply.ok_or(Error::TraceUnknown);
 		}
 		if asked.len() >= Limits::QUESTIONS {
-			let answered = asked.iter().position(|asked| asked.reply.borrow().is_some());
+			// One that was fetched, or else one that was not: it can be made again.
+			let fetched = asked.iter().position(|asked| asked.fetched);
+			let answered = fetched.or_else(|| asked.iter().position(Asked::is_answered));
 			let full = Error::QuestionsFull { bound: Limits::QUESTIONS };
 			asked.remove(answered.ok_or(full)?);
 		}
 		let (tell, reply) = watch::channel(None);
-		asked.push_back(Asked { question, reply: reply.clone() });
+		asked.push_back(Asked { question, reply: reply.clone(), fetched: false });
 		tokio::spawn(self.clone().answer(trace.clone(), traced, question, tell));
 		Ok(reply)
 	}

@@ -394,6 +394,86 @@ async fn an_answer_is_made_once_and_so_many_may_wait() {
 	assert_eq!(control.metric(ANSWERED).await, 10.0);
 }
 
+/// The question of whose answer a run is longest in coming.
+fn last_leaf(sample: &Sample) -> Question {
+	let input = sample.input(1);
+	Question::Leaf { index: tracer(sample, &input).layout().tree().leaves() - 1 }
+}
+
+/// Waits until so many answers were made.
+async fn until_answered(control: &Control, answers: f64) {
+	while control.metric(ANSWERED).await < answers {
+		tokio::task::yield_now().await;
+	}
+}
+
+#[tokio::test]
+async fn a_trace_makes_no_room_before_its_answer_is_fetched() {
+	let executor = Executor::limited(|limits| limits.traces = 1).await;
+	let control = executor.control();
+	let first = put(&control, &Sample::heavy(), 1).await;
+	let second = put(&control, &Sample::small(), 2).await;
+	// Built, but nobody has been told.
+	assert_eq!(state(&control, &first, 0).await, TraceState::Building);
+	let built_ones = "assay_executor_traces_built_total{result=\"ready\"}";
+	let ready = async { while control.metric(built_ones).await < 1.0 {} };
+	soon(ready).await;
+	assert_rejected(trace(&control, &second, 0).await, 503, "traces_full").await;
+	soon(built(&control, &first)).await;
+	// Answered, but nobody came for it.
+	let question = last_leaf(&Sample::heavy());
+	assert_eq!(ask(&control, &first, &question, 0).await.status(), StatusCode::ACCEPTED);
+	soon(until_answered(&control, 1.0)).await;
+	assert_rejected(trace(&control, &second, 0).await, 503, "traces_full").await;
+	let fetched = ask(&control, &first, &question, 0).await;
+	assert_eq!(fetched.status(), StatusCode::OK);
+	soon(built(&control, &second)).await;
+	assert_eq!(control.metric(ANSWERED).await, 1.0);
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_comes_for_makes_room_in_the_end() {
+	let executor = Executor::limited(|limits| {
+		limits.traces = 1;
+		limits.unfetched = std::time::Duration::ZERO;
+	})
+	.await;
+	let control = executor.control();
+	let first = put(&control, &Sample::heavy(), 1).await;
+	let second = put(&control, &Sample::small(), 2).await;
+	let pin = |job: &JobRequest| control.put("/v1/jobs/pinned").body(vec![job.digest()].encode());
+	soon(built(&control, &first)).await;
+	let question = last_leaf(&Sample::heavy());
+	assert_eq!(ask(&control, &first, &question, 0).await.status(), StatusCode::ACCEPTED);
+	soon(until_answered(&control, 1.0)).await;
+	// Not for a job that nobody asked about, where somebody asks about this one.
+	assert_eq!(pin(&first).send().await.unwrap().status(), StatusCode::NO_CONTENT);
+	assert_rejected(trace(&control, &second, 0).await, 503, "traces_full").await;
+	assert_eq!(pin(&second).send().await.unwrap().status(), StatusCode::NO_CONTENT);
+	soon(built(&control, &second)).await;
+	assert_rejected(ask(&control, &first, &question, 0).await, 404, "trace_unknown").await;
+}
+
+#[tokio::test]
+async fn traces_of_jobs_that_are_not_pinned_make_room_first() {
+	let executor = Executor::limited(|limits| limits.traces = 2).await;
+	let control = executor.control();
+	let sample = Sample::small();
+	let mut jobs = Vec::new();
+	for nonce in 1..=3 {
+		jobs.push(put(&control, &sample, nonce).await);
+	}
+	let pin = control.put("/v1/jobs/pinned").body(vec![jobs[0].digest()].encode());
+	assert_eq!(pin.send().await.unwrap().status(), StatusCode::NO_CONTENT);
+	for job in &jobs {
+		soon(built(&control, job)).await;
+	}
+	// The first was used least recently, and stayed.
+	let question = Question::Leaf { index: 0 };
+	soon(answer(&control, &jobs[0], &question)).await;
+	assert_rejected(ask(&control, &jobs[1], &question, 0).await, 404, "trace_unknown").await;
+}
+
 #[tokio::test]
 async fn after_a_restart_everything_can_be_asked_again() {
 	let executor = Executor::new().await;
