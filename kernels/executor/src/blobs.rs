@@ -152,6 +152,8 @@ struct Reservation<'a> {
 	body: u64,
 	/// What such a body costs.
 	bytes: u64,
+	/// Whether the blob may make room at any time.
+	is_spare: bool,
 }
 
 impl Drop for Reservation<'_> {
@@ -327,7 +329,7 @@ impl Blobs {
 	}
 
 	/// Whether a blob is held; if so its time to keep begins again, as if it had just come.
-	fn refresh(&self, kind: BlobKind, digest: &Hash) -> bool {
+	pub(crate) fn refresh(&self, kind: BlobKind, digest: &Hash) -> bool {
 		let (mut index, key) = (self.index(), (kind, *digest));
 		let is_held = index.touch(&key).is_some();
 		if let Some(held) = index.held.get_mut(&key) {
@@ -343,20 +345,23 @@ impl Blobs {
 		Ok(Room { blobs: self.clone(), body, bytes })
 	}
 
-	/// Keeps an output in the room that was set aside for it, if any was.
+	/// Keeps an output in the room that was set aside for it, if any was. One that is spare may make
+	/// room at any time.
 	pub(crate) async fn put_output(
 		&self,
 		digest: Hash,
 		bytes: Vec<u8>,
 		room: Option<Room>,
+		is_spare: bool,
 	) -> Result<Kept, Error> {
 		let length = bytes.len() as u64;
 		let body = stream::once(async move { Ok(Bytes::from(bytes)) });
-		let (body_bytes, set_aside) =
+		let set_aside =
 			room.map_or((0, 0), |mut room| (room.body, std::mem::take(&mut room.bytes)));
 		let (kind, owner) = (BlobKind::Output, None);
+		let (body_at_most, bytes) = set_aside;
 		let reservation =
-			Reservation { blobs: self, kind, owner, body: body_bytes, bytes: set_aside };
+			Reservation { blobs: self, kind, owner, body: body_at_most, bytes, is_spare };
 		self.put_within(digest, body, Some(length), reservation).await
 	}
 
@@ -372,7 +377,8 @@ impl Blobs {
 		announced: Option<u64>,
 		owner: Option<Hash>,
 	) -> Result<Kept, Error> {
-		let reservation = Reservation { blobs: self, kind, owner, body: 0, bytes: 0 };
+		let reservation =
+			Reservation { blobs: self, kind, owner, body: 0, bytes: 0, is_spare: false };
 		self.put_within(digest, body, announced, reservation).await
 	}
 
@@ -473,7 +479,11 @@ impl Blobs {
 		{
 			let mut index = self.index();
 			reservation.give_back(&mut index);
-			index.insert((kind, digest), bytes, SystemTime::now(), owner);
+			let since = match reservation.is_spare {
+				true => SystemTime::UNIX_EPOCH,
+				false => SystemTime::now(),
+			};
+			index.insert((kind, digest), bytes, since, owner);
 			self.report(&index);
 		}
 		drop(naming);
@@ -733,7 +743,7 @@ mod tests {
 		let outcome = Outcome::Output { count: 1, data: vec![1; 80_000] };
 		let bytes = codec::Encode::encode(&outcome);
 		let digest = outcome.digest();
-		assert_eq!(blobs.put_output(digest, bytes.clone(), Some(room)).await, Ok(Kept::New));
+		assert_eq!(blobs.put_output(digest, bytes.clone(), Some(room), false).await, Ok(Kept::New));
 		let length = bytes.len() as u64;
 		let kept = cost(BlobKind::Output, false, length);
 		let held = cost(BlobKind::Input, false, 1) + kept;

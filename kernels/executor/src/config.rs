@@ -103,8 +103,10 @@ pub struct Limits {
 	pub job_units: u64,
 	/// Largest job, in bytes of the tensors that it holds at once.
 	pub job_bytes: u64,
-	/// Jobs that wait at most.
+	/// Paid jobs that wait or run at most.
 	pub queue: usize,
+	/// Watched jobs that wait or run at most, beside them.
+	pub watched: usize,
 	/// Finished jobs that are remembered.
 	pub finished: usize,
 	/// How often a job may fail, or take the executor down, before it stays failed.
@@ -169,6 +171,7 @@ impl Default for Limits {
 			job_units: 100_000_000,
 			job_bytes: MAX_LIVE_BYTES,
 			queue: 256,
+			watched: 64,
 			finished: 65_536,
 			attempts: 3,
 			retry: Duration::from_secs(15),

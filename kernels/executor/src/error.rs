@@ -80,7 +80,7 @@ rejections! {
 	/// The query is not what the route takes.
 	QueryMalformed = BAD_REQUEST, "query_malformed",
 		"the query cannot be read; its parameters are `wait_ms` and, of a stream, `from`: whole \
-		 numbers, like the number in `last-event-id`";
+		 numbers, like the number in `last-event-id`; and, of a job, `class`: `paid` or `watch`";
 	/// A digest in the path is not one.
 	DigestMalformed = BAD_REQUEST, "digest_malformed",
 		"the digest in the path must be 64 hexadecimal digits, with or without 0x";
@@ -286,6 +286,8 @@ pub enum Failure {
 	OutputNotKept = 6,
 	/// The executor died each time it ran this job.
 	Crashed = 7,
+	/// It was only watched, and made room for a job that somebody pays for.
+	Displaced = 8,
 }
 
 impl Failure {
@@ -298,6 +300,7 @@ impl Failure {
 		(Failure::BackendPanicked, "backend_panicked"),
 		(Failure::OutputNotKept, "output_not_kept"),
 		(Failure::Crashed, "crashed"),
+		(Failure::Displaced, "displaced"),
 	];
 
 	/// The number on the wire.
@@ -308,7 +311,7 @@ impl Failure {
 	/// Whether it counts as one of the times that a job may fail. It does not where the job had
 	/// no part in it, and nothing was lost but time.
 	pub fn counts(self) -> bool {
-		!matches!(self, Self::BlobGone | Self::OutputNotKept)
+		!matches!(self, Self::BlobGone | Self::OutputNotKept | Self::Displaced)
 	}
 
 	/// A word for logs and metrics.

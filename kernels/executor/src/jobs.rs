@@ -4,6 +4,10 @@
 //! disk before it is promised, and its result is on disk before it is told. It is taken only when
 //! there is room for its result.
 
+mod table;
+
+pub(crate) use self::table::Class;
+use self::table::{Job, Table};
 use crate::{
 	blobs::{hex, BlobKind, Blobs, Room},
 	config::Limits,
@@ -19,7 +23,7 @@ use assay_program::{
 	Claim, Hash, Parameters, Program,
 };
 use std::{
-	collections::{HashMap, HashSet, VecDeque},
+	collections::HashSet,
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
 	time::{Duration, Instant},
 };
@@ -76,60 +80,6 @@ impl Drop for Pins {
 	fn drop(&mut self) {
 		self.pinned.iter().for_each(|(kind, digest)| self.blobs.unpin(*kind, digest));
 	}
-}
-
-#[derive(Debug)]
-struct Job {
-	tenant: Hash,
-	/// Not known of a job that ended under a version that did not write it down.
-	input: Option<Hash>,
-	state: watch::Sender<JobState>,
-	/// What its run has emitted so far; nothing once it has ended.
-	emitted: watch::Sender<Emitted>,
-	/// How often it was begun.
-	starts: u32,
-	taken: Instant,
-	/// Whether its record is on disk: only then it is promised.
-	journalled: bool,
-	/// Whether its last start is still under way.
-	begun: bool,
-	/// Whether its end is being written.
-	ending: bool,
-	/// When it may be tried again, where that is not at once.
-	retry_at: Option<Instant>,
-	/// What is needed to run it; gone once it has ended.
-	open: Option<(Arc<JobRequest>, Pins)>,
-}
-
-impl Job {
-	fn new(tenant: Hash, input: Option<Hash>, state: JobState, starts: u32) -> Self {
-		Self {
-			tenant,
-			input,
-			state: watch::Sender::new(state),
-			emitted: watch::Sender::new(Emitted::default()),
-			starts,
-			taken: Instant::now(),
-			journalled: false,
-			begun: false,
-			ending: false,
-			retry_at: None,
-			open: None,
-		}
-	}
-}
-
-#[derive(Debug, Default)]
-struct Table {
-	jobs: HashMap<Hash, Job>,
-	/// Those that ended, oldest first.
-	ended: VecDeque<Hash>,
-	/// Those that wait, in order.
-	waiting: VecDeque<Hash>,
-	/// How many wait or run.
-	open: usize,
-	/// Nothing begins any more.
-	closed: bool,
 }
 
 /// All jobs of one executor.
@@ -211,18 +161,18 @@ impl Jobs {
 		jobs
 	}
 
-	async fn resume_one(&self, Open { request, starts }: Open) {
+	async fn resume_one(&self, Open { request, starts, class }: Open) {
 		let job = request.digest();
 		match Pins::take(&self.blobs, &request) {
 			Ok(mut pins) => {
 				tracing::info!(job = %hex(&job), starts, "job resumed from the journal");
 				self.metrics.jobs_resumed.inc();
 				// It was promised: without room now, it takes what there is when it is done.
-				if let Err(error) = self.make_room(&request, &mut pins).await {
+				if let Err(error) = self.make_room(&request, class, &mut pins).await {
 					tracing::warn!(job = %hex(&job), %error, "no room for the output yet");
 				}
 				let mut table = self.table();
-				self.insert(&mut table, job, request, pins, starts);
+				self.insert(&mut table, job, Open { request, starts, class }, pins);
 				if let Some(known) = table.jobs.get_mut(&job) {
 					known.journalled = true;
 				}
@@ -239,12 +189,38 @@ impl Jobs {
 		}
 	}
 
-	/// Sets room aside for the output of a job.
-	async fn make_room(&self, request: &JobRequest, pins: &mut Pins) -> Result<(), Error> {
+	/// Sets room aside for the output of a job. For a paid one watched ones make room.
+	async fn make_room(
+		&self,
+		request: &JobRequest,
+		class: Class,
+		pins: &mut Pins,
+	) -> Result<(), Error> {
 		let program = self.models.program(&self.blobs, &request.program).await?;
 		pins.output_bytes = output_bytes(&program, &request.parameters);
-		pins.room = Some(self.blobs.set_aside(pins.output_bytes).await?);
-		Ok(())
+		loop {
+			match self.blobs.set_aside(pins.output_bytes).await {
+				Err(Error::StoreFull { .. }) if class == Class::Paid && self.displace() => {},
+				room => {
+					pins.room = Some(room?);
+					return Ok(());
+				},
+			}
+		}
+	}
+
+	/// Ends the watched job that was taken last and has not begun, if there is one.
+	fn displace(&self) -> bool {
+		let mut table = self.table();
+		let Some(job) = table.watched.waiting.pop_back() else { return false };
+		let (failure, code) = (Failure::Displaced, Failure::Displaced.code());
+		if let Some(known) = table.jobs.get_mut(&job) {
+			known.ending = true;
+			let (tenant, starts) = (known.tenant, known.starts);
+			self.journal.note(Record::Failed { job, tenant, code, starts });
+		}
+		self.tell_end(&mut table, job, JobState::Failed { code }, failure.word());
+		true
 	}
 
 	fn table(&self) -> MutexGuard<'_, Table> {
@@ -252,14 +228,16 @@ impl Jobs {
 		self.table.lock().unwrap_or_else(PoisonError::into_inner)
 	}
 
-	/// Jobs that wait or run.
-	pub(crate) fn open(&self) -> usize {
-		self.table().open
+	/// Jobs of a class that wait or run.
+	pub(crate) fn open(&self, class: Class) -> usize {
+		self.table().queue(class).open
 	}
 
-	fn insert(&self, table: &mut Table, job: Hash, request: JobRequest, pins: Pins, starts: u32) {
+	fn insert(&self, table: &mut Table, job: Hash, open: Open, pins: Pins) {
+		let Open { request, starts, class } = open;
 		let input = Some(request.input);
 		let mut fresh = Job::new(request.tenant, input, JobState::Queued, starts);
+		fresh.class = class;
 		fresh.open = Some((Arc::new(request), pins));
 		if let Some(known) = table.jobs.remove(&job) {
 			// A failed job that is tried again keeps those who watch it.
@@ -269,22 +247,72 @@ impl Jobs {
 			table.ended.retain(|ended| *ended != job);
 		}
 		table.jobs.insert(job, fresh);
-		table.waiting.push_back(job);
-		table.open += 1;
+		let queue = table.queue_mut(class);
+		queue.waiting.push_back(job);
+		queue.open += 1;
 		self.metrics.jobs_taken.inc();
-		self.metrics.queue.set(i64::try_from(table.open).unwrap_or(i64::MAX));
+		self.report(table);
 		self.arrived.notify_one();
 		self.announced.send_replace(());
 	}
 
-	/// Where a known job stands; `None` also for one that failed and may be tried again.
-	fn settled(&self, table: &Table, job: &Hash) -> Option<JobState> {
-		let known = table.jobs.get(job)?;
+	fn report(&self, table: &Table) {
+		let (all, watched) = (table.paid.open + table.watched.open, table.watched.open);
+		self.metrics.queue.set(i64::try_from(all).unwrap_or(i64::MAX));
+		self.metrics.watched.set(i64::try_from(watched).unwrap_or(i64::MAX));
+	}
+
+	/// Where a known job stands; `None` also for one that is to be computed again: it failed and may
+	/// be tried once more, or was only watched, and its output is gone.
+	fn settled(
+		&self,
+		table: &mut Table,
+		job: &Hash,
+		class: Class,
+	) -> Result<Option<JobState>, Error> {
+		if class == Class::Paid {
+			self.promote(table, job)?;
+		}
+		let Some(known) = table.jobs.get(job) else { return Ok(None) };
 		let state = known.state.borrow().clone();
-		let again = matches!(state, JobState::Failed { .. })
-			&& known.starts < self.limits.attempts
-			&& known.retry_at.is_none_or(|at| at <= Instant::now());
-		(!again).then_some(state)
+		let again = match state {
+			JobState::Failed { .. } => {
+				known.starts < self.limits.attempts
+					&& known.retry_at.is_none_or(|at| at <= Instant::now())
+			},
+			JobState::Done { .. } => class == Class::Paid && known.class == Class::Watch,
+			JobState::Queued | JobState::Running => false,
+		};
+		Ok((!again).then_some(state))
+	}
+
+	/// From now on a job is paid that was only watched. Not one that has ended without an output.
+	fn promote(&self, table: &mut Table, job: &Hash) -> Result<(), Error> {
+		let Table { jobs, paid, watched, .. } = table;
+		let known = jobs.get_mut(job).filter(|known| known.class == Class::Watch);
+		let Some(known) = known else { return Ok(()) };
+		if ended(&known.state.borrow()) {
+			let output = known.output();
+			let is_held = |output| self.blobs.refresh(BlobKind::Output, &output);
+			if output.is_some_and(is_held) {
+				known.class = Class::Paid;
+			}
+			return Ok(());
+		}
+		if paid.open >= self.limits.queue {
+			return Err(Error::QueueFull { bound: self.limits.queue });
+		}
+		// The promise is a new one, and stands on disk when it is given.
+		(known.class, known.journalled, known.taken) = (Class::Paid, false, Instant::now());
+		watched.open = watched.open.saturating_sub(1);
+		paid.open += 1;
+		if let Some(at) = watched.waiting.iter().position(|waiting| waiting == job) {
+			watched.waiting.remove(at);
+			paid.waiting.push_back(*job);
+			self.arrived.notify_one();
+		}
+		self.report(table);
+		Ok(())
 	}
 
 	/// Keeps the blobs of these jobs from going, and no longer those of other ones.
@@ -295,23 +323,24 @@ impl Jobs {
 	/// What is known of a job's blobs.
 	fn parts(&self, job: &Hash) -> Parts {
 		let table = self.table();
-		let Some(known) = table.jobs.get(job) else { return Parts::default() };
-		let output = match *known.state.borrow() {
-			JobState::Done { claim } => Some(claim.output()),
-			_ => None,
-		};
-		Parts { input: known.input, output }
+		let known = table.jobs.get(job);
+		known.map(|known| Parts { input: known.input, output: known.output() }).unwrap_or_default()
 	}
 
 	/// Takes a job, unless it is known, and says where it stands.
-	pub(crate) async fn submit(&self, job: Hash, request: JobRequest) -> Result<JobState, Error> {
+	pub(crate) async fn submit(
+		&self,
+		job: Hash,
+		request: JobRequest,
+		class: Class,
+	) -> Result<JobState, Error> {
 		let actual = request.digest();
 		if actual != job {
 			return Err(Error::JobDigestMismatch { actual: hex(&actual) });
 		}
 		// Even where it is not taken: its input may come, and has to stay then.
 		self.pinned.learn(&job, Parts { input: Some(request.input), output: None });
-		let known = self.settled(&self.table(), &job);
+		let known = self.settled(&mut self.table(), &job, class)?;
 		if let Some(state) = known {
 			return self.promised(&job, state).await;
 		}
@@ -320,17 +349,18 @@ impl Jobs {
 		}
 		let mut pins = Pins::take(&self.blobs, &request)?;
 		self.admit(&request, &pins).await?;
-		self.make_room(&request, &mut pins).await?;
+		self.make_room(&request, class, &mut pins).await?;
 		let taken = {
 			let mut table = self.table();
-			let known = self.settled(&table, &job);
-			if known.is_none() && table.open >= self.limits.queue {
-				return Err(Error::QueueFull { bound: self.limits.queue });
+			let known = self.settled(&mut table, &job, class)?;
+			let bound = self.bound(class);
+			if known.is_none() && table.queue(class).open >= bound {
+				return Err(Error::QueueFull { bound });
 			}
 			match known {
 				// Somebody else was faster with the same job.
 				Some(state) => Err(state),
-				None => Ok(self.take(&mut table, job, request, pins)),
+				None => Ok(self.take(&mut table, job, request, class, pins)),
 			}
 		};
 		match taken {
@@ -338,6 +368,14 @@ impl Jobs {
 				self.journalled(&job, taken, on_disk).await.map(|()| JobState::Queued)
 			},
 			Err(state) => self.promised(&job, state).await,
+		}
+	}
+
+	/// How many jobs of a class may wait or run.
+	fn bound(&self, class: Class) -> usize {
+		match class {
+			Class::Paid => self.limits.queue,
+			Class::Watch => self.limits.watched,
 		}
 	}
 
@@ -355,10 +393,10 @@ impl Jobs {
 			// It is not there yet, or could not be written the first time. Twice does no harm;
 			// but after its end it must not stand there as if it had just been taken.
 			let open = known.open.as_ref().filter(|_| !known.ending);
-			let record = open.map(|(request, _)| Record::Queued {
-				request: (**request).clone(),
-				starts: known.starts,
-			});
+			let (starts, class) = (known.starts, known.class);
+			let open =
+				open.map(|(request, _)| Open { request: (**request).clone(), starts, class });
+			let record = open.map(Open::record);
 			let again = record.map(|record| (self.journal.append(vec![record]), known.taken));
 			(again, known.state.subscribe())
 		};
@@ -387,13 +425,14 @@ impl Jobs {
 		table: &mut Table,
 		job: Hash,
 		request: JobRequest,
+		class: Class,
 		pins: Pins,
 	) -> (Written, Instant) {
 		let starts = table.jobs.get(&job).map_or(0, |known| known.starts);
-		tracing::info!(job = %hex(&job), units = self.units(&request), "job taken");
-		let record = Record::Queued { request: request.clone(), starts };
-		let on_disk = self.journal.append(vec![record]);
-		self.insert(table, job, request, pins, starts);
+		tracing::info!(job = %hex(&job), units = self.units(&request), ?class, "job taken");
+		let open = Open { request, starts, class };
+		let on_disk = self.journal.append(vec![open.clone().record()]);
+		self.insert(table, job, open, pins);
 		(on_disk, table.jobs.get(&job).map_or_else(Instant::now, |known| known.taken))
 	}
 
@@ -445,7 +484,7 @@ impl Jobs {
 			}
 			let next = {
 				let mut table = self.table();
-				table.waiting.pop_front().and_then(|job| {
+				table.next().and_then(|job| {
 					let (request, _) = table.jobs.get(&job)?.open.as_ref()?;
 					Some((job, request.clone()))
 				})
@@ -491,9 +530,12 @@ impl Jobs {
 		}
 	}
 
-	/// The room that was set aside for a job's output.
-	pub(crate) fn output_room(&self, job: &Hash) -> Option<Room> {
-		self.table().jobs.get_mut(job)?.open.as_mut()?.1.room.take()
+	/// The room that was set aside for a job's output, and whether the output is spare.
+	pub(crate) fn output_room(&self, job: &Hash) -> (Option<Room>, bool) {
+		let mut table = self.table();
+		let Some(known) = table.jobs.get_mut(job) else { return (None, false) };
+		let room = known.open.as_mut().and_then(|(_, pins)| pins.room.take());
+		(room, known.class == Class::Watch)
 	}
 
 	/// A job ended. Returns when that is on disk and everybody who waits has heard.
@@ -523,27 +565,37 @@ impl Jobs {
 			// The result holds all the same: a restart computes it again, and to the same bytes.
 			tracing::warn!(job = %hex(&job), "the end of a job is not in the journal");
 		}
-		let mut table = self.table();
+		self.tell_end(&mut self.table(), job, state, word);
+		// Only now: a list of pinned jobs that comes meanwhile finds the end.
+		self.pinned.learn(&job, self.parts(&job));
+	}
+
+	/// Tells everybody who waits for a job how it ended.
+	fn tell_end(&self, table: &mut Table, job: Hash, state: JobState, word: &str) {
 		let Some(known) = table.jobs.get_mut(&job) else { return };
 		known.open = None;
 		known.state.send_replace(state);
 		// In this order: whoever finds no steps finds the state that says why.
 		known.emitted.send_replace(Emitted::default());
-		let seconds = known.taken.elapsed().as_secs_f64();
+		let (class, seconds) = (known.class, known.taken.elapsed().as_secs_f64());
+		if let Some(output) = known.output().filter(|_| class == Class::Paid) {
+			// It may have been kept when nobody paid for it yet.
+			self.blobs.refresh(BlobKind::Output, &output);
+		}
 		table.ended.push_back(job);
-		table.open = table.open.saturating_sub(1);
+		let queue = table.queue_mut(class);
+		queue.open = queue.open.saturating_sub(1);
 		while table.ended.len() > self.limits.finished {
 			if let Some(oldest) = table.ended.pop_front() {
 				table.jobs.remove(&oldest);
 			}
 		}
-		self.metrics.queue.set(i64::try_from(table.open).unwrap_or(i64::MAX));
+		self.report(table);
+		// A watched one may have waited for this one to end.
+		self.arrived.notify_one();
 		self.metrics.jobs_finished.with_label_values(&[word]).inc();
 		self.metrics.job_seconds.observe(seconds);
 		tracing::info!(job = %hex(&job), result = word, seconds, "job ended");
-		drop(table);
-		// Only now: a list of pinned jobs that comes meanwhile finds the end.
-		self.pinned.learn(&job, self.parts(&job));
 	}
 
 	/// Where a job stands, at its end or after `wait`, whichever is first.
@@ -641,10 +693,10 @@ mod tests {
 		let folder = TempDir::new().unwrap();
 		let (jobs, request) = jobs(&folder, Journal::full_at_first(folder.path())).await;
 		let job = request.digest();
-		let refused = jobs.submit(job, request.clone()).await;
+		let refused = jobs.submit(job, request.clone(), Class::Paid).await;
 		assert_eq!(refused, Err(Error::JournalFailed));
 		// The job stands in the table, but a promise means that it stands on disk.
-		assert_eq!(jobs.submit(job, request.clone()).await, Ok(JobState::Queued));
+		assert_eq!(jobs.submit(job, request.clone(), Class::Paid).await, Ok(JobState::Queued));
 		let (_, ledger, _) = Journal::open(folder.path(), None, &jobs.limits).unwrap();
 		let open: Vec<_> = ledger.open.values().map(|open| open.request.digest()).collect();
 		assert_eq!(open, [job]);
@@ -655,11 +707,11 @@ mod tests {
 		let folder = TempDir::new().unwrap();
 		let (jobs, request) = jobs(&folder, Journal::full_at_first(folder.path())).await;
 		let job = request.digest();
-		assert_eq!(jobs.submit(job, request.clone()).await, Err(Error::JournalFailed));
+		assert_eq!(jobs.submit(job, request.clone(), Class::Paid).await, Err(Error::JournalFailed));
 		assert!(jobs.begin(&job).is_some());
 		let claim = Claim::Invalid { code: 1 };
 		jobs.end(job, Ok(claim)).await;
-		assert_eq!(jobs.submit(job, request).await, Ok(JobState::Done { claim }));
+		assert_eq!(jobs.submit(job, request, Class::Paid).await, Ok(JobState::Done { claim }));
 		let (_, ledger, _) = Journal::open(folder.path(), None, &jobs.limits).unwrap();
 		assert_eq!((ledger.open.len(), ledger.ended.len()), (0, 1));
 	}

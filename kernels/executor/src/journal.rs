@@ -9,6 +9,7 @@
 use crate::{
 	config::Limits,
 	error::{Error, Failure, StartError},
+	jobs::Class,
 };
 use assay_program::{merkle::blake2_256, wire::JobRequest, Claim, Hash};
 use codec::{Decode, DecodeAll, Encode};
@@ -56,6 +57,9 @@ pub(crate) enum Record {
 	/// The input of a job that has ended. Stands right after its end, where that is written anew.
 	#[codec(index = 7)]
 	Input { job: Hash, input: Hash },
+	/// A job was taken that nobody pays for. `Queued` after that means that somebody does.
+	#[codec(index = 8)]
+	Watched { request: JobRequest, starts: u32 },
 }
 
 /// How a job ended.
@@ -70,6 +74,18 @@ pub(crate) enum End {
 pub(crate) struct Open {
 	pub(crate) request: JobRequest,
 	pub(crate) starts: u32,
+	pub(crate) class: Class,
+}
+
+impl Open {
+	/// The record that it was taken.
+	pub(crate) fn record(self) -> Record {
+		let Self { request, starts, class } = self;
+		match class {
+			Class::Paid => Record::Queued { request, starts },
+			Class::Watch => Record::Watched { request, starts },
+		}
+	}
 }
 
 /// A job that ended.
@@ -109,15 +125,8 @@ impl Ledger {
 	/// Takes one more record. Any sequence of records is a ledger.
 	pub(crate) fn apply(&mut self, record: Record) {
 		match record {
-			Record::Queued { request, starts } => {
-				let job = request.digest();
-				self.forget_end(&job);
-				if !self.numbers.contains_key(&job) {
-					self.numbers.insert(job, self.next);
-					self.open.insert(self.next, Open { request, starts });
-					self.next += 1;
-				}
-			},
+			Record::Queued { request, starts } => self.take(request, starts, Class::Paid),
+			Record::Watched { request, starts } => self.take(request, starts, Class::Watch),
 			Record::Started { job } => {
 				if let Some(open) = self.open_mut(&job) {
 					open.starts = open.starts.saturating_add(1);
@@ -142,6 +151,21 @@ impl Ledger {
 				if let Some(last) = self.ended.back_mut().filter(|last| last.job == job) {
 					last.input = Some(input);
 				}
+			},
+		}
+	}
+
+	fn take(&mut self, request: JobRequest, starts: u32, class: Class) {
+		let job = request.digest();
+		self.forget_end(&job);
+		match self.open_mut(&job) {
+			// What somebody pays for is not taken back.
+			Some(open) if class == Class::Paid => open.class = class,
+			Some(_) => {},
+			None => {
+				self.numbers.insert(job, self.next);
+				self.open.insert(self.next, Open { request, starts, class });
+				self.next += 1;
 			},
 		}
 	}
@@ -193,8 +217,7 @@ impl Ledger {
 			};
 			std::iter::once(end).chain(input.map(|input| Record::Input { job, input }))
 		});
-		let open = self.open.values();
-		let open = open.map(|o| Record::Queued { request: o.request.clone(), starts: o.starts });
+		let open = self.open.values().map(|open| open.clone().record());
 		pinned.chain(ended).chain(open)
 	}
 
@@ -685,6 +708,23 @@ mod tests {
 		assert_eq!(open_nonces(&again), open_nonces(&ledger));
 		assert_eq!(open_nonces(&again), [0, 3, 6, 9, 12, 15, 18, 30]);
 		assert_eq!(again.ended, ledger.ended);
+	}
+
+	#[test]
+	fn what_is_watched_may_become_paid_and_never_the_other_way() {
+		let mut ledger = Ledger::new(FINISHED);
+		let watched = |nonce| Record::Watched { request: request(nonce), starts: 0 };
+		for record in [watched(1), watched(2), queued(3), queued(2), watched(3)] {
+			ledger.apply(record);
+		}
+		let classes = |ledger: &Ledger| -> Vec<_> {
+			ledger.open.values().map(|open| (open.request.nonce, open.class)).collect()
+		};
+		let expected = [(1, Class::Watch), (2, Class::Paid), (3, Class::Paid)];
+		assert_eq!(classes(&ledger), expected);
+		let mut again = Ledger::new(FINISHED);
+		ledger.records().for_each(|record| again.apply(record));
+		assert_eq!(classes(&again), expected);
 	}
 
 	#[test]

@@ -31,8 +31,18 @@
 //! disk before it is `Done`, so a process killed at any point resumes. A job that failed may be
 //! handed in again until it was begun [`Limits::attempts`] times. A start that a stop of the
 //! executor ended does not count, nor does a failure that the job had no part in (`blob_gone`,
-//! `output_not_kept`). Room for its output is set aside before a job is taken. A stop gives a run
-//! [`Limits::drain`] to end; one that is longer is broken off between two steps.
+//! `output_not_kept`, `displaced`). Room for its output is set aside before a job is taken. A stop
+//! gives a run [`Limits::drain`] to end; one that is longer is broken off between two steps.
+//!
+//! ## Classes
+//!
+//! A node that watches has the jobs of others computed, to compare their claims: `?class=watch`. A
+//! watched job is begun only when no paid one waits or is at hand, so that a paid job waits for at
+//! most one of them, the one that runs. Each class has a bound of its own, [`Limits::queue`] and
+//! [`Limits::watched`]. Where there is no room for the output of a paid job, watched jobs that have
+//! not begun fail with `displaced`, the last one first, and may be handed in again; their outputs
+//! make room for others at any time. A watched job that is handed in without `class` is paid from
+//! then on; if its output is gone, it is computed again.
 //!
 //! ## Control listener
 //!
@@ -46,7 +56,7 @@
 //! | `GET /v1/capabilities` | 200, JSON: version, genesis, backends, devices, models, queue |
 //! | `PUT /v1/blobs/{kind}/{digest}` | 201 kept, 200 already held |
 //! | `GET`, `HEAD /v1/blobs/{kind}/{digest}` | 200, the bytes |
-//! | `PUT /v1/jobs/{digest}` | 202 taken or open, 200 ended; the job's state |
+//! | `PUT /v1/jobs/{digest}?class=` | 202 taken or open, 200 ended; the job's state |
 //! | `GET /v1/jobs/{digest}?wait_ms=` | 200, the job's state at its end or after the wait |
 //! | `PUT /v1/jobs/pinned` | 204, the blobs of these jobs stay |
 //! | `POST /v1/traces/{digest}?wait_ms=` | 200, the trace's state at its end or after the wait |
@@ -60,11 +70,12 @@
 //! ## Pinned jobs
 //!
 //! As long as a claim can be disputed, its job's input has to be here, or the game is lost. So the
-//! node names the jobs that it asks about, at most [`Limits::PINNED`], again and again: a SCALE list
-//! of digests, which takes the place of the last one and is in the journal before it is promised.
-//! Inputs and outputs of these jobs never make room for others; when a job leaves the list, their
-//! time to keep begins anew. A job may be named before it is known here: its input stays from when
-//! it is handed in or traced. Where pinned inputs fill the store, new ones are `store_full`.
+//! node names the jobs that it asks about, at most [`Limits::PINNED`], again and again: a SCALE
+//! list of digests, which takes the place of the last one and is in the journal before it is
+//! promised. Inputs and outputs of these jobs never make room for others; when a job leaves the
+//! list, their time to keep begins anew. A job may be named before it is known here: its input
+//! stays from when it is handed in or traced. Where pinned inputs fill the store, new ones are
+//! `store_full`.
 //!
 //! ## Traces
 //!
@@ -239,6 +250,7 @@
 //! | 5 | `backend_panicked` | the backend panicked |
 //! | 6 | `output_not_kept` | the output found no place on disk |
 //! | 7 | `crashed` | the executor died each time it ran the job |
+//! | 8 | `displaced` | it was only watched, and made room for a paid job |
 //!
 //! ## Weights
 //!

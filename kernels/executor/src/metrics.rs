@@ -24,8 +24,10 @@ pub(crate) struct Metrics {
 	pub(crate) jobs_resumed: IntCounter,
 	/// Jobs finished, by result.
 	pub(crate) jobs_finished: IntCounterVec,
-	/// Jobs that wait.
+	/// Jobs that wait or run.
 	pub(crate) queue: IntGauge,
+	/// Those of them that nobody pays for.
+	pub(crate) watched: IntGauge,
 	/// Jobs that the node asks about.
 	pub(crate) jobs_pinned: IntGauge,
 	/// Seconds from begin to end of a run.
@@ -111,6 +113,7 @@ impl Metrics {
 			jobs_resumed: count("jobs_resumed_total", "Jobs taken up again after a restart.")?,
 			jobs_finished: counts("jobs_finished_total", "Jobs that ended.", &["result"])?,
 			queue: gauge("queue_jobs", "Jobs that wait or run.")?,
+			watched: gauge("watched_jobs", "Jobs that wait or run and that nobody pays for.")?,
 			jobs_pinned: gauge("jobs_pinned", "Jobs that the node asks about.")?,
 			run_seconds: seconds("run_seconds", "Time a run took.")?,
 			job_seconds: seconds("job_seconds", "Time from taking a job to its end.")?,

@@ -167,8 +167,8 @@ impl Stages {
 		while let Some(Ran { job, result }) = to_keep.recv().await {
 			let result = match result {
 				Ok(Output { claim, bytes }) => {
-					let room = self.jobs.output_room(&job);
-					match self.blobs.put_output(claim.output(), bytes, room).await {
+					let (room, is_spare) = self.jobs.output_room(&job);
+					match self.blobs.put_output(claim.output(), bytes, room, is_spare).await {
 						Ok(_) => Ok(claim),
 						Err(error) => {
 							tracing::error!(job = %hex(&job), %error, "an output is not kept");

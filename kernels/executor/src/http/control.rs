@@ -7,7 +7,7 @@ use crate::{
 	blobs::{hex, BlobKind},
 	config::Limits,
 	error::Error,
-	jobs::ended,
+	jobs::{ended, Class},
 	metrics::Metrics,
 };
 use assay_program::{
@@ -17,7 +17,7 @@ use assay_program::{
 use assay_trace::Question;
 use axum::{
 	body::Body,
-	extract::{Path, Request, State},
+	extract::{rejection::QueryRejection, Path, Query, Request, State},
 	http::{header, HeaderMap, StatusCode},
 	middleware::{from_fn_with_state, Next},
 	response::{IntoResponse, Response},
@@ -25,7 +25,7 @@ use axum::{
 	Json, Router,
 };
 use codec::{DecodeAll, Encode};
-use serde::{de::DeserializeOwned, Serialize};
+use serde::{de::DeserializeOwned, Deserialize, Serialize};
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
@@ -149,7 +149,8 @@ async fn capabilities(State(listener): State<Listener>) -> Response {
 		"models": models,
 		"programs": list(BlobKind::Program),
 		"weights": list(BlobKind::Weights),
-		"queue": { "len": shared.jobs.open(), "bound": shared.limits.queue },
+		"queue": { "len": shared.jobs.open(Class::Paid), "bound": shared.limits.queue },
+		"watched": { "len": shared.jobs.open(Class::Watch), "bound": shared.limits.watched },
 	}))
 	.into_response()
 }
@@ -172,18 +173,27 @@ async fn get_blob(
 	listener.shared.get_blob(kind, &digest).await
 }
 
+/// The query of a job that is handed in.
+#[derive(Debug, Deserialize)]
+struct HandedIn {
+	#[serde(default)]
+	class: Class,
+}
+
 async fn put_job(
 	State(listener): State<Listener>,
 	Path(digest): Path<String>,
+	query: Result<Query<HandedIn>, QueryRejection>,
 	headers: HeaderMap,
 	body: Body,
 ) -> Result<Response, Error> {
 	let shared = &listener.shared;
 	let job = digest_in_path(&digest)?;
+	let Query(HandedIn { class }) = query.map_err(|_| Error::QueryMalformed)?;
 	let request: JobRequest =
 		read(shared, &headers, body, "job request", Limits::REQUEST_BYTES).await?;
 	shared.register.check_genesis(&request.genesis)?;
-	let state = shared.jobs.submit(job, request).await?;
+	let state = shared.jobs.submit(job, request, class).await?;
 	let status = match ended(&state) {
 		true => StatusCode::OK,
 		false => StatusCode::ACCEPTED,

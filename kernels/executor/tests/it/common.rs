@@ -422,7 +422,12 @@ impl Control {
 
 	/// Submits a job in SCALE.
 	pub async fn submit(&self, request: &JobRequest) -> Response {
-		let path = format!("/v1/jobs/{}", hex::encode(request.digest()));
+		self.submit_as(request, "").await
+	}
+
+	/// Submits a job with a query.
+	pub async fn submit_as(&self, request: &JobRequest, query: &str) -> Response {
+		let path = format!("/v1/jobs/{}{query}", hex::encode(request.digest()));
 		let scale = (header::CONTENT_TYPE, "application/octet-stream");
 		let put = self.put(&path).header(scale.0, scale.1).body(request.encode());
 		put.send().await.unwrap()

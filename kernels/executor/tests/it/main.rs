@@ -4,6 +4,7 @@
 
 mod binary;
 mod blobs;
+mod classes;
 mod codes;
 mod common;
 mod control;
