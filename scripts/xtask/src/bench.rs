@@ -9,16 +9,25 @@ use assay_program::{Backend, Model, Outcome, Parameters};
 use clap::Args;
 use serde::Deserialize;
 use serde_json::json;
-use std::{path::Path, process::Stdio, sync::Arc, time::Instant};
+use std::{
+	path::Path,
+	process::Stdio,
+	sync::Arc,
+	time::{Duration, Instant},
+};
 use tokio::{
 	io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
 	process::{Child, ChildStdin, ChildStdout, Command},
+	time::sleep,
 };
 
 /// Tokens of a row.
 const TOKENS: usize = 128;
 /// Rows of a run.
 const BATCHES: [usize; 2] = [1, 16];
+/// Between two turns, whoever has the next one: onnxruntime's threads spin for some 40 ms after a
+/// run, which is longer than a run of one row takes us.
+const REST: Duration = Duration::from_millis(200);
 
 /// Flags.
 #[derive(Debug, Args)]
@@ -102,7 +111,9 @@ impl Embed {
 			ensure!(mean > 0.9, "the two models do not embed the same: cosine {mean}");
 			let (mut mine, mut other) = (Vec::new(), Vec::new());
 			for _ in 0..self.runs.max(1) {
+				sleep(REST).await;
 				mine.push(run(&*model, &input, &parameters)?.1);
+				sleep(REST).await;
 				other.extend(onnx.run(&rows, 1).await?.seconds);
 			}
 			let (mine, other) = (batch as f64 / median(mine), batch as f64 / median(other));

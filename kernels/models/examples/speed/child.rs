@@ -6,7 +6,16 @@ use serde_json::Value;
 use std::{
 	io::{BufRead, BufReader, Write},
 	process::{self, ChildStdin, ChildStdout, Command, Stdio},
+	thread,
+	time::Duration,
 };
+
+/// Between an answer and the next question, whoever is asked.
+///
+/// onnxruntime's threads spin after a run in case another follows: with two of them one kept a
+/// core busy for 38 ms after each answer, three times as long as our whole run of one sentence
+/// takes on two cores. In their own turns neither side has another's threads beside it.
+const REST: Duration = Duration::from_millis(200);
 
 /// A process that answers each line of JSON with one.
 pub(crate) struct Child {
@@ -34,8 +43,9 @@ impl Child {
 		Ok(child)
 	}
 
-	/// Asks, and waits for the answer.
+	/// Asks, once the machine has come to rest, and waits for the answer.
 	pub(crate) fn ask<T: DeserializeOwned>(&mut self, request: &Value) -> Result<T> {
+		thread::sleep(REST);
 		writeln!(self.input, "{request}")?;
 		self.input.flush()?;
 		self.line()

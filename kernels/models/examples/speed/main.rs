@@ -5,13 +5,14 @@
 //! cargo run --release -p assay-models --example speed [-- [threads] [runs] [json]]
 //! ```
 //!
-//! Before, once: `scripts/setup`, and `npm ci --omit=optional --ignore-scripts` in `scripts/bench`.
-//! Each side is a process of its own that answers line by line, so that their memory can be told
-//! apart; ours is this program started again as `speed serve <folder> <threads>`. Figures are
-//! medians over runs. Beside rates by the clock stand those by the time that the processes had a
-//! processor, of which other work on the machine takes nothing away.
+//! Before, once: `scripts/setup`. The first run fetches llama.cpp, about 700 MB, by npm. Each side
+//! is a process of its own that answers line by line, so that their memory can be told apart; ours
+//! is this program started again as `speed serve <folder> <threads>`. Figures are medians over
+//! runs. Beside rates by the clock stand those by the time that the processes had a processor, of
+//! which other work on the machine takes nothing away.
 
 mod child;
+mod peer;
 mod serve;
 
 use assay_models::{minilm, smollm2, Imported};
@@ -97,6 +98,7 @@ fn measure(arguments: &[String]) -> Result<()> {
 		threads: number(0, cores)?.max(1),
 		runs: number(1, 5)?.max(1),
 	};
+	peer::install(&setting.root.join("scripts/bench"))?;
 	let embed = setting.embed()?;
 	let generate = setting.generate()?;
 	if arguments.get(2).is_some_and(|word| word == "json") {
