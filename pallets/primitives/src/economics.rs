@@ -23,7 +23,8 @@ use sp_core::U256;
 pub const PPB: u32 = 1_000_000_000;
 
 /// Audits per job where a tenant asks for no other rate: five in a hundred, which is also what they
-/// add to its price. Less makes pledges too large for small providers, more is paid by every tenant.
+/// add to its price. Less makes pledges too large for small providers, more is paid by every
+/// tenant.
 pub const LAMBDA_DEFAULT_PPB: u32 = 50_000_000;
 
 /// Smallest rate of a job that is to be audited: with [`HONEST_SHARE_PPB`] the smallest full per
@@ -57,12 +58,12 @@ pub const AUDIT_PLEDGE_FACTOR: Balance = 125;
 /// rate that a `u32` can hold.
 const SERIES_TERMS_MAX: u128 = 48;
 
-/// Chance that an honest auditor is drawn: `d = 1 - exp(-lambda * h)`, in parts per billion, rounded
-/// down.
+/// Chance that an honest auditor is drawn: `d = 1 - exp(-lambda * h)`, in parts per billion,
+/// rounded down.
 ///
 /// Never above the exact value, at most 2 ppb below it, and never falling as either argument rises:
-/// a truncated series with terms rounded down gives a lower bound `e` of `exp(lambda * h)`, and `1 -
-/// 1 / e` rises with it. A share above one counts as one.
+/// a truncated series of terms rounded down gives a lower bound `e` of `exp(lambda * h)`, and
+/// `1 - 1 / e` rises with it. A share above one counts as one.
 pub fn detection(lambda_ppb: u32, honest_share_ppb: u32) -> u32 {
 	const ONE: u128 = 1_000_000_000_000_000_000;
 	let exponent = u128::from(lambda_ppb).saturating_mul(honest_share_ppb.min(PPB).into());
@@ -96,8 +97,8 @@ pub fn duty_chance(lambda_ppb: u32, share_ppb: u32) -> u32 {
 /// Smallest pledge with `pledge * (1 - r) >= (value_at_risk + cost) * (1 + margin) * (1 - d) / d`.
 ///
 /// `d_ppb` is the chance of detection, `margin_ppb` by how much a deviation is to lose, `r_ppb` the
-/// share of a slash that confederates get back. None where `d` is below [`DETECTION_MIN_PPB`], where
-/// a slash takes nothing, and where the pledge is more than any balance.
+/// share of a slash that confederates get back. None where `d` is below [`DETECTION_MIN_PPB`],
+/// where a slash takes nothing, and where the pledge is more than any balance.
 pub fn collateral(
 	value_at_risk: Balance,
 	cost: Balance,
@@ -111,8 +112,8 @@ pub fn collateral(
 	collateral_of_any_chance(value_at_risk, cost, d_ppb, margin_ppb, r_ppb)
 }
 
-/// [`collateral`] without the bound on detection, for tables of what lies beyond it. None also where
-/// `d` is zero.
+/// [`collateral`] without the bound on detection, for tables of what lies beyond it. None also
+/// where `d` is zero.
 pub fn collateral_of_any_chance(
 	value_at_risk: Balance,
 	cost: Balance,
@@ -133,8 +134,8 @@ pub fn audit_pledge(audit_cost: Balance, p_trap_ppb: u32, margin_ppb: u32) -> Op
 	div_ceil(U256::from(audit_cost).checked_mul(with_margin(margin_ppb))?, p_trap_ppb.into())
 }
 
-/// What a job pays into the audit pool: `lambda * price`, rounded up. None beyond any balance, which
-/// takes a rate above one.
+/// What a job pays into the audit pool: `lambda * price`, rounded up. None beyond any balance,
+/// which takes a rate above one.
 pub fn audit_fee(price: Balance, lambda_ppb: u32) -> Option<Balance> {
 	div_ceil(U256::from(price).checked_mul(lambda_ppb.into())?, PPB.into())
 }
@@ -238,7 +239,7 @@ mod tests {
 		assert!(least >= DETECTION_MIN_PPB, "the smallest rate has a pledge");
 		let below = detection(LAMBDA_MIN_PPB - PPB / 100, HONEST_SHARE_PPB);
 		assert!(below < DETECTION_MIN_PPB, "no smaller full per cent has one");
-		assert!(LAMBDA_MIN_PPB <= LAMBDA_DEFAULT_PPB);
+		const { assert!(LAMBDA_MIN_PPB <= LAMBDA_DEFAULT_PPB) };
 		let price = 1_000_000_007;
 		let pledge = audit_pledge(price, TRAP_CHANCE_PPB, MARGIN_PPB);
 		assert_eq!(pledge, Some(AUDIT_PLEDGE_FACTOR * price));

@@ -15,6 +15,7 @@ mod node;
 mod paths;
 mod python;
 mod quality;
+mod simulate;
 mod stage;
 mod tidy;
 mod weights;
@@ -57,6 +58,8 @@ enum Command {
 	CudaReport,
 	/// Run everything on this machine's GPUs and print one JSON object; ends with 3 without a GPU.
 	GpuCheck,
+	/// Agents that cheat, collude, grief and idle over many jobs, and what it costs them.
+	Simulate(simulate::Simulate),
 	/// Check the house style of every file.
 	Tidy,
 	/// Measure what the calls of our pallets cost, and write the runtime's weights.
@@ -103,6 +106,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
 		Command::Quality(quality) => quality.run().await,
 		Command::CudaReport => cuda_report::run(),
 		Command::GpuCheck => gpu_check::run(),
+		Command::Simulate(simulate) => simulate.run(),
 		Command::Tidy => tidy::run(),
 		Command::Weights(weights) => weights.run().await,
 	}
