@@ -23,8 +23,8 @@ const DUTY_KEY_TYPE: KeyTypeId = KeyTypeId(*b"bnch");
 
 /// What benchmarks need of neighbouring pallets.
 pub trait BenchmarkHelper {
-	/// A registered provider that has bonded for audits what the largest pledge needs, and its worker
-	/// key, which is in the keystore. Another one for each seed.
+	/// A registered provider that has bonded for audits what the largest pledge needs, and its
+	/// worker key, which is in the keystore. Another one for each seed.
 	fn provider(seed: u32) -> (AccountId, WorkerKey);
 	/// A model that can be audited. Another one for each seed.
 	fn model(seed: u32) -> ModelId;
@@ -41,8 +41,8 @@ fn duty_key<T: Config>(who: &AccountId) -> Result<(DutyKey, DutyKeyProof), Bench
 	Ok((key, proof))
 }
 
-/// A provider that is a member of so many pools, alone in each, with a stake that is not what it has
-/// bonded, since when there are periods.
+/// A provider that is a member of so many pools, alone in each, since when there are periods, with
+/// a stake that is not what it has bonded.
 fn member<T: Config>(pools: u32) -> Result<(AccountId, WorkerKey), BenchmarkError> {
 	let (who, worker) = T::BenchmarkHelper::provider(0);
 	let (key, _) = duty_key::<T>(&who)?;
@@ -93,8 +93,8 @@ fn mark_call<T: Config>() -> Result<Call<T>, BenchmarkError> {
 	Ok(Call::mark_final { job, anchor, worker, signature })
 }
 
-/// A notice that is due. Where proofs cannot be made, in Wasm, there is only a wrong one: it takes as
-/// long to refuse as a right one to accept.
+/// A notice that is due. Where proofs cannot be made, in Wasm, there is only a wrong one: it takes
+/// as long to refuse as a right one to accept.
 fn notice_call<T: Config>() -> Result<Call<T>, BenchmarkError> {
 	let (who, worker) = member::<T>(T::MaxPools::get())?;
 	let (job, _) = committed::<T>();
@@ -256,4 +256,6 @@ mod benchmarks {
 		assert!(matches!(refusal, Some(Err(error)) if error == bad_proof));
 		Ok(())
 	}
+
+	impl_benchmark_test_suite!(Pallet, crate::mock::new_benchmark_ext(), crate::mock::Test);
 }

@@ -241,10 +241,11 @@ impl<T: Config> Pallet<T> {
 		ensure!(T::Jobs::now() <= until, Error::<T>::NoticesOver);
 		let auditor = T::Providers::provider_of(worker).ok_or(Error::<T>::NotAProvider)?;
 		ensure!(!Self::is_party(&audited, &auditor, worker), Error::<T>::OwnJob);
-		let (now, record) = (Self::period(), Self::auditor_of(&auditor));
-		ensure!(record.is_member(audited.model, now), Error::<T>::NotAMember);
-		let known = record.key.at(now).ok_or(Error::<T>::NoDutyKey)?;
-		ensure!(known.set_at <= audited.committed_at, Error::<T>::DutyKeyTooNew);
+		// Of the commitment's period, not of this one: nothing that is done after the draw counts.
+		let (period, record) = (audited.period, Self::auditor_of(&auditor));
+		ensure!(record.is_member(audited.model, period), Error::<T>::NotAMember);
+		let known = record.key.at(period).ok_or(Error::<T>::NoDutyKey)?;
+		ensure!(known.set_at < audited.submitted_at, Error::<T>::DutyKeyTooNew);
 		let draw = match Self::draw_for(audited.committed_at) {
 			Drawn::Found(draw) => draw,
 			Drawn::Pending => return Err(Error::<T>::RandomnessPending),
@@ -252,9 +253,9 @@ impl<T: Config> Pallet<T> {
 		};
 
 		// Stake that is gone must not find anything: neither by what counted nor by what is bonded.
-		let counted = record.share(audited.model, now).stake;
+		let counted = record.share(audited.model, period).stake;
 		let stake = counted.min(T::AuditStake::bonded(&auditor));
-		let total = Self::share_of_others(audited.model, &audited.party).stake;
+		let total = Self::share_of_others(audited.model, &audited.party, period).stake;
 		let input = DutyInput {
 			genesis: Self::genesis(),
 			job,

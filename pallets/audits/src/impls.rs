@@ -17,7 +17,7 @@ impl<T: Config> Audits<AccountId, Balance> for Pallet<T> {
 
 	/// Stake without a duty key finds nothing: that of members who have one is what counts here.
 	fn is_auditable(model: ModelId, party: &AccountId) -> bool {
-		Self::share_of_others(model, party).keyed > 0
+		Self::share_of_others(model, party, Self::period()).keyed > 0
 	}
 
 	fn pledge(price_max: Balance) -> Balance {

@@ -86,11 +86,10 @@ impl<T: Config> Pallet<T> {
 		});
 	}
 
-	/// What a pool has in this period without a provider's own share.
-	pub(crate) fn share_of_others(model: ModelId, party: &AccountId) -> Share {
-		let now = Self::period();
-		let total = *Pools::<T>::get(model).at(now);
-		let own = Self::auditor_of(party).share(model, now);
+	/// What a pool has in a period, this one or the last one, without a provider's own share.
+	pub(crate) fn share_of_others(model: ModelId, party: &AccountId, period: u32) -> Share {
+		let total = *Pools::<T>::get(model).at(period);
+		let own = Self::auditor_of(party).share(model, period);
 		total.checked_sub(&own).unwrap_or_else(|| {
 			defensive!("a member has more than its pool");
 			Share::default()

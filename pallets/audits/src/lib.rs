@@ -9,13 +9,13 @@
 //!
 //! ## Overview
 //!
-//! A job that pays for audits is computed a second time now and then, by somebody whom its provider
-//! cannot know beforehand. Providers that are ready to do so put up an audit stake, register a *duty
-//! key* and join the pools of the models they hold. Once a job's commitment is final, each member of
-//! the pool asks its duty key, in private, whether the job is its to audit: the more stake, the more
-//! often. Whoever has the duty says so by a *notice* with a proof, which opens a slot of its own in
-//! the job. What follows is the jobs pallet's: the auditor commits before anything is revealed, and
-//! two different results are a game.
+//! A job that pays for audits is computed a second time now and then, by somebody whom its
+//! provider cannot know beforehand. Providers that are ready to do so put up an audit stake,
+//! register a *duty key* and join the pools of the models they hold. Once a job's commitment is
+//! final, each member of the pool asks its duty key, in private, whether the job is its to audit:
+//! the more stake, the more often. Whoever has the duty says so by a *notice* with a proof, which
+//! opens a slot of its own in the job. What follows is the jobs pallet's: the auditor commits
+//! before anything is revealed, and two different results are a game.
 //!
 //! ## Terminology
 //!
@@ -72,26 +72,32 @@
 //!
 //! 1. *No hook walks over anybody.* What changes with a period is a pair of values and the period
 //!    in which the second one begins to count ([`types::Counted`]); nothing is rolled over.
-//! 2. *What is counted was known before the randomness.* A key that was registered after a
-//!    commitment decides nothing about it: else its owner could try keys. Stake and membership
-//!    count a period later; where notices span two periods, stake that was raised after the
-//!    commitment counts for the last of them, at the price of a bond.
+//! 2. *What is counted was known before the randomness.* Key, membership, stake and total are
+//!    those of the duty period of the commitment, also where notices reach into the next one:
+//!    nothing that is done after a draw changes it, neither one's own nor that of others. A key
+//!    that was registered after the job was submitted decides nothing about it: else its owner
+//!    could try keys.
 //! 3. *A bond that has shrunk counts less at once*: the threshold is computed with the smaller of
 //!    counted stake and present bond, and divided by the counted total. It only rounds down.
 //! 4. *Finality is not visible here.* The mark is a worker's word: its anchor shows the chain it is
 //!    on, not that this is final. A party of the job, or a key that acts for it, may not send it
 //!    before [`Config::MarkDelay`] blocks have passed; then it may, so that an honest provider is
-//!    never stuck. What trust remains: in a stall of finality a confederate provider can mark
-//!    early. It gains that notices are given on a fork that may be reverted, and with them who audits
-//!    there: on another fork the same job has other randomness, so other auditors, unless the block
-//!    after the commitment is the same.
+//!    never stuck, and then no worker waits for finality any more: the job is marked while the ring
+//!    still knows its randomness. What trust remains: in a stall of finality a confederate provider
+//!    can mark early. It gains that notices are given on a fork that may be reverted: these show
+//!    who audits there, and on another fork as well if the block after the commitment is the same.
 //! 5. *A provider that nobody's duty finds is not audited*: the notice is a right of its sender,
 //!    and silence costs nothing. The detection that is counted on is that of honest stake.
 //! 6. *Free calls are bounded*: one mark for each job, one notice for each duty, one refresh for
 //!    each change of a bond. Authorisation looks at state first, then at the signature, then at the
 //!    VRF; at last it tries, and undoes, what the jobs pallet would do, so that nothing is included
 //!    for free that then fails.
-//! 7. *The ring forgets.* A pause of jobs longer than it leaves jobs without randomness: no notice
+//! 7. *What a captured author gains.* The author of the block after a commitment knows its VRF
+//!    long before. With provider, tenant and an auditor in league it can choose a job that falls
+//!    to that auditor; nobody else's duty is less likely for it. All auditors of a job together
+//!    are paid one run, so what a league draws out of the pool is bounded by that for each job it
+//!    pays for.
+//! 8. *The ring forgets.* A pause of jobs longer than it leaves jobs without randomness: no notice
 //!    is taken for these, and the mark still is.
 
 #![cfg_attr(not(feature = "std"), no_std)]

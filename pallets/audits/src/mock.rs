@@ -206,6 +206,8 @@ pub(crate) struct MockJob {
 	pub slot: SlotId,
 	pub party: AccountId,
 	pub worker: WorkerKey,
+	/// The latest that its commitment allows, unless a test says otherwise.
+	pub submitted_at: u32,
 	pub committed_at: u32,
 	pub lambda_ppb: u32,
 	pub notices_until: Option<u32>,
@@ -244,13 +246,31 @@ impl AuditedJobs<AccountId> for Table {
 		if Paused::get() {
 			return None;
 		}
-		let MockJob { model, slot, party, worker, committed_at, lambda_ppb, notices_until } =
-			MockJobs::get(job)?;
+		let MockJob {
+			model,
+			slot,
+			party,
+			worker,
+			submitted_at,
+			committed_at,
+			lambda_ppb,
+			notices_until,
+		} = MockJobs::get(job)?;
 		let now = Self::now();
 		if notices_until.is_some_and(|until| now > until + 1) {
 			return None;
 		}
-		Some(AuditedJob { model, slot, party, worker, committed_at, lambda_ppb, notices_until })
+		Some(AuditedJob {
+			model,
+			slot,
+			party,
+			worker,
+			submitted_at,
+			committed_at,
+			period: committed_at / PERIOD,
+			lambda_ppb,
+			notices_until,
+		})
 	}
 
 	fn auditable(count: usize) -> Vec<JobDigest> {
@@ -302,6 +322,46 @@ impl pallet_audits::Config for Test {
 	type AuditPledgeFactor = ConstU32<PLEDGE_FACTOR>;
 	type AuditPledgeMin = ConstU128<UNIT>;
 	type WeightInfo = ();
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = Table;
+}
+
+#[cfg(feature = "runtime-benchmarks")]
+impl crate::BenchmarkHelper for Table {
+	fn provider(seed: u32) -> (AccountId, WorkerKey) {
+		use sp_runtime::RuntimeAppPublic;
+		let who = auditor(seed as u8);
+		// The keystore makes the key that the account has in tests.
+		let bytes: &[u8; 32] = who.as_ref();
+		let phrase = format!("0x{}", bytes.map(|byte| format!("{byte:02x}")).concat());
+		let worker = WorkerKey::generate_pair(Some(phrase.into_bytes()));
+		assert_eq!(worker, key_of(&who));
+		register_provider(&who);
+		assert_ok!(AuditStake::bond(signed(who.clone()), BOND));
+		(who, worker)
+	}
+
+	fn model(seed: u32) -> ModelId {
+		ModelId(seed)
+	}
+
+	fn committed(model: ModelId, party: &AccountId, worker: &WorkerKey) -> JobDigest {
+		let job = commit_job(0, ALL);
+		MockJobs::mutate(job, |entry| {
+			let entry = entry.as_mut().unwrap();
+			(entry.model, entry.party, entry.worker) = (model, party.clone(), worker.clone());
+		});
+		job
+	}
+}
+
+/// What benchmarks run in: as tests do, with a keystore.
+#[cfg(feature = "runtime-benchmarks")]
+pub(crate) fn new_benchmark_ext() -> sp_io::TestExternalities {
+	let mut ext = new_test_ext();
+	let keystore = sp_keystore::testing::MemoryKeystore::new();
+	ext.register_extension(sp_keystore::KeystoreExt::new(keystore));
+	ext
 }
 
 impl<LocalCall> frame_system::offchain::CreateTransactionBase<LocalCall> for Test
@@ -527,6 +587,7 @@ pub(crate) fn commit_job(seed: u32, lambda_ppb: u32) -> JobDigest {
 		slot: Table::next_slot(),
 		party: party(),
 		worker: key_of(&party()),
+		submitted_at: System::block_number() + 1,
 		committed_at: System::block_number(),
 		lambda_ppb,
 		notices_until: None,

@@ -32,6 +32,12 @@ const TARGET: &str = "worker::audits";
 const RUN_MILLIS: u64 = 2_000;
 /// Open jobs among which one run looks for some to audit.
 const JOBS_LOOKED_AT: usize = 1_024;
+/// Members of each of its pools whose stake one run looks at.
+const MEMBERS_LOOKED_AT: usize = 64;
+/// Refreshes that one run sends.
+const REFRESHES_PER_RUN: usize = 4;
+/// Blocks before the end of notices in which nothing is waited for any more.
+const LAST_BLOCKS: u32 = 4;
 /// Jobs about which one run asks its executor; the rest has its turn in the next blocks.
 const QUESTIONS_PER_RUN: usize = 32;
 /// Blocks after which what is not on chain is sent again.
@@ -152,10 +158,18 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// What is bonded by now is to count from the next period on.
+	///
+	/// Of all members of its own pools: stake that is gone and counts on makes its duties fewer.
 	fn refresh_stake(run: &Run, party: &Party) {
-		if Self::check_refresh(&party.account).is_ok() {
-			let call = Call::refresh { provider: party.account.clone() };
-			Self::send(run, &party.worker, (SlotId(0), b'F'), call);
+		let models = Self::auditor_of(&party.account).pools.into_iter().map(|pool| pool.model);
+		let members =
+			models.flat_map(|model| Members::<T>::iter_key_prefix(model).take(MEMBERS_LOOKED_AT));
+		let own = core::iter::once(party.account.clone());
+		let is_due = |who: &AccountId| Self::check_refresh(who).is_ok();
+		for provider in own.chain(members).filter(is_due).take(REFRESHES_PER_RUN) {
+			let tag = sp_io::hashing::twox_64(provider.as_ref());
+			let duty = (SlotId(u64::from_le_bytes(tag)), b'F');
+			Self::send(run, &party.worker, duty, Call::refresh { provider });
 		}
 	}
 
@@ -195,6 +209,10 @@ impl<T: Config> Pallet<T> {
 	fn answer_duties(run: &Run, parties: &[Party], jobs: Vec<JobDigest>) {
 		let mut unknown = Vec::new();
 		for job in jobs {
+			// On a fork that may be left behind, a notice would tell block authors who audits.
+			if !Self::may_speak(run, job) {
+				continue;
+			}
 			for party in parties {
 				let Ok(candidate) = Self::check_candidate(job, &party.worker) else { continue };
 				match noted_answer(&candidate) {
@@ -236,6 +254,17 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
+	/// Whether the block that decides about a job is final, whoever has marked it; in the last blocks
+	/// for notices nothing is waited for, so that a stall of finality costs no audit.
+	fn may_speak(run: &Run, job: JobDigest) -> bool {
+		T::Jobs::audited(job).is_some_and(|audited| {
+			let is_final = Self::lowest_anchor(audited.committed_at)
+				.is_ok_and(|number| Self::is_final(run, number));
+			let last = T::Jobs::now().saturating_add(LAST_BLOCKS);
+			is_final || audited.notices_until.is_some_and(|until| last >= until)
+		})
+	}
+
 	/// What the executor's duty key makes of a job; none where it says nothing that holds.
 	fn ask(
 		run: &Run,
@@ -261,7 +290,7 @@ impl<T: Config> Pallet<T> {
 		if duty.is_none() {
 			log::error!(
 				target: TARGET,
-				"the executor's duty key is not the one that is registered for {}: register it",
+				"the executor's duty key is not the one that is registered for {:?}: register it",
 				candidate.auditor,
 			);
 		}

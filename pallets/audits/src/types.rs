@@ -23,12 +23,17 @@ pub const ALWAYS: u128 = 1 << 64;
 
 /// A value that changes at the beginning of a duty period: until then the one before counts.
 ///
-/// Only the present period and later ones can be asked for, so two values are enough however often
-/// it changes: what counts now was decided before the period began.
+/// The period before this one can be asked for, this one and later ones, so three values are enough
+/// however often it changes: what counts now was decided before the period began. Duties of a job
+/// are those of the period of its commitment, also when notices reach into the next: else whoever
+/// has drawn could leave, and let others draw once more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen)]
 pub struct Counted<V> {
 	/// First duty period in which `after` counts.
 	period: u32,
+	/// First duty period in which `before` counts.
+	since: u32,
+	earlier: V,
 	before: V,
 	after: V,
 }
@@ -36,14 +41,17 @@ pub struct Counted<V> {
 impl<V: Clone + PartialEq> Counted<V> {
 	/// A value that counts in every period.
 	pub fn always(value: V) -> Self {
-		Self { period: 0, before: value.clone(), after: value }
+		Self { period: 0, since: 0, earlier: value.clone(), before: value.clone(), after: value }
 	}
 
-	/// What counts in a period, the present one or a later one.
+	/// What counts in a period: the last one, the present one or a later one.
 	pub fn at(&self, period: u32) -> &V {
-		match period >= self.period {
-			true => &self.after,
-			false => &self.before,
+		if period >= self.period {
+			&self.after
+		} else if period >= self.since {
+			&self.before
+		} else {
+			&self.earlier
 		}
 	}
 
@@ -61,9 +69,19 @@ impl<V: Clone + PartialEq> Counted<V> {
 	/// Let a value count from the next period on. A value that would count then anyway changes
 	/// nothing.
 	pub fn set_next(&mut self, now: u32, value: V) {
-		if *self.next(now) != value {
-			*self = Self { period: following(now), before: self.at(now).clone(), after: value };
+		if *self.next(now) == value {
+			return;
 		}
+		if self.period != following(now) {
+			*self = Self {
+				period: following(now),
+				since: now,
+				earlier: self.at(now.saturating_sub(1)).clone(),
+				before: self.at(now).clone(),
+				after: value.clone(),
+			};
+		}
+		self.after = value;
 	}
 }
 

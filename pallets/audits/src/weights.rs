@@ -1,5 +1,5 @@
-//! Weights of the audits pallet: estimates, for tests. A runtime uses what was measured with its own
-//! database.
+//! Weights of the audits pallet: estimates, for tests. A runtime uses what was measured with its
+//! own database.
 
 use frame_support::weights::{constants::ParityDbWeight, Weight};
 

@@ -10,8 +10,8 @@
 extern crate alloc;
 
 pub mod apis;
-pub mod economics;
 pub mod duty;
+pub mod economics;
 pub mod ids;
 pub mod offchain;
 pub mod reasons;

@@ -163,6 +163,8 @@ pub trait Claims<AccountId, Balance> {
 	fn claim(slot: SlotId) -> Option<ClaimInfo<AccountId, Balance>>;
 	/// Some revealed claims whose challenge window is open, at most `count` jobs being looked at.
 	fn disputable(count: usize) -> Vec<SlotId>;
+	/// Jobs of the open slots that are bound to a key and whose inputs are not on chain.
+	fn stored_jobs(worker: &WorkerKey) -> Vec<JobDigest>;
 	/// The input of a claim's job, where it travelled with it.
 	fn inline_input(slot: &SlotId) -> Option<Vec<u8>>;
 	/// A dispute about a claim begins: its job is not settled before it ends. Gives an id of its own
@@ -187,8 +189,9 @@ pub trait Claims<AccountId, Balance> {
 	/// Returns what was taken for it.
 	fn reward(slot: SlotId, winner: &AccountId, amount: Balance) -> Balance;
 	/// The end of what [`Claims::open_dispute`] or, for one of both claims,
-	/// [`Claims::open_opposition`] began. With the last one what a convicted party still
-	/// has pledged goes to the slash sink, and a job whose claims have all fallen ends and is refunded.
+	/// [`Claims::open_opposition`] began. With the last one what a convicted party still has
+	/// pledged goes to the slash sink, and a job whose claims have all fallen ends and is
+	/// refunded.
 	fn close_dispute(slot: SlotId);
 }
 
@@ -218,8 +221,12 @@ pub struct AuditedJob<AccountId> {
 	pub party: AccountId,
 	/// The key that acts for it.
 	pub worker: WorkerKey,
+	/// Block of its submission: a duty key that is younger could have been chosen for it.
+	pub submitted_at: u32,
 	/// Block of the first commitment. The randomness of the block after it decides who audits.
 	pub committed_at: u32,
+	/// The duty period of that block: what counted in it decides who audits.
+	pub period: u32,
 	/// Audit rate, in parts per billion.
 	pub lambda_ppb: u32,
 	/// Clock time until which notices are taken; none before the commitment is marked final.

@@ -199,24 +199,38 @@ fn only_members_with_a_key_audit() {
 }
 
 #[test]
-fn a_key_younger_than_the_commitment_decides_nothing() {
+fn what_is_done_after_the_commitment_decides_nothing() {
 	with_auditors(|| {
 		next_period();
 		roll_by(PERIOD - 4);
-		let older = commit_job(0, u32::MAX);
-		roll_by(1);
-		// Registered after the commitment, and counting while notices are still taken.
+		let job = commit_job(0, u32::MAX);
+		// All of it counts while notices are still taken, but for later jobs only.
 		assert_ok!(set_duty_key(&auditor(0)));
-		let same_block = commit_job(1, u32::MAX);
+		assert_ok!(Audits::leave(signed(auditor(1)), MODEL));
+		make_auditor(&auditor(2), 50 * UNIT);
 		roll_by(2);
-		for job in [older, same_block] {
-			assert_ok!(dispatch_authorized(mark_call(job, anchor_of(job), &auditor(1))).unwrap());
-		}
+		assert_ok!(dispatch_authorized(mark_call(job, anchor_of(job), &auditor(1))).unwrap());
+		let candidate = |n| Audits::check_candidate(job, &key_of(&auditor(n)));
+		let thresholds = || [0, 1].map(|n| candidate(n).unwrap().threshold);
+		let before = thresholds();
 		next_period();
-		refused(older, Error::DutyKeyTooNew);
-		// The other has full stake at this rate: its duty is certain.
-		let call = notice_call(same_block, &auditor(0));
-		assert_ok!(dispatch_authorized(call).unwrap());
+		// Neither do changes of the period after it.
+		assert_ok!(AuditStake::bond(signed(auditor(0)), 100 * UNIT));
+		assert_ok!(Audits::refresh(signed(auditor(0)), auditor(0)));
+		assert_eq!(thresholds(), before);
+		assert!(matches!(candidate(2), Err(Error::NotAMember)));
+	});
+}
+
+#[test]
+fn a_key_younger_than_the_job_decides_nothing() {
+	with_auditors(|| {
+		let job = marked_job(0, u32::MAX);
+		let set_at = MockJobs::get(job).unwrap().submitted_at;
+		assert!(Audits::check_candidate(job, &key_of(&auditor(0))).is_ok());
+		MockJobs::mutate(job, |job| job.as_mut().unwrap().submitted_at = 0);
+		assert!(set_at > 0);
+		refused(job, Error::DutyKeyTooNew);
 	});
 }
 

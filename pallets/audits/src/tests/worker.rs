@@ -111,6 +111,7 @@ fn run() {
 fn marked(seed: u32, has_duty: bool) -> JobDigest {
 	let job = commit_job(seed, if has_duty { u32::MAX } else { 1 });
 	roll_by(2);
+	finalize(System::block_number() - 1);
 	MockJobs::mutate(job, |entry| {
 		entry.as_mut().unwrap().notices_until = Some(System::block_number() + NOTICE_BLOCKS)
 	});
@@ -263,6 +264,7 @@ fn a_notice_that_the_pool_lost_is_sent_again_without_asking() {
 #[test]
 fn another_fork_is_another_question() {
 	with_auditor(|state, pool| {
+		roll_by(1);
 		let job = marked(0, false);
 		expect(&state, job, Ok(duty_of(job, &auditor(0)).encode()));
 		run();
@@ -314,9 +316,7 @@ fn gives_no_notice_that_its_stake_does_not_cover() {
 #[test]
 fn asks_nothing_of_what_is_not_its_own() {
 	with_auditor(|_, pool| {
-		// Not marked, over, of a party of its own, of a model that it does not audit.
-		commit_job(0, ALL);
-		roll_by(2);
+		// Over, of a party of its own, of a model that it does not audit, of no rate.
 		for (seed, change) in [
 			(1, (|entry| entry.notices_until = Some(1)) as fn(&mut MockJob)),
 			(2, |entry| entry.party = auditor(0)),
