@@ -9,9 +9,10 @@
 //! ```
 //!
 //! From the first commitment on a job waits until that is marked final: nobody, whoever makes the
-//! blocks, knows before who will audit it. From the mark on notices are taken, each of which opens a
-//! slot. The commit phase closes with the last block for a notice, or with the last commitment if
-//! that comes later. Reveals name that block, so none can be made while a notice may still come.
+//! blocks, knows before who will audit it. From the mark on notices are taken, each of which
+//! opens a slot. The commit phase closes with the last block for a notice, or with the last
+//! commitment if that comes later. Reveals name that block, so none can be made while a notice
+//! may still come.
 //!
 //! A worked timeline on a development chain (commit base 20, window base 10, grace 20) with six
 //! blocks for notices and a job whose units take a block: committed in block 102, final in 104, the
@@ -39,8 +40,7 @@ impl<T: Config> AuditedJobs<AccountId> for Pallet<T> {
 	}
 
 	fn period() -> u32 {
-		// No chain starts with a duty period of zero blocks.
-		Self::block().checked_div(Self::timing().duty_period).unwrap_or_default()
+		Self::period_of(Self::block())
 	}
 
 	fn audited(digest: JobDigest) -> Option<AuditedJob<AccountId>> {
@@ -127,6 +127,12 @@ impl<T: Config> Pallet<T> {
 		opposed(&Self::slots_of(&Jobs::<T>::get(digest)?))
 	}
 
+	/// The duty period of a block.
+	fn period_of(block: u32) -> u32 {
+		// No chain starts with a duty period of zero blocks.
+		block.checked_div(Self::timing().duty_period).unwrap_or_default()
+	}
+
 	/// A job between its first commitment and the end of its notices.
 	fn audited_job(job: Job<AccountId>) -> Option<AuditedJob<AccountId>> {
 		let (committed_at, slot, notices_until) = match job.audit {
@@ -143,7 +149,9 @@ impl<T: Config> Pallet<T> {
 			slot,
 			party,
 			worker: worker?,
+			submitted_at: job.submitted_at,
 			committed_at,
+			period: Self::period_of(committed_at),
 			lambda_ppb: job.lambda_ppb,
 			notices_until,
 		})

@@ -3,7 +3,7 @@
 
 use crate::{
 	types::{
-		audit_fee, lapse_penalty, late_penalty, opposed, unaudited_pledge, Assurance, AuditState,
+		audit_fee, job_pledge, lapse_penalty, late_penalty, opposed, Assurance, AuditState,
 		SlotState, LAMBDA_ONE,
 	},
 	*,
@@ -224,11 +224,22 @@ impl<T: Config> Pallet<T> {
 		let value_at_risk = value_declared.max(price_max);
 		let value_max = price_max.saturating_mul(Balance::from(lease.risk_factor_max));
 		ensure!(value_at_risk <= value_max, Error::<T>::ValueAtRiskTooHigh);
-		let pledge = unaudited_pledge(value_at_risk, price_max).ok_or(Error::<T>::PriceOverflow)?;
+		let pledge = Self::pledge_of(value_at_risk, price_max, lambda_ppb)
+			.ok_or(Error::<T>::PriceOverflow)?;
 		let fee_max = audit_fee(lambda_ppb, price_max);
 		// Both are held of the lease's escrow.
 		ensure!(price_max.checked_add(fee_max).is_some(), Error::<T>::PriceOverflow);
 		Ok(Terms { units_max, price_max, value_at_risk, pledge, lambda_ppb, fee_max })
+	}
+
+	/// What the assigned slot of a job pledges; none beyond any balance.
+	pub(crate) fn pledge_of(
+		value_at_risk: Balance,
+		price_max: Balance,
+		lambda_ppb: u32,
+	) -> Option<Balance> {
+		let least = if lambda_ppb == 0 { 0 } else { T::AuditedPledgeMin::get() };
+		job_pledge(value_at_risk, price_max, lambda_ppb).map(|pledge| pledge.max(least))
 	}
 
 	/// The digest of the input and, where it travels with the job, its bytes.
@@ -602,11 +613,11 @@ impl<T: Config> Pallet<T> {
 		let event = if assigned().any(|slot| matches!(slot.state, SlotState::Guilty { .. })) {
 			Event::JobRefuted { job: digest, refund }
 		} else {
-			let reasons = assigned().filter_map(|slot| match slot.state {
+			let mut reasons = assigned().filter_map(|slot| match slot.state {
 				SlotState::Lapsed { reason } => Some(reason),
 				_ => None,
 			});
-			let reason = reasons.last().unwrap_or(LapseReason::NotRevealed);
+			let reason = reasons.next_back().unwrap_or(LapseReason::NotRevealed);
 			Event::JobExpired { job: digest, reason, refund }
 		};
 		Self::deposit_event(event);

@@ -64,6 +64,14 @@ impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 			.collect()
 	}
 
+	fn stored_jobs(worker: &WorkerKey) -> Vec<JobDigest> {
+		WorkerDuties::<T>::iter_key_prefix(worker)
+			.filter_map(Slots::<T>::get)
+			.map(|slot| slot.job)
+			.filter(|job| !InlineInputs::<T>::contains_key(job))
+			.collect()
+	}
+
 	fn inline_input(slot_id: &SlotId) -> Option<Vec<u8>> {
 		let slot = Slots::<T>::get(slot_id)?;
 		InlineInputs::<T>::get(slot.job).map(Into::into)

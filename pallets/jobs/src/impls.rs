@@ -7,7 +7,7 @@ use crate::{
 use alloc::vec::Vec;
 use assay_primitives::{
 	apis::{AuditView, JobPhase, JobView, SlotStateView, SlotView},
-	AccountId, JobDigest, SlotId,
+	AccountId, Audits, JobDigest, SlotId,
 };
 use frame_support::{dispatch::DispatchClass, traits::Get};
 
@@ -98,6 +98,10 @@ impl<T: Config> Pallet<T> {
 
 	/// The relations between constants that `integrity_test` asserts.
 	pub(crate) fn assert_constants() {
+		assert!(
+			types::job_pledge(1, 1, <T::Audits as Audits<_, _>>::lambda_min()).is_some(),
+			"the lowest audit rate must find enough for a pledge to deter"
+		);
 		assert!(T::MaxOpenSlots::get() > 0, "a provider without slots can do nothing");
 		assert!(
 			T::MaxOpenSlots::get() <= DUTIES_MAX / 2,

@@ -143,7 +143,8 @@ impl<T: Config> Pallet<T> {
 			ensure!(price == Some(job.price_max), "INV-5: a price is not units times rate");
 			ensure!(job.value_at_risk >= job.price_max, "INV-5: the value at risk is too low");
 			ensure!(
-				types::unaudited_pledge(job.value_at_risk, job.price_max) == Some(job.pledge),
+				Self::pledge_of(job.value_at_risk, job.price_max, job.lambda_ppb)
+					== Some(job.pledge),
 				"INV-5: a pledge does not cover its job"
 			);
 			ensure!(

@@ -97,26 +97,33 @@ impl<T: Config> Pallet<T> {
 			.collect()
 	}
 
-	/// Pay the auditors of a job out of the pool: those who claim `output`, or where no slot is paid
-	/// the price all who stand for their claim. Returns how many these are.
+	/// Pay the auditors of a job out of the pool, together the price of one run: those who claim
+	/// `output`, or where no slot is paid the price all who stand for their claim. Returns how many
+	/// these are.
 	pub(crate) fn pay_auditors(
 		digest: JobDigest,
 		job: &Job<AccountId>,
 		slots: &[(SlotId, Slot<AccountId>)],
 		output: Option<OutputDigest>,
 	) -> u32 {
-		let mut audits = 0u32;
-		for (slot_id, slot) in slots {
-			let SlotState::Revealed { claim, units } = slot.state else { continue };
-			let agrees = output.is_none_or(|output| output == claim.output().into());
-			if slot.role != SlotRole::Audit || !agrees {
-				continue;
-			}
-			let amount = T::Audits::pay(&slot.party, job.price(units));
+		let agreeing: Vec<_> = slots
+			.iter()
+			.filter(|(_, slot)| slot.role == SlotRole::Audit)
+			.filter_map(|(slot_id, slot)| match slot.state {
+				SlotState::Revealed { claim, units } => Some((slot_id, slot, claim, units)),
+				_ => None,
+			})
+			.filter(|(_, _, claim, _)| output.is_none_or(|output| output == claim.output().into()))
+			.collect();
+		// A job has far fewer slots than a counter holds.
+		let audits = u32::try_from(agreeing.len()).unwrap_or(u32::MAX);
+		for (slot_id, slot, _, units) in agreeing {
+			// All together get the price of one run, however many were drawn: the pool belongs to all
+			// jobs, and who fills one with auditors of its own must not empty it.
+			let share = job.price(units).checked_div(Balance::from(audits)).unwrap_or_default();
+			let amount = T::Audits::pay(&slot.party, share);
 			let auditor = slot.party.clone();
 			Self::deposit_event(Event::AuditPaid { slot: *slot_id, job: digest, auditor, amount });
-			// A job has far fewer slots than a counter holds.
-			audits = audits.saturating_add(1);
 		}
 		audits
 	}

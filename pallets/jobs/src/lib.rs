@@ -3,7 +3,6 @@
 //! The life of a job, from submission to receipt, and the off-chain worker that serves it.
 //!
 //! ## Pallet API
-//!
 //! See [`pallet::Call`] for what can be submitted, [`pallet::Config`] for what a runtime provides.
 //!
 //! ## Overview
@@ -61,8 +60,8 @@
 //!   worker key are exactly the slots that are bound to it.
 //! - INV-3: what a slot has pledged is what the bond holds for it, or the audit stake for an audit
 //!   slot; no other slot holds any, so a pledge never outlives its slot.
-//! - INV-4: a job is claiming exactly while a slot awaits a commitment or the first commitment of an
-//!   audited job awaits its mark, and in its window exactly when none awaits a reveal.
+//! - INV-4: a job is claiming exactly while a slot awaits a commitment or the first commitment of
+//!   an audited job awaits its mark, and in its window exactly when none awaits a reveal.
 //! - INV-5: price, fee and pledge of a job follow from its units, its audit rate and its value at
 //!   risk; its lease holds price and fee for it.
 //! - INV-6: slot ids in use lie below the next id.
@@ -177,6 +176,9 @@ pub mod pallet {
 		/// Most open slots of a provider.
 		#[pallet::constant]
 		type MaxOpenSlots: Get<u32>;
+		/// Least pledge of an audited job: half of it repays whoever proves the claim wrong.
+		#[pallet::constant]
+		type AuditedPledgeMin: Get<Balance>;
 		/// Measured weights.
 		type WeightInfo: WeightInfo;
 		/// What benchmarks need of neighbouring pallets.

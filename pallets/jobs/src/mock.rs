@@ -140,7 +140,7 @@ impl pallet_stake::Config<pallet_stake::Instance2> for Test {
 	type WeightInfo = ();
 }
 
-pub(crate) const LAMBDA_MIN: u32 = 1_000_000;
+pub(crate) const LAMBDA_MIN: u32 = 20_000_000;
 /// How many times the price of a job its auditors pledge.
 pub(crate) const AUDIT_PLEDGE_FACTOR: Balance = 3;
 
@@ -238,6 +238,7 @@ impl pallet_leases::Config for Test {
 }
 
 impl pallet_jobs::Config for Test {
+	type AuditedPledgeMin = ConstU128<1>;
 	type Currency = Balances;
 	type Stake = ProviderStake;
 	type AuditStake = AuditStake;

@@ -1,8 +1,8 @@
 //! Stored types and the pure transitions between their states.
 
 use assay_primitives::{
-	apis::SlotRole, Balance, Commitment, InputDigest, JobDigest, LapseReason, LeaseId, ModelId,
-	OutputDigest, Parameters, ProgramDigest, SlotId, WeightsRoot, WorkerKey,
+	apis::SlotRole, economics, Balance, Commitment, InputDigest, JobDigest, LapseReason, LeaseId,
+	ModelId, OutputDigest, Parameters, ProgramDigest, SlotId, WeightsRoot, WorkerKey,
 };
 use assay_program::{wire::JobRequest, Claim};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -502,10 +502,19 @@ pub fn lapse_penalty(reason: LapseReason, pledge: Balance, others: bool) -> Bala
 	}
 }
 
-/// What a slot of a job without audits has to pledge: what a wrong result may cost, and what
-/// computing it would have cost.
-pub fn unaudited_pledge(value_at_risk: Balance, price_max: Balance) -> Option<Balance> {
-	value_at_risk.checked_add(price_max)
+/// What the assigned slot of a job has to pledge: what a wrong result may cost, and what
+/// computing it would have cost; of an audited job as much more as makes a wrong result lose, at
+/// the chance of detection that its rate gives where no more of the audit stake is honest than
+/// [`economics`] assumes. None beyond any balance, and at rates that find next to nothing.
+pub fn job_pledge(value_at_risk: Balance, price_max: Balance, lambda_ppb: u32) -> Option<Balance> {
+	let least = value_at_risk.checked_add(price_max)?;
+	if lambda_ppb == 0 {
+		return Some(least);
+	}
+	let chance = economics::detection(lambda_ppb, economics::HONEST_SHARE_PPB);
+	let (margin, recovered) = (economics::MARGIN_PPB, economics::RECOVERED_PPB);
+	let pledge = economics::collateral(value_at_risk, price_max, chance, margin, recovered)?;
+	Some(pledge.max(least))
 }
 
 /// Fee of an audit at this rate of a job of this price, rounded against the tenant. It never
@@ -662,6 +671,17 @@ mod tests {
 			let found = opposed(&slots).map(|(a, b)| (a.0, b.0));
 			assert_eq!(found, expected, "{states:?}");
 		}
+	}
+
+	#[test]
+	fn an_audited_job_is_pledged_what_its_rate_asks_for() {
+		let at = |lambda| job_pledge(1_000, 1_000, lambda).unwrap();
+		// d = 1 - exp(-0.05 * 0.3) = 0.014888: 2,000 * 1.25 * (1 - d) / d / 0.5.
+		assert_eq!(at(50_000_000), 330_840);
+		assert!(at(20_000_000) > at(50_000_000) && at(50_000_000) > at(1_000_000_000));
+		assert!(at(1_000_000_000) > at(0));
+		assert_eq!(job_pledge(u128::MAX, 1, 50_000_000), None);
+		assert_eq!(job_pledge(1, 1, 1), None, "nobody would find anything");
 	}
 
 	#[test]

@@ -23,7 +23,7 @@ fn the_figures_of_the_readme_are_those_of_the_code() {
 		("late: a tenth of the pledge to the treasury", types::late_penalty(pledge) == pledge / 10),
 		("in the last quarter of the time for a reveal", quarter == TIMING.commit_base / 4),
 		("what is missing after two blocks is sent again", RESEND_BLOCKS == 2),
-		("pledges `value_at_risk + price`", types::unaudited_pledge(30, 12) == Some(42)),
+		("pledges `value_at_risk + price`", types::job_pledge(30, 12, 0) == Some(42)),
 		("`DigestItem::Consensus(*b\"ASAY\", (1u8, root))`", {
 			(RECEIPTS_ENGINE_ID, RECEIPTS_VERSION) == (*b"ASAY", 1)
 		}),

@@ -1,6 +1,6 @@
-//! Random sequences of everything that can be done, by two providers, two tenants, a model's owner,
-//! auditors, root and strangers, with all invariants of all pallets and the total issuance checked after each
-//! step; at the end strangers can end whatever is open.
+//! Random sequences of everything that can be done, by two providers, two tenants, a model's
+//! owner, auditors, root and strangers, with all invariants of all pallets and the total issuance
+//! checked after each step; at the end strangers can end whatever is open.
 
 use super::*;
 use crate::types::{late_penalty, AuditState, InlineInput, SlotState, LAMBDA_ONE, SLOTS_MAX};
@@ -21,20 +21,55 @@ const OTHER_CLAIM: Claim = Claim::Invalid { code: 2 };
 #[derive(Clone, Debug)]
 enum Op {
 	// Tenants; also a provider at its own offer.
-	OpenLease { who: AccountId, offer: u8, duration: u32 },
-	TopUp { lease: u8, amount: Balance },
-	CloseLease { who: AccountId, lease: u8 },
-	Submit { lease: u8, gap: u64, value: Balance, stored: bool, lambda: u32 },
+	OpenLease {
+		who: AccountId,
+		offer: u8,
+		duration: u32,
+	},
+	TopUp {
+		lease: u8,
+		amount: Balance,
+	},
+	CloseLease {
+		who: AccountId,
+		lease: u8,
+	},
+	Submit {
+		lease: u8,
+		gap: u64,
+		value: Balance,
+		stored: bool,
+		lambda: u32,
+	},
 	// Workers.
 	Beat(AccountId),
 	SecondSlot(u8),
 	Accept(u8),
-	Commit { slot: u8, truly: bool },
-	Reveal { slot: u8, truly: bool },
-	RevealInGrace { slot: u8, late: u32 },
+	Commit {
+		slot: u8,
+		truly: bool,
+	},
+	Reveal {
+		slot: u8,
+		truly: bool,
+	},
+	RevealInGrace {
+		slot: u8,
+		late: u32,
+	},
 	// Audits.
 	Mark(u8),
-	Notice { slot: u8, who: AccountId },
+	Notice {
+		slot: u8,
+		who: AccountId,
+	},
+	/// All of an audited job up to its window, but for those who fall silent.
+	Play {
+		slot: u8,
+		truly: bool,
+		silent: u8,
+		audits: Vec<(AccountId, bool)>,
+	},
 	BondAudits(AccountId, Balance),
 	UnbondAudits(AccountId, Balance),
 	// The outcome of a game.
@@ -44,16 +79,31 @@ enum Op {
 	Settle(u8),
 	SettleWhenDue(u8),
 	ExpireLease(u8),
-	Roll { blocks: u32, alive: bool },
+	Roll {
+		blocks: u32,
+		alive: bool,
+	},
 	Jump(u32),
 	// Providers.
-	Register { who: AccountId, key: u8 },
-	Rotate { who: AccountId, key: u8 },
+	Register {
+		who: AccountId,
+		key: u8,
+	},
+	Rotate {
+		who: AccountId,
+		key: u8,
+	},
 	Drain(AccountId),
 	Resume(AccountId),
 	Leave(AccountId),
-	CreateOffer { who: AccountId, model: u8 },
-	UpdateOffer { offer: u8, price: Balance },
+	CreateOffer {
+		who: AccountId,
+		model: u8,
+	},
+	UpdateOffer {
+		offer: u8,
+		price: Balance,
+	},
 	CloseOffer(u8),
 	Bond(AccountId, Balance),
 	Unbond(AccountId, Balance),
@@ -61,8 +111,14 @@ enum Op {
 	Withdraw(AccountId),
 	// A model's owner.
 	RegisterModel,
-	SetTerms { model: u8, royalty: Balance },
-	Transfer { model: u8, to: AccountId },
+	SetTerms {
+		model: u8,
+		royalty: Balance,
+	},
+	Transfer {
+		model: u8,
+		to: AccountId,
+	},
 	Retire(u8),
 	// Root.
 	Pause(bool),
@@ -104,6 +160,8 @@ fn job_op() -> impl Strategy<Value = Op> {
 			.prop_map(|(slot, late)| Op::RevealInGrace { slot, late }),
 		4 => any().prop_map(Op::Mark),
 		4 => (any(), auditor()).prop_map(|(slot, who)| Op::Notice { slot, who }),
+		6 => (any(), truly(), any(), proptest::collection::vec((auditor(), truly()), 0..4))
+			.prop_map(|(slot, truly, silent, audits)| Op::Play { slot, truly, silent, audits }),
 		1 => any().prop_map(Op::Convict),
 		3 => any().prop_map(Op::Lapse),
 		2 => any().prop_map(Op::Settle),
@@ -326,7 +384,8 @@ fn play(id: SlotId) {
 	if claim == Some(OTHER_CLAIM) {
 		assert!(Jobs::convict(id, 1) > 0, "a claim stands behind its pledge");
 	}
-	Jobs::close_dispute(id, Some(&stranger()));
+	Jobs::reward(id, &stranger(), 1);
+	Jobs::close_dispute(id);
 }
 
 /// A notice of somebody: taken where the job takes notices and the auditor can afford it.
@@ -342,6 +401,33 @@ fn notice_any(id: SlotId, who: AccountId) {
 	});
 	let opened = with_storage_layer(|| Jobs::open_audit(digest, who, key));
 	assert_eq!(opened.is_ok(), takes && fits, "{opened:?}");
+}
+
+/// Take an audited job from wherever it is to its window: its slots commit, it is marked, auditors
+/// give notice, all reveal but the slot of which `silent` is eight times the number.
+fn play_audited(first: SlotId, truly: bool, silent: u8, audits: Vec<(AccountId, bool)>) {
+	let digest = job_of(first);
+	let is_audited = crate::Jobs::<Test>::get(digest).is_some_and(|job| job.lambda_ppb > 0);
+	if !is_audited || crate::JobClock::<Test>::get().paused_since.is_some() {
+		return;
+	}
+	let claim_of = |truly| if truly { true_claim() } else { OTHER_CLAIM };
+	let slots = || crate::Jobs::<Test>::get(digest).map_or(Vec::new(), |job| job.slots.to_vec());
+	for id in slots() {
+		no_surprise(commit_by(&pair_for(id), id, &claim_of(truly)));
+	}
+	mark_any(digest);
+	for (who, truly) in audits {
+		notice_any(first, who);
+		let Some(id) = slots().last().copied() else { return };
+		no_surprise(commit_by(&pair_for(id), id, &claim_of(truly)));
+	}
+	roll_by(7);
+	for (n, id) in slots().into_iter().enumerate() {
+		if usize::from(silent) != 8 * n {
+			reveal_any(id, true);
+		}
+	}
 }
 
 fn mark_any(digest: JobDigest) {
@@ -397,6 +483,7 @@ fn apply(op: Op) {
 		Op::RevealInGrace { slot: n, late } => reveal_in_grace(slot(n), late),
 		Op::Mark(n) => mark_any(job_of(slot(n))),
 		Op::Notice { slot: n, who } => notice_any(slot(n), who),
+		Op::Play { slot: n, truly, silent, audits } => play_audited(slot(n), truly, silent, audits),
 		Op::Convict(n) => play(slot(n)),
 		Op::Lapse(n) => no_surprise(dispatch_authorized(Call::lapse { slot: slot(n) }.into())),
 		Op::Settle(n) => {
@@ -573,6 +660,36 @@ fn a_price_that_its_lease_does_not_hold_is_found() {
 		assert_ok!(Leases::do_try_state());
 	});
 	assert!(said.contains("INV-5: a lease does not hold the price of its job"), "{said}");
+}
+
+#[test]
+fn an_audit_pledge_that_outlived_its_slot_is_found() {
+	let said = broken_by(|_, slot| {
+		assert_ok!(AuditStake::bond(signed(provider()), BOND));
+		// The slot is one of a job: it has no business with audit stake.
+		assert_ok!(AuditStake::pledge(&provider(), slot, 1));
+		assert_ok!(AuditStake::do_try_state());
+	});
+	assert!(said.contains("INV-3: bond is pledged to a slot that is gone"), "{said}");
+}
+
+#[test]
+fn an_audit_that_does_not_fit_its_job_is_found() {
+	let change = |change: fn(&mut crate::Job<AccountId>, SlotId)| {
+		broken_by(|job, slot| {
+			crate::Jobs::<Test>::mutate(job, |job| change(job.as_mut().unwrap(), slot));
+		})
+	};
+	let said = change(|job, slot| job.audit = AuditState::Awaiting { committed_at: 1, slot });
+	assert!(said.contains("INV-4: a job is in another phase than its slots"), "{said}");
+	let said = change(|job, _| job.audit = AuditState::Uncommitted);
+	assert!(said.contains("INV-9: an audit without a rate"), "{said}");
+	let said = change(|job, _| job.lambda_ppb = 1);
+	assert!(said.contains("INV-5: a fee is not price times rate"), "{said}");
+	let said = broken_by(|_, slot| {
+		crate::Slots::<Test>::mutate(slot, |slot| slot.as_mut().unwrap().role = SlotRole::Audit);
+	});
+	assert!(said.contains("INV-"), "{said}");
 }
 
 #[test]

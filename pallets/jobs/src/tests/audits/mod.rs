@@ -1,5 +1,5 @@
-//! Audited jobs: submission, mark, notices, and what becomes of the slots that these open. Who draws
-//! the duty to audit is the business of another pallet.
+//! Audited jobs: submission, mark, notices, and what becomes of the slots that these open. Who
+//! draws the duty to audit is the business of another pallet.
 
 mod a_notice;
 mod pauses;
@@ -9,7 +9,7 @@ mod the_mark;
 
 use super::*;
 use crate::{
-	types::{audit_fee, AuditState, SlotState, LAMBDA_ONE, SLOTS_MAX},
+	types::{audit_fee, job_pledge, AuditState, SlotState, LAMBDA_ONE, SLOTS_MAX},
 	Clock,
 };
 use assay_primitives::{
@@ -99,11 +99,11 @@ fn roll_past_window(digest: JobDigest) {
 }
 
 fn receipt() -> crate::Receipt<AccountId> {
-	let receipts = events().into_iter().filter_map(|event| match event {
+	let mut receipts = events().into_iter().filter_map(|event| match event {
 		Event::JobSettled { receipt, .. } => Some(receipt),
 		_ => None,
 	});
-	receipts.last().expect("a receipt")
+	receipts.next_back().expect("a receipt")
 }
 
 fn pool() -> Balance {

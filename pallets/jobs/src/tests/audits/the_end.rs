@@ -1,6 +1,9 @@
 //! Who is paid what when an audited job ends, and when it does not.
 
 use super::*;
+use crate::WeightInfo;
+use frame_support::{dispatch::GetDispatchInfo, traits::Authorize};
+use sp_runtime::{traits::Dispatchable, transaction_validity::TransactionSource};
 
 #[test]
 fn pays_provider_pool_and_auditor() {
@@ -51,7 +54,7 @@ fn enlarge(digest: JobDigest, slot: SlotId, units_max: u64) {
 		units_max,
 		price_max,
 		value_at_risk: price_max,
-		pledge: 2 * price_max,
+		pledge: job_pledge(price_max, price_max, record.lambda_ppb).unwrap(),
 		fee_max: audit_fee(record.lambda_ppb, price_max),
 		..record
 	};
@@ -169,7 +172,7 @@ fn a_refuted_job_pays_its_auditors_when_their_window_is_over() {
 		let game = Jobs::open_dispute(slot);
 		assert_ok!(game);
 		assert_eq!(Jobs::convict(slot, 0), job(digest).pledge);
-		assert_eq!(Jobs::close_dispute(slot, None), 0);
+		Jobs::close_dispute(slot);
 		assert_eq!(Jobs::opposed(digest), None);
 		try_state();
 
@@ -225,7 +228,8 @@ fn a_convicted_auditor_pays_the_winner_out_of_its_audit_stake() {
 		assert!(pledge > reward);
 		assert_eq!(AuditStake::pledged(&auditors()[0], audit), reward);
 		let before = Balances::total_balance(&stranger());
-		assert_eq!(Jobs::close_dispute(audit, Some(&stranger())), reward);
+		assert_eq!(Jobs::reward(audit, &stranger(), reward), reward);
+		Jobs::close_dispute(audit);
 		assert_eq!(Balances::total_balance(&stranger()), before + reward);
 		assert_eq!(AuditStake::bonded(&auditors()[0]), BOND - pledge);
 	});
@@ -243,5 +247,23 @@ fn of_a_job_whose_slots_all_fell_silent_is_a_refund() {
 		assert!(matches!(events().pop(), Some(Event::JobExpired { .. })));
 		assert!(crate::Jobs::<Test>::get(digest).is_none());
 		assert_eq!((lease().free, pool()), (free, pool_before), "silence earns nothing");
+	});
+}
+
+#[test]
+fn is_charged_for_the_slots_that_there_are() {
+	audited(|| {
+		let (digest, _, _) = revealed(true_claim());
+		roll_past_window(digest);
+		let call: RuntimeCall = Call::settle { job: digest }.into();
+		let most = <() as WeightInfo>::settle(SLOTS_MAX);
+		assert_eq!(call.get_dispatch_info().call_weight, most);
+		let authorized = call.authorize(TransactionSource::External).unwrap();
+		let unspent = <() as WeightInfo>::authorize_settle(SLOTS_MAX)
+			- <() as WeightInfo>::authorize_settle(2);
+		assert_eq!(authorized.unwrap().1, unspent);
+		let origin = frame_system::Origin::<Test>::Authorized.into();
+		let spent = call.dispatch(origin).unwrap().actual_weight;
+		assert_eq!(spent, Some(<() as WeightInfo>::settle(2)));
 	});
 }

@@ -14,7 +14,9 @@ fn is_awaited_for_as_long_as_finality_takes() {
 			slot,
 			party: provider(),
 			worker: worker_key(),
+			submitted_at: job(digest).submitted_at,
 			committed_at: 1,
+			period: 0,
 			lambda_ppb: HALF,
 			notices_until: None,
 		};
