@@ -1,6 +1,6 @@
 //! Benchmarks of every call and authorisation, each on its longest path: the largest program, the
-//! widest node, the second answer of a pair, and at the end of a game a verdict that takes two pledges
-//! and repays as many winners from each as there can be.
+//! widest node, the second answer of a pair, and at the end of a game a verdict that takes two
+//! pledges and repays as many winners from each as there can be.
 
 use super::{
 	types::{Winner, LOST_PER_CHALLENGE, WINNERS_MAX},
@@ -16,7 +16,6 @@ use assay_program::{
 	WeightKind, WeightShape, SEMANTICS_DRAFT,
 };
 use assay_trace::{parents, path, Answer, Layout, Need, Opening, Question, Side, FAN_OUT};
-use codec::Encode;
 use frame_benchmarking::v2::*;
 use frame_support::traits::Authorize;
 use frame_system::RawOrigin;

@@ -56,9 +56,10 @@
 //! | `ChallengerGuilty` | repaid by half of the bond | the bond is lost |
 //! | `BothGuilty` | its pledge is taken | the bond is lost |
 //!
-//! A rival in the challenger's place fares as a claimant does: it loses its pledge, or is repaid from
-//! half of the other's. What nobody earns of pledge and bond goes to the treasury. A job whose claims
-//! have all fallen is refunded; a challenger's claim never becomes its result, a rival's may.
+//! A rival in the challenger's place fares as a claimant does: it loses its pledge, or is repaid
+//! from half of the other's. What nobody earns of pledge and bond goes to the treasury. A job
+//! whose claims have all fallen is refunded; a challenger's claim never becomes its result, a
+//! rival's may.
 //!
 //! ## Invariants
 //!

@@ -145,7 +145,7 @@ impl pallet_stake::Config<pallet_stake::Instance2> for Test {
 pub struct NoAudits;
 impl Audits<AccountId, Balance> for NoAudits {
 	fn lambda_min() -> u32 {
-		1
+		20_000_000
 	}
 
 	fn is_auditable(_model: ModelId, _party: &AccountId) -> bool {
@@ -229,6 +229,7 @@ impl pallet_leases::Config for Test {
 }
 
 impl pallet_jobs::Config for Test {
+	type AuditedPledgeMin = ConstU128<1>;
 	type Currency = Balances;
 	type Stake = ProviderStake;
 	type AuditStake = AuditStake;
@@ -570,11 +571,21 @@ fn add_slot(job: JobDigest, party: &AccountId) -> SlotId {
 	assert_ok!(Providers::engage(party));
 	pallet_jobs::Duties::<Test>::insert(party, slot, ());
 	pallet_jobs::OpenSlots::<Test>::mutate(party, |open| *open += 1);
-	let record = pallet_jobs::Slot { job, party: party.clone(), worker: None, state, disputes: 0 };
-	pallet_jobs::Slots::<Test>::insert(slot, record);
-	pallet_jobs::Jobs::<Test>::mutate(job, |job| {
-		job.as_mut().unwrap().slots.try_push(slot).unwrap()
+	let pledge = pallet_jobs::Jobs::<Test>::mutate(job, |job| {
+		let job = job.as_mut().unwrap();
+		job.slots.try_push(slot).unwrap();
+		job.pledge
 	});
+	let record = pallet_jobs::Slot {
+		job,
+		party: party.clone(),
+		worker: None,
+		role: assay_primitives::apis::SlotRole::Assigned,
+		pledge,
+		state,
+		disputes: 0,
+	};
+	pallet_jobs::Slots::<Test>::insert(slot, record);
 	slot
 }
 

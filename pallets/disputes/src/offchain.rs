@@ -57,6 +57,10 @@ const OPPOSE_TAGS: u8 = 0x80;
 const LOCK_KEY: &[u8] = b"assay/worker/disputes/lock";
 /// Where it is noted what was sent when.
 const SENT_PREFIX: &[u8] = b"assay/disputes/sent/";
+/// Jobs whose inputs an executor is asked to keep: as many as it does.
+const PINNED_MAX: usize = 4_096;
+/// Where it is noted whether it keeps any.
+const PINNED_KEY: &[u8] = b"assay/disputes/pinned";
 /// Longest answer about the state of a trace.
 const STATE_BYTES_MAX: usize = 1_024;
 /// Longest answer to a question: openings, their paths and lengths.
@@ -93,7 +97,8 @@ impl Run {
 
 	/// Hand a job over, or ask where it stands.
 	fn put_job(&self, job: &JobRequest) -> Result<Reply, RequestError> {
-		let path = format!("/v1/jobs/{}", hex(&job.digest()));
+		// Only what is watched is computed here, and paid jobs come first.
+		let path = format!("/v1/jobs/{}?class=watch", hex(&job.digest()));
 		self.ask(Method::Put, &path, job.encode(), STATE_BYTES_MAX)
 	}
 
@@ -148,6 +153,7 @@ impl<T: Config> Pallet<T> {
 			settings,
 			deadline: sp_io::offchain::timestamp().add(Duration::from_millis(RUN_MILLIS)),
 		};
+		Self::pin_inputs(&run, &keys);
 		let opposed: BTreeSet<_> = keys.iter().flat_map(T::Claims::opposed).collect();
 		Self::oppose_rivals(&run, &opposed);
 		for (key, id) in Self::games_at_hand(&keys) {
@@ -159,6 +165,31 @@ impl<T: Config> Pallet<T> {
 		}
 		if let Some(watch) = watch() {
 			Self::watch_claims(&run, &keys, watch, &opposed);
+		}
+	}
+
+	/// Tell the executor which jobs it may be asked about until their last game is over: what it
+	/// was given for these it must keep. Inputs that travelled with their jobs are on chain.
+	fn pin_inputs(run: &Run, keys: &[WorkerKey]) {
+		let claimed = keys.iter().flat_map(T::Claims::stored_jobs);
+		let played = keys.iter().flat_map(Self::games_by);
+		let disputed = played.filter(|dispute| T::Claims::inline_input(&dispute.slot).is_none());
+		let jobs: BTreeSet<_> =
+			claimed.chain(disputed.map(|dispute| dispute.job)).take(PINNED_MAX).collect();
+		let pinned = StorageValueRef::persistent(PINNED_KEY);
+		let before = matches!(pinned.get::<bool>(), Ok(Some(true)));
+		if jobs.is_empty() && !before {
+			return;
+		}
+		let reply = run.ask(Method::Put, "/v1/jobs/pinned", jobs.encode(), STATE_BYTES_MAX);
+		match reply {
+			Ok(reply) if reply.is_success() => pinned.set(&!jobs.is_empty()),
+			Ok(reply) => log::warn!(
+				target: TARGET,
+				"the executor does not keep inputs that are still needed: status {}",
+				reply.status,
+			),
+			Err(error) => log::debug!(target: TARGET, "the executor does not answer: {error:?}"),
 		}
 	}
 

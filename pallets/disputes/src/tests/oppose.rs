@@ -371,7 +371,8 @@ fn a_claim_that_the_input_is_invalid_is_opposed_like_another() {
 	}
 }
 
-/// A liar between two honest parties loses two games, and repays both winners in the order of games.
+/// A liar between two honest parties loses two games, and repays both winners in the order of
+/// games.
 #[test]
 fn a_liar_among_three_repays_both_others() {
 	build_and_execute(|| {

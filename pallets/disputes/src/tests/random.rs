@@ -9,11 +9,14 @@ use assay_reference::sample::Generator;
 use assay_trace::{Answer, Question, ReferenceSteps, Side, Tracer};
 use codec::Encode;
 use frame_support::traits::fungible::Mutate;
+use pallet_jobs::types::SlotState;
 use sp_runtime::transaction_validity::TransactionValidityError;
 use std::{cell::RefCell, collections::BTreeMap};
 
 /// Games that are played, in four tests that run side by side.
 const GAMES: u64 = 10_000;
+/// Jobs whose slots and challengers say this and that.
+const CROWDS: u64 = 100;
 /// Each so many-th is between two slots of a job.
 const OPPOSED_EVERY: u64 = 5;
 /// Wrong runs that adversaries of one test defend.
@@ -174,7 +177,7 @@ fn game(nonce: u64, honest: &Player<'_>, player: &Player<'_>, generator: &mut Ge
 	let (right, wrong) = (honest.tracer.claim(), player.tracer.claim());
 	let liar = if generator.below(2) == 0 { Side::Claimant } else { Side::Challenger };
 	let (claim, other) = if liar == Side::Claimant { (wrong, right) } else { (right, wrong) };
-	let id = if nonce % OPPOSED_EVERY == 0 {
+	let id = if nonce.is_multiple_of(OPPOSED_EVERY) {
 		let (_, [slot, rival]) = opposed(nonce, [claim, other], 0);
 		oppose(slot, rival)
 	} else {
@@ -253,7 +256,7 @@ fn play_a_quarter(seed: u64) {
 			// A job with a right claim settles to it, whichever of two slots it was.
 			let outputs = settled();
 			assert!(outputs.iter().all(|output| *output == claim.output().into()));
-			assert!(outputs.len() == 1 || nonce % OPPOSED_EVERY != 0);
+			assert!(outputs.len() == 1 || !nonce.is_multiple_of(OPPOSED_EVERY));
 		}
 		try_state();
 	});
@@ -277,4 +280,118 @@ fn whoever_lies_loses_3() {
 #[test]
 fn whoever_lies_loses_4() {
 	play_a_quarter(14);
+}
+
+/// Games of one job, each with the players of both sides; the first player is honest.
+type Games = Vec<(SlotId, [usize; 2])>;
+
+/// Every game that three slots and a challenger with a bond can have about their claims.
+fn open_all(
+	nonce: u64,
+	players: &[Player<'_>],
+	generator: &mut Generator,
+) -> ([SlotId; 3], [usize; 3], Games) {
+	let mut draw = || generator.below(u32::try_from(players.len()).unwrap()) as usize;
+	let who = [draw(), draw(), draw()];
+	let claims = who.map(|player| players[player].tracer.claim());
+	let (_, slots) = opposed(nonce, claims, 8 * UNIT);
+	let mut games = Games::new();
+	for (left, right) in [(1, 2), (0, 2), (0, 1)] {
+		if claims[left] != claims[right] {
+			games.push((oppose(slots[right], slots[left]), [who[left], who[right]]));
+		}
+	}
+	for (slot, player) in slots.into_iter().zip(who) {
+		let other = draw();
+		// Refused where it says the same, or has its two games.
+		let claim = players[other].tracer.claim();
+		if let Ok(game) = challenge(&other_challenger(), slot, claim) {
+			games.push((game, [player, other]));
+		}
+	}
+	(slots, who, games)
+}
+
+/// Plays a round of each game; whether anybody moved. Liars fall silent by chance.
+fn play_round(games: &Games, players: &[Player<'_>], generator: &mut Generator) -> bool {
+	let mut moved = false;
+	for (game, sides) in games {
+		for (side, player) in Side::BOTH.into_iter().zip(*sides) {
+			let Some(view) = Disputes::game_view(*game) else { break };
+			let is_silent = player != 0 && generator.below(8) == 0;
+			if !side.of(&view.owes) || is_silent {
+				continue;
+			}
+			let Some(answer) = players[player].answer(&view.question) else { continue };
+			let is_taken = send(*game, side, answer).is_ok();
+			assert!(is_taken || player != 0, "an honest party can always answer");
+			moved |= is_taken;
+		}
+	}
+	moved
+}
+
+/// Plays all games to their ends, side by side.
+fn play_all(mut games: Games, players: &[Player<'_>], generator: &mut Generator) {
+	while !games.is_empty() {
+		if play_round(&games, players, generator) {
+			roll_by(1);
+		} else {
+			let due = |game| Disputes::game_view(game).map_or(0, |view| view.due_at);
+			let last = games.iter().map(|(game, _)| due(*game)).max().unwrap_or_default();
+			jump_to(last.max(System::block_number()) + 1);
+			for (game, _) in &games {
+				let _ = Disputes::timeout(signed(tenant()), *game);
+			}
+		}
+		try_state();
+		games.retain(|(game, _)| Disputes::game_view(*game).is_some());
+	}
+}
+
+fn play_crowd(nonce: u64, players: &[Player<'_>], generator: &mut Generator) {
+	let right = players[0].tracer.claim();
+	let (slots, who, games) = open_all(nonce, players, generator);
+	let issued = Balances::total_issuance();
+	play_all(games, players, generator);
+	assert_eq!(Balances::total_issuance(), issued, "games make no coin and lose none");
+	assert_eq!(crate::Convictions::<Test>::iter().count(), 0);
+	assert_eq!(crate::Oppositions::<Test>::iter().count(), 0);
+	let states = slots.map(|slot| pallet_jobs::Slots::<Test>::get(slot).map(|slot| slot.state));
+	let is_guilty = states.map(|state| matches!(state, Some(SlotState::Guilty { .. })));
+	for (is_guilty, player) in is_guilty.into_iter().zip(who) {
+		let is_right = player == 0;
+		assert!(!is_guilty || !is_right, "an honest slot is never convicted");
+		assert!(is_guilty || is_right || !who.contains(&0), "who is wrong beside one always is");
+	}
+	let is_open = states[0].is_some();
+	assert!(is_open || !who.contains(&0), "a right claim is never refuted");
+	jump_to(System::block_number() + 30);
+	settle_all();
+	let outputs = settled();
+	assert_eq!(outputs.len(), usize::from(is_open));
+	if who.contains(&0) {
+		assert_eq!(outputs, [right.output().into()]);
+	}
+}
+
+#[test]
+fn no_crowd_of_liars_harms_an_honest_party() {
+	new_test_ext().execute_with(|| {
+		let mut generator = Generator::new(15);
+		let right = Run::honest();
+		let claim = right.claim();
+		let liars = (0..3).map(|_| spoiled(&claim, &mut generator)).collect::<Vec<_>>();
+		let players: Vec<_> = core::iter::once(&right).chain(&liars).map(Player::new).collect();
+		for nonce in 0..CROWDS {
+			for who in [provider(), other_provider(), challenger(), other_challenger(), tenant()] {
+				Balances::set_balance(&who, 10 * BOND);
+			}
+			for who in [provider(), other_provider(), challenger()] {
+				let _ = ProviderStake::bond(signed(who), BOND);
+			}
+			keep_alive();
+			play_crowd(nonce, &players, &mut generator);
+		}
+	});
 }

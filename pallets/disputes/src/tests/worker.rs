@@ -7,7 +7,7 @@ use assay_primitives::{
 	offchain::{
 		ExecutorSettings, Finalized, Watch, EXECUTOR_SETTINGS_KEY, FINALIZED_KEY, WATCH_KEY,
 	},
-	AccountId, SlotId, WORKER_KEY_TYPE,
+	AccountId, JobDigest, SlotId, WORKER_KEY_TYPE,
 };
 use assay_program::{
 	wire::{JobRequest, JobState, TraceState},
@@ -187,6 +187,32 @@ fn gives_the_executor_the_input_that_it_lacks() {
 }
 
 #[test]
+fn has_the_executor_keep_inputs_that_are_not_on_chain() {
+	with_worker(&challenger(), |state, _| {
+		let (_, slot, _) = game();
+		let job = pallet_jobs::Slots::<Test>::get(slot).unwrap().job;
+		let input = pallet_jobs::InlineInputs::<Test>::take(job).unwrap();
+		let expect_pinned = |jobs: Vec<JobDigest>| {
+			expect(&state, "PUT", "/v1/jobs/pinned".into(), jobs.encode(), Ok(vec![]));
+		};
+		for _ in 0..2 {
+			expect_pinned(vec![job]);
+			expect_trace(&state, slot, Ok(TraceState::Building));
+			run();
+			roll_by(1);
+		}
+		// As when its last game is over: the executor is told once.
+		pallet_jobs::InlineInputs::<Test>::insert(job, input);
+		expect_pinned(vec![]);
+		for _ in 0..2 {
+			expect_trace(&state, slot, Ok(TraceState::Building));
+			run();
+			roll_by(1);
+		}
+	});
+}
+
+#[test]
 fn waits_while_the_executor_runs_the_job_again() {
 	with_worker(&challenger(), |state, pool| {
 		let (_, slot, _) = game();
@@ -257,7 +283,7 @@ fn watched(budget: u128, claim: Claim) -> SlotId {
 
 fn expect_job(state: &Offchain, slot: SlotId, claim: Claim) {
 	let request = request_of(slot);
-	let path = format!("/v1/jobs/{}", hex(request.digest()));
+	let path = format!("/v1/jobs/{}?class=watch", hex(request.digest()));
 	let reply = Ok(JobState::Done { claim }.encode());
 	expect(state, "PUT", path, request.encode(), reply);
 }
