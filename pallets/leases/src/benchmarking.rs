@@ -48,7 +48,8 @@ fn terms<T: Config>(price_per_unit: BalanceOf<T>) -> OfferTermsOf<T> {
 	}
 }
 
-/// A tenth of the smallest escrow, so that a lease that opens with it is overdrawn after ten blocks.
+/// A tenth of the smallest escrow, so that a lease that opens with it is overdrawn after ten
+/// blocks.
 fn price_per_block<T: Config>() -> BalanceOf<T> {
 	Permill::from_percent(10).mul_floor(T::MinEscrow::get())
 }

@@ -100,7 +100,7 @@ pub mod pallet {
 		type OfferDeposit: Get<BalanceOf<Self>>;
 
 		/// Set aside of the escrow of a lease with a reserved rate. Whoever settles the lease when it
-		/// is overdrawn earns it; it should be more than that costs.
+		/// is overdrawn earns it; it should be more than the fee of those who come second.
 		#[pallet::constant]
 		type OverdraftFee: Get<BalanceOf<Self>>;
 

@@ -135,9 +135,9 @@ pub struct ReservationRequest<Balance> {
 /// [`ReservationRequest`] of a runtime.
 pub type ReservationRequestOf<T> = ReservationRequest<BalanceOf<T>>;
 
-/// A rate that a provider keeps free for one lease, while the lease takes jobs. It is paid for by the
-/// block, used or not, and blocks count as they are: a pause of the jobs' clock costs what other
-/// blocks cost, since the provider's machines are kept free all the same.
+/// A rate that a provider keeps free for one lease, while the lease takes jobs. It is paid for by
+/// the block, used or not, and blocks count as they are: a pause of the jobs' clock costs what
+/// other blocks cost, since the provider's machines are kept free all the same.
 #[derive(
 	Clone,
 	Copy,

@@ -54,14 +54,14 @@ fn terms() -> impl Strategy<Value = OfferTerms<Balance>> {
 
 fn op() -> impl Strategy<Value = Op> {
 	let provider = || proptest::sample::select(&ACCOUNTS[..2]);
-	let wish = || (4u128..20, proptest::option::weighted(0.7, (0u64..30, 10u128..60)));
+	let wish = || (4u128..20, proptest::option::weighted(0.7, (0u64..15, 10u128..60)));
 	prop_oneof![
 		2 => (provider(), 0u32..3, terms())
 			.prop_map(|(who, model, terms)| Op::CreateOffer { who, model, terms }),
 		1 => (account(), 0u64..6, terms())
 			.prop_map(|(who, offer, terms)| Op::UpdateOffer { who, offer, terms }),
 		1 => (account(), 0u64..6).prop_map(|(who, offer)| Op::CloseOffer { who, offer }),
-		5 => (account(), 0u64..6, 0u128..3_000, 0u32..60, wish()).prop_map(
+		5 => (account(), 0u64..4, 0u128..2_000, 0u32..60, wish()).prop_map(
 			|(who, offer, escrow, duration, wish)| {
 				Op::OpenLease { who, offer, escrow, duration, wish }
 			}
@@ -214,6 +214,16 @@ fn wind_up() {
 	}
 }
 
+/// The market that a sequence begins with: random offers are seldom what random tenants ask for.
+fn set_up() {
+	for who in [PROVIDER, OTHER_PROVIDER] {
+		assert_ok!(Leases::create_offer(RuntimeOrigin::signed(who), MODEL, RESERVABLE));
+	}
+	for tenant in [TENANT, OTHER_TENANT] {
+		assert_ok!(reserve_rate(tenant, RATE / 2));
+	}
+}
+
 /// Sequences that never get to an overdrawn lease would prove nothing of one.
 #[test]
 fn random_sequences_reach_what_may_happen_to_a_reserved_rate() {
@@ -225,6 +235,7 @@ fn random_sequences_reach_what_may_happen_to_a_reserved_rate() {
 	for _ in 0..128 {
 		let ops = proptest::collection::vec(op(), 1..80).new_tree(&mut runner).unwrap().current();
 		new_test_ext().execute_with(|| {
+			set_up();
 			for op in &ops {
 				let _ = with_storage_layer(|| apply(op));
 			}
@@ -253,12 +264,13 @@ fn random_sequences_reach_what_may_happen_to_a_reserved_rate() {
 }
 
 proptest! {
-	#![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+	#![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
 	#[test]
 	fn every_invariant_holds_after_every_step(ops in proptest::collection::vec(op(), 1..80)) {
 		new_test_ext().execute_with(|| {
 			let issuance = Balances::total_issuance();
+			set_up();
 			for op in &ops {
 				let outcome = with_storage_layer(|| apply(op));
 				if outcome.is_err() {
@@ -326,7 +338,8 @@ proptest! {
 	) {
 		let whole: u64 = rates.iter().sum();
 		let terms = ReservationTerms { price_per_block: price, capacity_units_per_block: whole };
-		let parts: Vec<_> = rates.iter().map(|rate| terms.price_of(*rate, whole).unwrap()).collect();
+		let price_of = |rate: &u64| terms.price_of(*rate, whole).unwrap();
+		let parts: Vec<_> = rates.iter().map(price_of).collect();
 		prop_assert!(parts.iter().all(|part| *part > 0));
 		let sum: Balance = parts.iter().sum();
 		prop_assert!(sum >= price && sum < price + parts.len() as Balance);
