@@ -2,7 +2,10 @@
 
 use alloc::vec::Vec;
 
-use assay_primitives::{apis::JobView, JobDigest, LeaseId, ModelId, OfferId, SlotId, WorkerKey};
+use assay_primitives::{
+	apis::{JobView, PoolView},
+	DutyKey, JobDigest, LeaseId, ModelId, OfferId, SlotId, WorkerKey,
+};
 use codec::Encode;
 use frame_support::{
 	genesis_builder_helper::{build_state, get_preset},
@@ -13,7 +16,7 @@ use frame_support::{
 use pallet_grandpa::AuthorityId as GrandpaId;
 use pallet_providers::ProviderView;
 use sp_api::impl_runtime_apis;
-use sp_core::{crypto::KeyTypeId, OpaqueMetadata};
+use sp_core::{crypto::KeyTypeId, OpaqueMetadata, H256};
 use sp_inherents::{CheckInherentsResult, InherentData};
 use sp_runtime::{
 	traits::{Block as BlockT, NumberFor},
@@ -24,10 +27,10 @@ use sp_session::OpaqueGeneratedSessionKeys;
 use sp_version::RuntimeVersion;
 
 use crate::{
-	reads, AccountId, Babe, Balance, Block, BlockNumber, Disputes, Executive, Grandpa, Historical,
-	InherentDataExt, Jobs, Leases, Models, Nonce, ProviderStake, Providers, Runtime, RuntimeCall,
-	RuntimeGenesisConfig, SessionKeys, System, TransactionPayment, EPOCH_DURATION_IN_SLOTS,
-	VERSION,
+	reads, AccountId, Audits, Babe, Balance, Block, BlockNumber, Disputes, Executive, Grandpa,
+	Historical, InherentDataExt, Jobs, Leases, Models, Nonce, ProviderStake, Providers, Runtime,
+	RuntimeCall, RuntimeGenesisConfig, SessionKeys, System, TransactionPayment,
+	EPOCH_DURATION_IN_SLOTS, VERSION,
 };
 
 impl_runtime_apis! {
@@ -293,6 +296,20 @@ impl_runtime_apis! {
 
 		fn models_from(first: ModelId) -> Vec<(ModelId, reads::Model)> {
 			Models::models_from(first)
+		}
+	}
+
+	impl assay_primitives::apis::AuditsApi<Block> for Runtime {
+		fn pool(model: ModelId) -> PoolView {
+			Audits::pool_view(model)
+		}
+
+		fn duty_key(provider: AccountId) -> Option<DutyKey> {
+			Audits::duty_key_of(&provider)
+		}
+
+		fn randomness(block: BlockNumber) -> Option<H256> {
+			Audits::randomness(block)
 		}
 	}
 

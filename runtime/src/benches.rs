@@ -4,8 +4,8 @@
 use alloc::{string::String, vec, vec::Vec};
 
 use assay_primitives::{
-	worker_statement, LeaseId, ModelId, Parameters, Providers as _, SlotId, Stake, WeightsRoot,
-	WorkerKey,
+	apis::SlotRole, duty_key_statement, worker_statement, JobDigest, LapseReason, LeaseId, ModelId,
+	Parameters, Providers as _, SlotId, Stake, WeightsRoot, WorkerKey,
 };
 use assay_program::{
 	Claim, EmbedBy, Limits, Operator, Program, TensorId, WeightId, WeightKind, WeightShape,
@@ -18,16 +18,22 @@ use frame_support::{
 	traits::{fungible::Mutate, StorageInfo, StorageInfoTrait, WhitelistedStorageKeys},
 };
 use frame_system::RawOrigin;
-use pallet_jobs::JobInput;
+use pallet_jobs::{
+	types::{AuditState, SlotState, SLOTS_MAX},
+	JobInput, Slot,
+};
 use pallet_leases::OfferTerms;
 use pallet_providers::types::{Device, DeviceKind};
 use sp_application_crypto::RuntimeAppPublic;
-use sp_core::H256;
+use sp_core::{crypto::KeyTypeId, H256};
 
 use crate::{
-	AccountId, AllPalletsWithSystem, Authorities, Balances, Disputes, Jobs, Leases, Models,
-	ProviderStake, Providers, Runtime, System, ASY, MICRO_ASY,
+	AccountId, AllPalletsWithSystem, AuditStake, Audits, Authorities, Balances, Disputes, Jobs,
+	Leases, Models, ProviderStake, Providers, Runtime, System, ASY, MICRO_ASY,
 };
+
+/// Names the duty keys that benchmarks make.
+const DUTY_KEY_TYPE: KeyTypeId = KeyTypeId(*b"duty");
 
 define_benchmarks!(
 	[crate::authorities, Authorities]
@@ -37,6 +43,7 @@ define_benchmarks!(
 	[pallet_leases, Leases]
 	[pallet_jobs, Jobs]
 	[pallet_disputes, Disputes]
+	[pallet_audits, Audits]
 );
 
 /// Which benchmarks there are.
@@ -90,7 +97,13 @@ impl pallet_leases::BenchmarkHelper<AccountId> for Helper {
 impl pallet_jobs::BenchmarkHelper for Helper {
 	fn lease() -> LeaseId {
 		let provider = <Self as pallet_leases::BenchmarkHelper<_>>::provider();
-		lease_of(provider, <Self as pallet_leases::BenchmarkHelper<AccountId>>::model())
+		let model = <Self as pallet_leases::BenchmarkHelper<AccountId>>::model();
+		audit(&auditor(0).0, model);
+		lease_of(provider, model)
+	}
+
+	fn auditor(n: u32) -> (AccountId, WorkerKey) {
+		auditor(n)
 	}
 
 	fn wind_down(id: LeaseId) {
@@ -114,14 +127,45 @@ impl pallet_disputes::BenchmarkHelper for Helper {
 		let slot = pallet_jobs::NextSlot::<Runtime>::get();
 		let input = JobInput::Stored([9; 32].into());
 		let tenant = RawOrigin::Signed(AccountId::new([0x7e; 32])).into();
-		assert_ok!(Jobs::submit_job(tenant, lease, 0, input, shape, 0));
+		assert_ok!(Jobs::submit_job(tenant, lease, 0, input, shape, 0, 0));
 		assert_ok!(Leases::close_lease(
 			RawOrigin::Signed(AccountId::new([0x7e; 32])).into(),
 			lease
 		));
 		assert_ok!(Models::retire(RawOrigin::Signed(owner).into(), model));
 		reveal(slot, &provider, claim);
+		// As many as a job can have, but for a rival: each is looked at when a game is over.
+		let job = pallet_jobs::Slots::<Runtime>::get(slot).expect("it was just claimed").job;
+		for n in 2..SLOTS_MAX {
+			let other = add_slot(job, &auditor(n).0, SlotRole::Audit);
+			pallet_jobs::Slots::<Runtime>::mutate(other, |record| {
+				let record = record.as_mut().expect("it was just added");
+				record.state = SlotState::Lapsed { reason: LapseReason::NotCommitted };
+			});
+		}
 		slot
+	}
+
+	fn opposed(
+		program: Program,
+		weights: WeightsRoot,
+		shape: Parameters,
+		claims: [Claim; 2],
+	) -> [SlotId; 2] {
+		let [claim, opposite] = claims;
+		let slot =
+			<Self as pallet_disputes::BenchmarkHelper>::claimed(program, weights, shape, claim);
+		let job = pallet_jobs::Slots::<Runtime>::get(slot).expect("it was just claimed").job;
+		let (party, _) = auditor(0);
+		let other = add_slot(job, &party, SlotRole::Assigned);
+		reveal(other, &party, opposite);
+		[slot, other]
+	}
+
+	fn funded(number: u32) -> AccountId {
+		let who = account(0xfd, number);
+		Balances::set_balance(&who, ASY);
+		who
 	}
 
 	fn challenger() -> (AccountId, WorkerKey) {
@@ -130,6 +174,109 @@ impl pallet_disputes::BenchmarkHelper for Helper {
 		assert_ok!(ProviderStake::bond(RawOrigin::Signed(who.clone()).into(), 1_000 * ASY));
 		(who.clone(), register(&who))
 	}
+}
+
+impl pallet_audits::BenchmarkHelper for Helper {
+	fn provider(seed: u32) -> (AccountId, WorkerKey) {
+		auditor(seed)
+	}
+
+	fn model(seed: u32) -> ModelId {
+		let root = WeightsRoot::from(<[u8; 32]>::from(account(0x0d, seed)));
+		let known =
+			pallet_models::Models::<Runtime>::iter().find(|(_, model)| model.weights == root);
+		if let Some((id, _)) = known {
+			return id;
+		}
+		let owner = AccountId::new([0x0d; 32]);
+		Balances::set_balance(&owner, 1_000_000 * ASY);
+		let id = pallet_models::NextModelId::<Runtime>::get();
+		let program = smallest_program().try_into().expect("it is a few bytes long; qed");
+		assert_ok!(Models::register(RawOrigin::Signed(owner).into(), program, root, 1));
+		id
+	}
+
+	fn committed(model: ModelId, party: &AccountId, worker: &WorkerKey) -> JobDigest {
+		let lease = lease_of(party.clone(), model);
+		let first = pallet_jobs::NextSlot::<Runtime>::get();
+		let tenant = RawOrigin::Signed(AccountId::new([0x7e; 32])).into();
+		let input = JobInput::Inline(vec![0; 4].try_into().expect("four bytes are inline; qed"));
+		assert_ok!(Jobs::submit_job(tenant, lease, 0, input, Parameters::encoder(1, 1), 0, 0));
+		let digest = pallet_jobs::Slots::<Runtime>::mutate(first, |record| {
+			let record = record.as_mut().expect("the job was just submitted");
+			record.worker = Some(worker.clone());
+			record.state = SlotState::Committed { commitment: [1; 32].into() };
+			record.job
+		});
+		for n in 2..SLOTS_MAX {
+			let slot = add_slot(digest, &account(0xad, n), SlotRole::Audit);
+			pallet_jobs::Slots::<Runtime>::mutate(slot, |record| {
+				let record = record.as_mut().expect("it was just added");
+				record.state = SlotState::Committed { commitment: [2; 32].into() };
+			});
+		}
+		let committed_at = System::block_number();
+		pallet_jobs::Jobs::<Runtime>::mutate(digest, |job| {
+			let job = job.as_mut().expect("the job was just submitted");
+			job.lambda_ppb = 1_000_000_000;
+			job.audit = AuditState::Awaiting { committed_at, slot: first };
+			// Later than any key that a benchmark has put in place.
+			job.submitted_at = committed_at.saturating_add(1);
+		});
+		digest
+	}
+}
+
+/// An account for each kind and number.
+fn account(kind: u8, number: u32) -> AccountId {
+	let mut bytes = [kind; 32];
+	for (to, from) in bytes.iter_mut().zip(number.to_le_bytes()) {
+		*to = from;
+	}
+	AccountId::new(bytes)
+}
+
+/// The `n`th provider with audit stake, and its worker key.
+fn auditor(n: u32) -> (AccountId, WorkerKey) {
+	let who = account(0xad, n);
+	if let Some(worker) = Providers::worker_key(&who) {
+		return (who, worker);
+	}
+	<Helper as pallet_providers::BenchmarkHelper<_>>::bond(&who);
+	assert_ok!(AuditStake::bond(RawOrigin::Signed(who.clone()).into(), 5_000 * ASY));
+	let worker = register(&who);
+	(who, worker)
+}
+
+/// Let a provider audit a model's jobs, and that count.
+fn audit(who: &AccountId, model: ModelId) {
+	let key = sp_io::crypto::sr25519_generate(DUTY_KEY_TYPE, None);
+	let statement = duty_key_statement(&System::block_hash(0), who);
+	let proof = sp_io::crypto::sr25519_sign(DUTY_KEY_TYPE, &key, &statement)
+		.expect("the key was just made in this keystore; qed");
+	assert_ok!(Audits::set_duty_key(RawOrigin::Signed(who.clone()).into(), key, proof));
+	assert_ok!(Audits::join(RawOrigin::Signed(who.clone()).into(), model));
+	let period = Jobs::timing().duty_period;
+	System::set_block_number(System::block_number().saturating_add(period));
+}
+
+/// One more slot of a job, that is assigned.
+fn add_slot(job: JobDigest, party: &AccountId, role: SlotRole) -> SlotId {
+	let id = pallet_jobs::NextSlot::<Runtime>::get();
+	pallet_jobs::NextSlot::<Runtime>::put(id.next().expect("few ids are used; qed"));
+	let pledge = pallet_jobs::Jobs::<Runtime>::mutate(job, |record| {
+		let record = record.as_mut().expect("the job is open");
+		record.slots.try_push(id).expect("a job can have this many slots; qed");
+		record.pledge
+	});
+	let state = SlotState::Assigned { accepted: false, due: u32::MAX };
+	// Of accounts that are no providers nothing is bound.
+	let _ = Providers::engage(party);
+	let party = party.clone();
+	pallet_jobs::Duties::<Runtime>::insert(&party, id, ());
+	let slot = Slot { job, party, worker: None, role, pledge, state, disputes: 0 };
+	pallet_jobs::Slots::<Runtime>::insert(id, slot);
+	id
 }
 
 /// Register a bonded account as a provider with a new worker key.
@@ -166,6 +313,7 @@ fn lease_of(provider: AccountId, model: ModelId) -> LeaseId {
 		duration_blocks_max: 1_000,
 		min_escrow: ASY,
 		risk_factor_max: 10,
+		reservation: None,
 	};
 	assert_ok!(Leases::create_offer(provider, model, terms));
 
@@ -173,7 +321,7 @@ fn lease_of(provider: AccountId, model: ModelId) -> LeaseId {
 	Balances::set_balance(&tenant, 10_000 * ASY);
 	let id = pallet_leases::NextLeaseId::<Runtime>::get();
 	let tenant = RawOrigin::Signed(tenant).into();
-	assert_ok!(Leases::open_lease(tenant, offer, 100 * ASY, 1_000, MICRO_ASY));
+	assert_ok!(Leases::open_lease(tenant, offer, 100 * ASY, 1_000, MICRO_ASY, None));
 	id
 }
 
@@ -185,7 +333,7 @@ fn reveal(slot: SlotId, provider: &AccountId, claim: Claim) {
 		let pledge = pallet_jobs::Jobs::<Runtime>::get(record.job).expect("it is open").pledge;
 		assert_ok!(<ProviderStake as Stake<_, _>>::pledge(provider, slot, pledge));
 		record.worker = worker.clone();
-		record.state = pallet_jobs::types::SlotState::Revealed { claim, units: 1 };
+		record.state = SlotState::Revealed { claim, units: 1 };
 		record.job
 	});
 	let worker = worker.expect("the provider is registered");

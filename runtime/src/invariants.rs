@@ -2,7 +2,8 @@
 //! invariants are in its `try_state`.
 //!
 //! - INV-1: every open job has its model, and every model counts its open jobs.
-//! - INV-2: what leases have reserved are the prices of open jobs, one for each.
+//! - INV-2: what leases have reserved are the prices of open jobs with their audit fees, one for
+//!   each.
 //! - INV-3: what binds a provider are its leases and its slots.
 //! - INV-4: every slot counts the games about its claim.
 
@@ -47,7 +48,8 @@ fn check_reservations() -> Result<(), TryRuntimeError> {
 	}
 	for (digest, job) in pallet_jobs::Jobs::<Runtime>::iter() {
 		ensure!(
-			reserved.remove(&(job.lease, digest)) == Some(job.price_max),
+			reserved.remove(&(job.lease, digest))
+				== Some(job.price_max.saturating_add(job.fee_max)),
 			"INV-2: a lease does not hold the price of a job"
 		);
 	}

@@ -205,4 +205,8 @@ mod runtime {
 	pub type Jobs = pallet_jobs;
 	#[runtime::pallet_index(45)]
 	pub type Disputes = pallet_disputes;
+	#[runtime::pallet_index(46)]
+	pub type AuditStake = pallet_stake<Instance2>;
+	#[runtime::pallet_index(47)]
+	pub type Audits = pallet_audits;
 }

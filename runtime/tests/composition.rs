@@ -56,6 +56,8 @@ fn pallet_indices_are_stable() {
 		(43, "Leases"),
 		(44, "Jobs"),
 		(45, "Disputes"),
+		(46, "AuditStake"),
+		(47, "Audits"),
 	];
 	assert_eq!(pallets, expected);
 }
@@ -229,7 +231,7 @@ fn the_version_is_the_one_that_clients_sign() {
 /// The runtime APIs that stock nodes and clients look for, and ours: name, id, version. A client
 /// knows an API by the id, blake2-64 of the name, so a name is as much a part of the interface as a
 /// pallet's index is.
-const APIS: [(&str, u64, u32); 18] = [
+const APIS: [(&str, u64, u32); 19] = [
 	("Core", 0xdf6a_cb68_9907_609b, 5),
 	("Metadata", 0x37e3_97fc_7c91_f5e4, 2),
 	("RuntimeViewFunction", 0xccd9_de63_96c8_99ca, 1),
@@ -247,6 +249,7 @@ const APIS: [(&str, u64, u32); 18] = [
 	("ProvidersApi", 0x9aaf_6cf0_e0cd_b4fb, 1),
 	("ModelsApi", 0xad4c_c7ad_ca10_b0e7, 1),
 	("LeasesApi", 0x3739_0f57_2686_c301, 1),
+	("AuditsApi", 0xba3f_0698_1ae8_641b, 1),
 	("DisputesApi", 0x105c_b6da_3b56_1c50, 1),
 ];
 
@@ -311,6 +314,10 @@ fn a_bond_outlives_every_job() {
 			let longest = assay_program::limits::MAX_UNITS;
 			let blocks = timing
 				.accept
+				.saturating_add(timing.span(timing.commit_base, longest))
+				// An audited one waits for its mark and for notices, the last auditor's commitment then.
+				.saturating_add(<Runtime as pallet_audits::Config>::MarkDelay::get())
+				.saturating_add(<Runtime as pallet_audits::Config>::NoticeBlocks::get())
 				.saturating_add(timing.span(timing.commit_base, longest))
 				.saturating_add(timing.commit_base)
 				.saturating_add(timing.reveal_grace)

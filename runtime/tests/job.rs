@@ -116,6 +116,7 @@ fn set_up_market() {
 		duration_blocks_max: 1_000,
 		min_escrow: ASY,
 		risk_factor_max: 10,
+		reservation: None,
 	};
 	assert_ok!(signed(
 		&provider(),
@@ -128,6 +129,7 @@ fn set_up_market() {
 			escrow: 10 * ASY,
 			duration_blocks: 1_000,
 			price_limit: PRICE,
+			maybe_reservation: None,
 		}
 	));
 }
@@ -144,6 +146,7 @@ fn submit() -> (JobDigest, SlotId) {
 			input: JobInput::Inline(vec![0; length].try_into().unwrap()),
 			parameters,
 			value_at_risk: 0,
+			lambda_ppb: 0,
 		}
 	));
 	let slot = Jobs::duties(provider())[0];

@@ -30,6 +30,7 @@ fn longest_job() -> RuntimeCall {
 		input: JobInput::Inline(vec![0; types::INLINE_BYTES_MAX as usize].try_into().unwrap()),
 		parameters: Parameters::encoder(u32::MAX, u32::MAX),
 		value_at_risk: u128::MAX,
+		lambda_ppb: u32::MAX,
 	})
 }
 
@@ -38,6 +39,13 @@ fn a_provider_has_a_bond_that_the_stake_pallet_takes() {
 	let provider: u128 = <Runtime as pallet_providers::Config>::MinProviderBond::get();
 	let bond: u128 = <Runtime as pallet_stake::Config<Instance1>>::MinBond::get();
 	assert!(provider >= bond, "{provider} is no bond: the least is {bond}");
+}
+
+#[test]
+fn who_proves_an_audited_claim_wrong_is_repaid_however_cheap_the_job() {
+	let pledge: u128 = <Runtime as pallet_jobs::Config>::AuditedPledgeMin::get();
+	let game: u128 = <Runtime as pallet_disputes::Config>::GameCost::get();
+	assert!(pallet_disputes::types::pot(pledge) >= 2 * game, "{pledge} is too little for {game}");
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn leases_are_charged_what_was_measured() {
 
 #[test]
 fn jobs_are_charged_what_was_measured() {
-	use pallet_jobs::{JobInput, WeightInfo as _};
+	use pallet_jobs::{types::SLOTS_MAX, JobInput, WeightInfo as _};
 	type Call = pallet_jobs::Call<Runtime>;
 	type Weights = weights::jobs::WeightInfo<Runtime>;
 	let submit = Call::submit_job {
@@ -110,11 +110,15 @@ fn jobs_are_charged_what_was_measured() {
 		input: JobInput::Inline(vec![0; 4_096].try_into().unwrap()),
 		parameters: any(),
 		value_at_risk: 1,
+		lambda_ppb: 0,
 	};
 	check(dispatch(submit), (Weights::submit_job(4_096), &[<()>::submit_job(4_096)]));
-	check(dispatch(Call::settle { job: any() }), (Weights::settle(), &[<()>::settle()]));
+	check(
+		dispatch(Call::settle { job: any() }),
+		(Weights::settle(SLOTS_MAX), &[<()>::settle(SLOTS_MAX)]),
+	);
 	let commit = Call::commit { slot: any(), commitment: any(), signature: any() };
-	check(dispatch(commit.clone()), (Weights::commit(), &[<()>::commit()]));
+	check(dispatch(commit.clone()), (Weights::commit(SLOTS_MAX), &[<()>::commit(SLOTS_MAX)]));
 	check(authorisation(commit), (Weights::authorize_commit(), &[<()>::authorize_commit()]));
 }
 
@@ -142,6 +146,8 @@ fn disputes_are_charged_what_was_measured() {
 	let openings = answer(Answer::Openings(vec![any(), any()]));
 	check(dispatch(openings), (Weights::answer_openings(2), &[<()>::answer_openings(2)]));
 	check(dispatch(Call::timeout { game: any() }), (Weights::timeout(), &[<()>::timeout()]));
+	let oppose = Call::oppose { slot: any(), other: any() };
+	check(dispatch(oppose), (Weights::oppose(), &[<()>::oppose()]));
 }
 
 /// One move takes at most a tenth of a block, and its authorisation as much.
@@ -156,6 +162,7 @@ fn no_move_of_a_game_fills_a_block() {
 		Weights::answer_bytes(),
 		Weights::answer_openings(OPENINGS_MAX),
 		Weights::timeout(),
+		Weights::oppose(),
 		Weights::authorize_answer_children(),
 		Weights::authorize_answer_bytes(),
 		Weights::authorize_answer_openings(OPENINGS_MAX),
@@ -204,12 +211,25 @@ fn every_call_of_ours_has_a_benchmark() {
 		"jobs",
 		include_str!("../../pallets/jobs/src/benchmarking.rs"),
 	);
+	check::<pallet_audits::Call<Runtime>>(
+		"audits",
+		include_str!("../../pallets/audits/src/benchmarking.rs"),
+	);
 	check::<pallet_disputes::Call<Runtime>>(
 		"disputes",
 		// Answers differ in what they cost by kind, so there is one for each.
 		&include_str!("../../pallets/disputes/src/benchmarking.rs")
 			.replace("fn answer_children(", "fn answer("),
 	);
+}
+
+#[test]
+fn audits_are_charged_what_was_measured() {
+	use pallet_audits::WeightInfo as _;
+	type Call = pallet_audits::Call<Runtime>;
+	type Weights = weights::audits::WeightInfo<Runtime>;
+	check(dispatch(Call::join { model: any() }), (Weights::join(), &[<()>::join()]));
+	check(dispatch(Call::refresh { provider: any() }), (Weights::refresh(), &[<()>::refresh()]));
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub enum ProxyType {
 	/// Veto announced calls.
 	#[codec(index = 2)]
 	CancelProxy,
-	/// Compute: bonds, providers, models, leases and jobs.
+	/// Compute: bonds, providers, models, leases, jobs and audits.
 	#[codec(index = 3)]
 	Compute,
 }
@@ -57,6 +57,8 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
 			Self::Compute => matches!(
 				call,
 				RuntimeCall::ProviderStake(..)
+					| RuntimeCall::AuditStake(..)
+					| RuntimeCall::Audits(..)
 					| RuntimeCall::Providers(..)
 					| RuntimeCall::Models(..)
 					| RuntimeCall::Leases(..)

@@ -1,26 +1,30 @@
-//! The pallets of compute: bonds, providers, models, leases, jobs and disputes. How long things
-//! take on a chain is in the jobs pallet's genesis ([`pallet_jobs::Timing`]), so chains of one
-//! runtime can differ.
+//! The pallets of compute: bonds, providers, models, leases, jobs, disputes and audits. How long
+//! things take on a chain is in the jobs pallet's genesis ([`pallet_jobs::Timing`]), so chains of
+//! one runtime can differ.
 
+use assay_primitives::economics;
 use frame_support::{
 	parameter_types,
 	traits::{
 		fungible::HoldConsideration, tokens::imbalance::ResolveTo, ConstU128, ConstU32, ConstU64,
 		Contains, Get, LinearStoragePrice,
 	},
+	PalletId,
 };
 use frame_system::EnsureRoot;
+use sp_core::H256;
 use sp_runtime::{Perbill, Permill};
 
 use crate::{
-	configs::TreasuryAccount, deposit, weights, AccountId, Balance, Balances, BlockNumber, Jobs,
-	Leases, Models, ProviderStake, Providers, Runtime, RuntimeHoldReason, ASY, DAYS, MILLI_ASY,
+	configs::TreasuryAccount, deposit, weights, AccountId, AuditStake, Audits, Babe, Balance,
+	Balances, BlockNumber, Jobs, Leases, Models, ProviderStake, Providers, Runtime,
+	RuntimeHoldReason, ASY, DAYS, MILLI_ASY,
 };
 
 parameter_types! {
 	/// Longer than anything that a bond can still have to answer for: a job of the highest price,
 	/// its window, its grace, and the longest game over it.
-	pub const UnbondingBlocks: BlockNumber = 14 * DAYS;
+	pub const UnbondingBlocks: BlockNumber = 21 * DAYS;
 	/// Why deposits for providers' records are held.
 	pub const ProviderRecordHoldReason: RuntimeHoldReason =
 		RuntimeHoldReason::Providers(pallet_providers::HoldReason::Record);
@@ -33,11 +37,25 @@ parameter_types! {
 	/// What a challenger earns of a pledge at least: enough to pay for looking, far too little for a
 	/// provider to gain by convicting itself.
 	pub const ChallengeReward: Permill = Permill::from_percent(20);
+	/// Names the account that audits are paid from.
+	pub const AuditPoolId: PalletId = PalletId(*b"asyaudit");
 	/// About a tenth a year, at ten million blocks.
 	pub const PledgeRent: Perbill = Perbill::from_parts(10);
 }
 
 impl pallet_stake::Config<pallet_stake::Instance1> for Runtime {
+	type Currency = Balances;
+	type ForceOrigin = EnsureRoot<AccountId>;
+	type MaxUnbondingChunks = ConstU32<32>;
+	type MinBond = ConstU128<ASY>;
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type Slash = ResolveTo<TreasuryAccount, Balances>;
+	type UnbondingBlocks = UnbondingBlocks;
+	type WeightInfo = weights::stake::WeightInfo<Runtime>;
+}
+
+// What is set aside for audits, apart from what answers for own jobs.
+impl pallet_stake::Config<pallet_stake::Instance2> for Runtime {
 	type Currency = Balances;
 	type ForceOrigin = EnsureRoot<AccountId>;
 	type MaxUnbondingChunks = ConstU32<32>;
@@ -112,6 +130,9 @@ impl pallet_leases::Config for Runtime {
 	type MinEscrow = ConstU128<{ 10 * MILLI_ASY }>;
 	type Models = Models;
 	type OfferDeposit = ConstU128<{ deposit(2, 128) }>;
+	// Ten times what the call costs.
+	type OverdraftFee = ConstU128<{ 10 * MILLI_ASY }>;
+	type ProtocolFee = ProtocolFee;
 	type Providers = Providers;
 	// Ten minutes: a tenant that paused may catch up, not flood.
 	type RateBurstBlocks = ConstU32<200>;
@@ -121,6 +142,10 @@ impl pallet_leases::Config for Runtime {
 }
 
 impl pallet_jobs::Config for Runtime {
+	type AuditStake = AuditStake;
+	// Half of it repays whoever wins a game about the claim: see `GameCost`.
+	type AuditedPledgeMin = ConstU128<{ 4 * ASY }>;
+	type Audits = Audits;
 	#[cfg(feature = "runtime-benchmarks")]
 	type BenchmarkHelper = crate::benches::Helper;
 	type Currency = Balances;
@@ -151,4 +176,36 @@ impl pallet_disputes::Config for Runtime {
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Treasury = TreasuryAccount;
 	type WeightInfo = weights::disputes::WeightInfo<Runtime>;
+}
+
+/// What authors of blocks draw by their VRF. Every slot of this chain has one, so BABE's value is
+/// always that of the block before.
+#[derive(Debug)]
+pub struct AuthorVrf;
+
+impl pallet_audits::AuthorRandomness for AuthorVrf {
+	fn author_vrf() -> Option<H256> {
+		Babe::author_vrf_randomness().map(H256)
+	}
+}
+
+impl pallet_audits::Config for Runtime {
+	type AuditPledgeFactor = ConstU32<{ economics::AUDIT_PLEDGE_FACTOR as u32 }>;
+	type AuditPledgeMin = ConstU128<ASY>;
+	type AuditStake = AuditStake;
+	type AuthorRandomness = AuthorVrf;
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = crate::benches::Helper;
+	type Currency = Balances;
+	type Jobs = Jobs;
+	type LambdaMin = ConstU32<{ economics::LAMBDA_MIN_PPB }>;
+	// A minute: an honest provider waits no longer where nobody else sends the mark.
+	type MarkDelay = ConstU32<20>;
+	type MaxPools = ConstU32<16>;
+	type Models = Models;
+	type NoticeBlocks = ConstU32<10>;
+	type PalletId = AuditPoolId;
+	type Providers = Providers;
+	type RingSize = ConstU32<256>;
+	type WeightInfo = weights::audits::WeightInfo<Runtime>;
 }

@@ -1,9 +1,9 @@
 //! Weights of `pallet_leases`, measured by `cargo xtask weights`, which overwrites this file.
 //!
 //! - processor: AMD EPYC
-//! - date: 2026-11-24
-//! - values tried of each component: 16
-//! - runs with each value: 10, and for 2 s
+//! - date: 2026-11-25
+//! - values tried of each component: 12
+//! - runs with each value: 8, and for 1 s
 
 use core::marker::PhantomData;
 
@@ -25,15 +25,15 @@ impl<T: frame_system::Config> pallet_leases::WeightInfo for WeightInfo<T> {
 	// `Providers.Standings`: r 1, w 0.
 	// `System.Account`: r 1, w 1.
 	fn create_offer() -> Weight {
-		// The fastest run took 86_899 ns.
-		Weight::from_parts(90_805_000, 0).saturating_add(T::DbWeight::get().reads_writes(8, 6))
+		// The fastest run took 87_851 ns.
+		Weight::from_parts(92_367_000, 0).saturating_add(T::DbWeight::get().reads_writes(8, 6))
 	}
 	// `Leases.Offers`: r 1, w 1.
 	// `Models.Models`: r 1, w 0.
 	// `Models.Programs`: r 1, w 0.
 	fn update_offer() -> Weight {
-		// The fastest run took 20_901 ns.
-		Weight::from_parts(22_824_000, 0).saturating_add(T::DbWeight::get().reads_writes(3, 1))
+		// The fastest run took 21_502 ns.
+		Weight::from_parts(23_224_000, 0).saturating_add(T::DbWeight::get().reads_writes(3, 1))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `Leases.Counts`: r 1, w 1.
@@ -41,15 +41,15 @@ impl<T: frame_system::Config> pallet_leases::WeightInfo for WeightInfo<T> {
 	// `Leases.ProviderOffers`: r 0, w 1.
 	// `System.Account`: r 1, w 1.
 	fn close_offer() -> Weight {
-		// The fastest run took 65_638 ns.
-		Weight::from_parts(68_652_000, 0).saturating_add(T::DbWeight::get().reads_writes(4, 5))
+		// The fastest run took 65_448 ns.
+		Weight::from_parts(67_430_000, 0).saturating_add(T::DbWeight::get().reads_writes(4, 5))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `Jobs.TimingParameters`: r 1, w 0.
 	// `Leases.Counts`: r 1, w 1.
 	// `Leases.Leases`: r 0, w 1.
 	// `Leases.NextLeaseId`: r 1, w 1.
-	// `Leases.Offers`: r 1, w 0.
+	// `Leases.Offers`: r 1, w 1.
 	// `Leases.ProviderLeases`: r 0, w 1.
 	// `Leases.TenantLeases`: r 0, w 1.
 	// `Models.Models`: r 1, w 0.
@@ -57,36 +57,50 @@ impl<T: frame_system::Config> pallet_leases::WeightInfo for WeightInfo<T> {
 	// `Providers.Standings`: r 1, w 1.
 	// `System.Account`: r 1, w 1.
 	fn open_lease() -> Weight {
-		// The fastest run took 97_004 ns.
-		Weight::from_parts(101_942_000, 0).saturating_add(T::DbWeight::get().reads_writes(9, 8))
+		// The fastest run took 100_939 ns.
+		Weight::from_parts(105_126_000, 0).saturating_add(T::DbWeight::get().reads_writes(9, 9))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `Leases.Leases`: r 1, w 1.
-	// `System.Account`: r 1, w 1.
+	// `System.Account`: r 3, w 3.
 	fn top_up() -> Weight {
-		// The fastest run took 66_589 ns.
-		Weight::from_parts(70_855_000, 0).saturating_add(T::DbWeight::get().reads_writes(3, 3))
+		// The fastest run took 166_798 ns.
+		Weight::from_parts(170_653_000, 0).saturating_add(T::DbWeight::get().reads_writes(5, 5))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `Leases.Counts`: r 1, w 1.
 	// `Leases.Leases`: r 1, w 1.
+	// `Leases.Offers`: r 1, w 1.
 	// `Leases.ProviderLeases`: r 0, w 1.
 	// `Leases.TenantLeases`: r 0, w 1.
 	// `Providers.Standings`: r 1, w 1.
-	// `System.Account`: r 1, w 1.
+	// `System.Account`: r 3, w 3.
 	fn close_lease() -> Weight {
-		// The fastest run took 71_866 ns.
-		Weight::from_parts(75_291_000, 0).saturating_add(T::DbWeight::get().reads_writes(5, 7))
+		// The fastest run took 179_526 ns.
+		Weight::from_parts(185_345_000, 0).saturating_add(T::DbWeight::get().reads_writes(8, 10))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `Leases.Counts`: r 1, w 1.
 	// `Leases.Leases`: r 1, w 1.
+	// `Leases.Offers`: r 1, w 1.
 	// `Leases.ProviderLeases`: r 0, w 1.
 	// `Leases.TenantLeases`: r 0, w 1.
 	// `Providers.Standings`: r 1, w 1.
-	// `System.Account`: r 1, w 1.
+	// `System.Account`: r 3, w 3.
 	fn expire_lease() -> Weight {
-		// The fastest run took 72_568 ns.
-		Weight::from_parts(75_693_000, 0).saturating_add(T::DbWeight::get().reads_writes(5, 7))
+		// The fastest run took 180_478 ns.
+		Weight::from_parts(186_667_000, 0).saturating_add(T::DbWeight::get().reads_writes(8, 10))
+	}
+	// `Balances.Holds`: r 1, w 1.
+	// `Leases.Counts`: r 1, w 1.
+	// `Leases.Leases`: r 1, w 1.
+	// `Leases.Offers`: r 1, w 1.
+	// `Leases.ProviderLeases`: r 0, w 1.
+	// `Leases.TenantLeases`: r 0, w 1.
+	// `Providers.Standings`: r 1, w 1.
+	// `System.Account`: r 4, w 4.
+	fn settle_reservation() -> Weight {
+		// The fastest run took 211_644 ns.
+		Weight::from_parts(216_582_000, 0).saturating_add(T::DbWeight::get().reads_writes(9, 11))
 	}
 }

@@ -7,6 +7,7 @@ use frame_support::weights::{
 };
 use sp_runtime::Perbill;
 
+pub mod audits;
 pub mod authorities;
 pub mod disputes;
 pub mod jobs;

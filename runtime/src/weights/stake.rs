@@ -1,9 +1,9 @@
 //! Weights of `pallet_stake`, measured by `cargo xtask weights`, which overwrites this file.
 //!
 //! - processor: AMD EPYC
-//! - date: 2026-11-24
-//! - values tried of each component: 16
-//! - runs with each value: 10, and for 2 s
+//! - date: 2026-11-25
+//! - values tried of each component: 12
+//! - runs with each value: 8, and for 1 s
 
 use core::marker::PhantomData;
 
@@ -17,30 +17,30 @@ impl<T: frame_system::Config> pallet_stake::WeightInfo for WeightInfo<T> {
 	// `Balances.Holds`: r 1, w 1.
 	// `ProviderStake.Ledgers`: r 1, w 1.
 	fn bond() -> Weight {
-		// The fastest run took 64_055 ns.
-		Weight::from_parts(67_450_000, 0).saturating_add(T::DbWeight::get().reads_writes(2, 2))
+		// The fastest run took 63_514 ns.
+		Weight::from_parts(65_767_000, 0).saturating_add(T::DbWeight::get().reads_writes(2, 2))
 	}
 	// `ProviderStake.Ledgers`: r 1, w 1.
 	fn unbond() -> Weight {
-		// The fastest run took 15_894 ns.
-		Weight::from_parts(22_363_000, 0).saturating_add(T::DbWeight::get().reads_writes(1, 1))
+		// The fastest run took 15_854 ns.
+		Weight::from_parts(16_775_000, 0).saturating_add(T::DbWeight::get().reads_writes(1, 1))
 	}
 	// `ProviderStake.Ledgers`: r 1, w 1.
 	fn rebond() -> Weight {
-		// The fastest run took 15_272 ns.
-		Weight::from_parts(17_195_000, 0).saturating_add(T::DbWeight::get().reads_writes(1, 1))
+		// The fastest run took 15_042 ns.
+		Weight::from_parts(16_114_000, 0).saturating_add(T::DbWeight::get().reads_writes(1, 1))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `ProviderStake.Ledgers`: r 1, w 1.
 	fn withdraw() -> Weight {
-		// The fastest run took 56_394 ns.
-		Weight::from_parts(61_151_000, 0).saturating_add(T::DbWeight::get().reads_writes(2, 2))
+		// The fastest run took 55_843 ns.
+		Weight::from_parts(58_036_000, 0).saturating_add(T::DbWeight::get().reads_writes(2, 2))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `ProviderStake.Ledgers`: r 1, w 1.
 	// `System.Account`: r 1, w 1.
 	fn force_slash() -> Weight {
-		// The fastest run took 55_813 ns.
-		Weight::from_parts(62_503_000, 0).saturating_add(T::DbWeight::get().reads_writes(3, 3))
+		// The fastest run took 55_513 ns.
+		Weight::from_parts(58_057_000, 0).saturating_add(T::DbWeight::get().reads_writes(3, 3))
 	}
 }

@@ -11,7 +11,7 @@ use std::{
 use tokio::process::Command;
 
 /// Our pallets: as the runtime's list of benchmarks names them, and as files are named.
-const PALLETS: [(&str, &str); 7] = [
+const PALLETS: [(&str, &str); 8] = [
 	("crate::authorities", "authorities"),
 	("pallet_stake", "stake"),
 	("pallet_providers", "providers"),
@@ -19,6 +19,7 @@ const PALLETS: [(&str, &str); 7] = [
 	("pallet_leases", "leases"),
 	("pallet_jobs", "jobs"),
 	("pallet_disputes", "disputes"),
+	("pallet_audits", "audits"),
 ];
 /// Where the bencher's build script leaves the runtime, below the target folder.
 const WASM: &str = "release/wbuild/assay-runtime/assay_runtime.compact.compressed.wasm";
