@@ -113,9 +113,12 @@ mod tests {
 		thread::JoinHandle,
 	};
 
-	const BYTES: usize = 16 << 20;
+	/// Far more than connections buffer: Linux lets a receiver's buffer grow to 32 MiB.
+	const BYTES: usize = 64 << 20;
 	/// Parts in which a slow service takes them.
-	const PARTS: usize = 16;
+	const PARTS: usize = 64;
+	/// Parts that it takes slowly: while it does, some are still to be sent.
+	const SLOW_PARTS: usize = 24;
 
 	/// A service that treats its first connection as it is told to.
 	fn service(treat: impl FnOnce(TcpStream) + Send + 'static) -> (String, JoinHandle<()>) {
@@ -145,10 +148,13 @@ mod tests {
 			// All of the request is read, heads too: a connection closed with something unread is
 			// reset, and its answer may be lost.
 			read_head(&mut stream);
-			for _ in 0..PARTS {
+			for part in 0..PARTS {
 				stream.read_exact(&mut vec![0; BYTES / PARTS]).unwrap();
-				// As slow as a busy disk, never as slow as one that has stopped.
-				std::thread::sleep(idle / 8);
+				// As slow as a busy disk, never as slow as one that has stopped. What is buffered is
+				// taken at once: its sender waits for the answer and sees nothing taken.
+				if part < SLOW_PARTS {
+					std::thread::sleep(idle / 16);
+				}
 			}
 			stream.write_all(b"HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n").unwrap();
 		});
