@@ -33,6 +33,9 @@ pub struct Job {
 	pub input: Vec<u8>,
 	/// What a wrong result could cost the tenant, in planck; the pledge follows it.
 	pub value_at_risk: u128,
+	/// Audit rate in parts per billion; zero for a job that is not audited. Its fee comes on top of
+	/// the price.
+	pub lambda_ppb: u32,
 }
 
 impl Job {
@@ -55,7 +58,7 @@ impl Job {
 			nonce,
 		};
 		let digest = request.digest();
-		Self { request, digest, lease: lease.id, input, value_at_risk: 0 }
+		Self { request, digest, lease: lease.id, input, value_at_risk: 0, lambda_ppb: 0 }
 	}
 
 	/// Whether the input must go to the provider beforehand.
@@ -76,6 +79,7 @@ impl Job {
 			("input", input),
 			("parameters", encode::parameters(&self.request.parameters)),
 			("value_at_risk", encode::number(self.value_at_risk)),
+			("lambda_ppb", encode::number(self.lambda_ppb)),
 		];
 		chain.send(account, PALLET, "submit_job", arguments).await
 	}
@@ -467,6 +471,9 @@ pub(crate) mod tests {
 			open: true,
 			free: 100,
 			reserved: 0,
+			reservation: None,
+			due: 0,
+			is_overdrawn: false,
 			expires_at: 50,
 			details: json!({}),
 		}

@@ -313,8 +313,8 @@ pub async fn overdraft_fee(chain: &Chain) -> Result<u128> {
 	value::number(&chain.constant(PALLET, "OverdraftFee").await?)
 }
 
-/// Pays what a lease owes for its reserved rate. Returns what the caller earned, in planck, if it was
-/// overdrawn.
+/// Pays what a lease owes for its reserved rate. Returns what the caller earned, in planck, if it
+/// was overdrawn.
 pub async fn settle_reservation(
 	chain: &Chain,
 	account: &Account,

@@ -1,8 +1,8 @@
 //! Client library for Assay.
 //!
 //! - [`Chain`]: a connection to a node; [`Follower`]: its blocks, one after the other.
-//! - [`stake`], [`provider`], [`model`], [`lease`], [`job`]: one noun each, the calls and reads of
-//!   its pallet.
+//! - [`stake`], [`provider`], [`audit`], [`model`], [`lease`], [`job`]: one noun each, the calls
+//!   and reads of its pallet.
 //! - [`Deadline`]: until when a job is waited for.
 //! - [`Executor`]: a provider's own daemon (control listener); [`DataClient`]: what a tenant may
 //!   ask of a provider's endpoint.
@@ -11,6 +11,7 @@
 
 pub mod account;
 pub mod amount;
+pub mod audit;
 mod branch;
 pub mod chain;
 pub mod chat;

@@ -1,4 +1,4 @@
-//! Bonded stake of providers.
+//! Bonded stake of providers: for their own jobs, and for audits of others' jobs.
 
 use crate::{
 	account::Account,
@@ -10,7 +10,24 @@ use crate::{
 use assay_program::Hash;
 use serde::Serialize;
 
-const PALLET: &str = "ProviderStake";
+/// What a bond answers for. The two are apart: no coin is in both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+	/// The provider's own jobs.
+	#[default]
+	Jobs,
+	/// Audits of others' jobs.
+	Audits,
+}
+
+impl Purpose {
+	fn pallet(self) -> &'static str {
+		match self {
+			Self::Jobs => "ProviderStake",
+			Self::Audits => "AuditStake",
+		}
+	}
+}
 
 /// An account's bond.
 #[derive(Clone, Debug, Serialize)]
@@ -34,9 +51,9 @@ pub struct Unbonding {
 	pub due_at: u32,
 }
 
-/// The bond of an account, if it has one.
-pub async fn of(chain: &Chain, who: &Hash) -> Result<Option<Bond>> {
-	let answer = chain.view(PALLET, "bond_of", vec![encode::hash(who)]).await?;
+/// The bond of an account for a purpose, if it has one.
+pub async fn of(chain: &Chain, purpose: Purpose, who: &Hash) -> Result<Option<Bond>> {
+	let answer = chain.view(purpose.pallet(), "bond_of", vec![encode::hash(who)]).await?;
 	let Some(bond) = value::option(&answer)? else { return Ok(None) };
 	let chunks = value::list(value::field(bond, "unbonding")?);
 	let unbonding = chunks
@@ -57,21 +74,47 @@ pub async fn of(chain: &Chain, who: &Hash) -> Result<Option<Bond>> {
 }
 
 /// Bonds more.
-pub async fn bond(chain: &Chain, account: &Account, amount: u128) -> Result<Included> {
-	chain.submit(account, PALLET, "bond", vec![("amount", encode::number(amount))]).await
+pub async fn bond(
+	chain: &Chain,
+	account: &Account,
+	purpose: Purpose,
+	amount: u128,
+) -> Result<Included> {
+	change(chain, account, purpose, "bond", amount).await
 }
 
 /// Begins to take out a part of the bond.
-pub async fn unbond(chain: &Chain, account: &Account, amount: u128) -> Result<Included> {
-	chain.submit(account, PALLET, "unbond", vec![("amount", encode::number(amount))]).await
+pub async fn unbond(
+	chain: &Chain,
+	account: &Account,
+	purpose: Purpose,
+	amount: u128,
+) -> Result<Included> {
+	change(chain, account, purpose, "unbond", amount).await
 }
 
 /// Takes back a part of what is leaving.
-pub async fn rebond(chain: &Chain, account: &Account, amount: u128) -> Result<Included> {
-	chain.submit(account, PALLET, "rebond", vec![("amount", encode::number(amount))]).await
+pub async fn rebond(
+	chain: &Chain,
+	account: &Account,
+	purpose: Purpose,
+	amount: u128,
+) -> Result<Included> {
+	change(chain, account, purpose, "rebond", amount).await
 }
 
 /// Takes out what has matured.
-pub async fn withdraw(chain: &Chain, account: &Account) -> Result<Included> {
-	chain.submit(account, PALLET, "withdraw", vec![]).await
+pub async fn withdraw(chain: &Chain, account: &Account, purpose: Purpose) -> Result<Included> {
+	chain.submit(account, purpose.pallet(), "withdraw", vec![]).await
+}
+
+async fn change(
+	chain: &Chain,
+	account: &Account,
+	purpose: Purpose,
+	call: &str,
+	amount: u128,
+) -> Result<Included> {
+	let arguments = vec![("amount", encode::number(amount))];
+	chain.submit(account, purpose.pallet(), call, arguments).await
 }

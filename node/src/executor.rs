@@ -11,7 +11,9 @@ use std::{
 	time::Duration,
 };
 
-use assay_primitives::offchain::ExecutorSettings;
+use assay_primitives::{offchain::ExecutorSettings, AccountId};
+use assay_program::wire::DutyKeyRequest;
+use codec::Encode;
 use serde_json::{json, Value};
 use sp_core::H256;
 
@@ -166,6 +168,8 @@ pub async fn start_embedded(
 ) -> Result<assay_executor::Handle, assay_executor::StartError> {
 	let mut config = assay_executor::Config::dev(folder);
 	config.genesis = Some(genesis.0);
+	// A driver that crashes must not take the node down: GPUs are for executors of their own.
+	config.backend = assay_executor::BackendChoice::Cpu;
 	config.threads = threads.map(NonZeroUsize::get);
 	let file = config.folder.join(DATA_ADDRESS_FILE);
 	if let Some(data) = data.or_else(|| former_address(&file)) {
@@ -214,18 +218,49 @@ impl ExecutorLink {
 			"capabilities": capabilities.ok(),
 		})
 	}
+
+	/// The public duty key of the executor, 32 bytes, and its signature by which it agrees to decide
+	/// for `owner`, 64 bytes.
+	pub async fn duty_key(
+		&self,
+		genesis: H256,
+		owner: &AccountId,
+	) -> Result<(Vec<u8>, Vec<u8>), String> {
+		let Some(settings) = &self.settings else {
+			return Err("this node has no executor: start it with --executor-url".into());
+		};
+		let answer = get(settings, "/v1/duty-key").await?;
+		let public = answer["public"].as_str().unwrap_or_default();
+		let public = sp_core::bytes::from_hex(public).map_err(|error| error.to_string())?;
+		let request = DutyKeyRequest { genesis: genesis.0, owner: (*owner).clone().into() };
+		let proof =
+			ask(settings, reqwest::Method::POST, "/v1/duty-key/proof", request.encode()).await?;
+		Ok((public, proof))
+	}
 }
 
 /// One JSON document of the control listener.
 async fn get(settings: &ExecutorSettings, path: &str) -> Result<Value, String> {
+	let body = ask(settings, reqwest::Method::GET, path, Vec::new()).await?;
+	serde_json::from_slice(&body).map_err(|error| format!("{path}: {error}"))
+}
+
+/// What the control listener answers, where it agrees.
+async fn ask(
+	settings: &ExecutorSettings,
+	method: reqwest::Method,
+	path: &str,
+	body: Vec<u8>,
+) -> Result<Vec<u8>, String> {
 	let url = format!("{}{path}", String::from_utf8_lossy(&settings.url));
 	let client = reqwest::Client::builder()
 		.timeout(STATUS_TIMEOUT)
 		.build()
 		.map_err(|error| error.to_string())?;
 	let mut response = client
-		.get(&url)
+		.request(method, &url)
 		.bearer_auth(String::from_utf8_lossy(&settings.token))
+		.body(body)
 		.send()
 		.await
 		.map_err(|error| format!("{url}: {error}"))?;
@@ -240,5 +275,5 @@ async fn get(settings: &ExecutorSettings, path: &str) -> Result<Value, String> {
 	if !status.is_success() {
 		return Err(format!("{url}: {status}: {}", String::from_utf8_lossy(&body)));
 	}
-	serde_json::from_slice(&body).map_err(|error| format!("{url}: {error}"))
+	Ok(body)
 }

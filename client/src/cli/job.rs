@@ -77,9 +77,23 @@ pub(crate) struct Submit {
 	/// What a wrong result could cost, in ASY: the pledge follows it.
 	#[arg(long, default_value = "0")]
 	value_at_risk: String,
+	/// Audit rate in percent of the price, such as 2.5: that much more is paid, and the job is
+	/// computed again by others so often. 0: not audited.
+	#[arg(long, default_value = "0", value_parser = percent)]
+	audit_rate: u32,
 	/// File to write the output tensor to.
 	#[arg(long)]
 	to: Option<PathBuf>,
+}
+
+/// Parts per billion of a number in percent, with at most seven places after the point.
+fn percent(text: &str) -> std::result::Result<u32, String> {
+	let (whole, places) = text.split_once('.').unwrap_or((text, ""));
+	let digits = format!("{whole}{places:0<7}");
+	let is_number = !whole.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+	let rate = digits.parse().ok().filter(|rate| is_number && *rate <= 1_000_000_000);
+	rate.filter(|_| places.len() <= 7)
+		.ok_or_else(|| "give a rate from 0 to 100, in percent, such as 2.5".into())
 }
 
 impl Job {
@@ -321,6 +335,7 @@ impl Submit {
 		let parameters = Parameters::encoder(self.batch, self.sequence);
 		let mut job = job::Job::new(&chain.genesis(), &lease, &model, input, parameters, nonce);
 		job.value_at_risk = assay_client::amount::parse(&self.value_at_risk)?;
+		job.lambda_ppb = self.audit_rate;
 		let data = data(context, self.lease).await?;
 		if job.is_stored() {
 			data.put_input(&job.request.input, &job.input).await?;

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod account;
+mod audit;
 mod chat;
 mod embed;
 mod job;
@@ -56,8 +57,10 @@ enum Noun {
 	#[command(subcommand)]
 	Account(account::Account),
 	/// Bonded stake of a provider.
-	#[command(subcommand)]
 	Stake(stake::Stake),
+	/// Audits of others' jobs: duty key, pools.
+	#[command(subcommand)]
+	Audit(audit::Audit),
 	/// Providers: register, change, leave.
 	#[command(subcommand)]
 	Provider(provider::Provider),
@@ -166,6 +169,7 @@ pub(crate) async fn run(command: Command) -> Result<()> {
 	match noun {
 		Noun::Account(account) => account.run(&context).await,
 		Noun::Stake(stake) => stake.run(&context).await,
+		Noun::Audit(audit) => audit.run(&context).await,
 		Noun::Provider(provider) => provider.run(&context).await,
 		Noun::Model(model) => model.run(&context).await,
 		Noun::Lease(lease) => lease.run(&context).await,

@@ -1,12 +1,26 @@
 //! `assay stake`.
 
 use super::{output::asy, Context};
-use assay_client::{account::address, amount, stake, Result};
-use clap::Subcommand;
+use assay_client::{
+	account::address,
+	amount,
+	stake::{self, Purpose},
+	Result,
+};
+use clap::{Args, Subcommand};
 use serde_json::json;
 
+#[derive(Debug, Args)]
+pub(crate) struct Stake {
+	/// The bond for audits of others' jobs, instead of the one for own jobs.
+	#[arg(long, global = true)]
+	audits: bool,
+	#[command(subcommand)]
+	verb: Verb,
+}
+
 #[derive(Debug, Subcommand)]
-pub(crate) enum Stake {
+enum Verb {
 	/// Show an account's bond; without one, the signing account's.
 	Show {
 		/// Address, public key in hex, or development path.
@@ -34,21 +48,22 @@ pub(crate) enum Stake {
 impl Stake {
 	pub(crate) async fn run(self, context: &Context) -> Result<()> {
 		let Context { chain, account, output } = context;
-		let (verb, amount, included) = match self {
-			Self::Show { account } => return show(context, account.as_deref()).await,
-			Self::Bond { amount } => {
+		let purpose = if self.audits { Purpose::Audits } else { Purpose::Jobs };
+		let (verb, amount, included) = match self.verb {
+			Verb::Show { account } => return show(context, purpose, account.as_deref()).await,
+			Verb::Bond { amount } => {
 				let amount = amount::parse(&amount)?;
-				("bonded", Some(amount), stake::bond(chain, account, amount).await?)
+				("bonded", Some(amount), stake::bond(chain, account, purpose, amount).await?)
 			},
-			Self::Unbond { amount } => {
+			Verb::Unbond { amount } => {
 				let amount = amount::parse(&amount)?;
-				("unbonding", Some(amount), stake::unbond(chain, account, amount).await?)
+				("unbonding", Some(amount), stake::unbond(chain, account, purpose, amount).await?)
 			},
-			Self::Rebond { amount } => {
+			Verb::Rebond { amount } => {
 				let amount = amount::parse(&amount)?;
-				("rebonded", Some(amount), stake::rebond(chain, account, amount).await?)
+				("rebonded", Some(amount), stake::rebond(chain, account, purpose, amount).await?)
 			},
-			Self::Withdraw => ("withdrawn", None, stake::withdraw(chain, account).await?),
+			Verb::Withdraw => ("withdrawn", None, stake::withdraw(chain, account, purpose).await?),
 		};
 		let text = match amount {
 			Some(amount) => format!("{verb} {}", asy(amount)),
@@ -60,9 +75,9 @@ impl Stake {
 	}
 }
 
-async fn show(context: &Context, account: Option<&str>) -> Result<()> {
+async fn show(context: &Context, purpose: Purpose, account: Option<&str>) -> Result<()> {
 	let id = context.id_or_own(account)?;
-	let bond = stake::of(&context.chain, &id).await?;
+	let bond = stake::of(&context.chain, purpose, &id).await?;
 	let text = match &bond {
 		None => format!("{} has no bond", address(&id)),
 		Some(bond) => {

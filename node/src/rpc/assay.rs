@@ -23,12 +23,14 @@ use crate::{executor::ExecutorLink, service::FullClient, worker};
 
 /// The keystore refused.
 const KEYSTORE_ERROR: i32 = 7_001;
+/// The executor did not answer, or refused.
+const EXECUTOR_ERROR: i32 = 7_002;
 /// Updates of a job that wait for a slow client.
 const UPDATES_WAITING_MAX: usize = 64;
 
-/// A new worker key, with what its provider needs to register it.
+/// A worker key or a duty key, with what its provider needs to register it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NewWorkerKey {
+pub struct ProvenKey {
 	/// The public key.
 	pub public: Bytes,
 	/// Its signature over the owner's account and the chain's genesis hash.
@@ -45,7 +47,12 @@ pub trait AssayApi {
 	/// Make a worker key in this node's keystore, for `owner` to register. The keys before it stay:
 	/// slots that they accepted are still theirs to finish.
 	#[method(name = "assay_rotateWorkerKey", with_extensions)]
-	fn rotate_worker_key(&self, owner: AccountId) -> RpcResult<NewWorkerKey>;
+	fn rotate_worker_key(&self, owner: AccountId) -> RpcResult<ProvenKey>;
+
+	/// The duty key of this node's executor, with the executor's proof that it decides about the
+	/// audits of `owner`, who registers it.
+	#[method(name = "assay_dutyKey", with_extensions)]
+	async fn duty_key(&self, owner: AccountId) -> RpcResult<ProvenKey>;
 
 	/// Push each state of a job as it reaches the best and the finalised chain, the present one first.
 	/// Ends when the job is over on the finalised chain.
@@ -77,11 +84,7 @@ impl AssayApiServer for Assay {
 		Ok(self.executor.status().await)
 	}
 
-	fn rotate_worker_key(
-		&self,
-		extensions: &Extensions,
-		owner: AccountId,
-	) -> RpcResult<NewWorkerKey> {
+	fn rotate_worker_key(&self, extensions: &Extensions, owner: AccountId) -> RpcResult<ProvenKey> {
 		check_if_safe(extensions)?;
 		let genesis = self.client.info().genesis_hash;
 		let public = worker::new_worker_key(&self.keystore).map_err(keystore_error)?;
@@ -89,7 +92,18 @@ impl AssayApiServer for Assay {
 			worker::prove_worker_key(&self.keystore, &public, &genesis, &owner)
 				.map_err(keystore_error)?
 				.ok_or_else(|| keystore_error("the key that was just made is not there"))?;
-		Ok(NewWorkerKey { public: public.to_vec().into(), proof: proof.to_vec().into() })
+		Ok(ProvenKey { public: public.to_vec().into(), proof: proof.to_vec().into() })
+	}
+
+	async fn duty_key(&self, extensions: &Extensions, owner: AccountId) -> RpcResult<ProvenKey> {
+		check_if_safe(extensions)?;
+		let genesis = self.client.info().genesis_hash;
+		let (public, proof) = self
+			.executor
+			.duty_key(genesis, &owner)
+			.await
+			.map_err(|error| ErrorObjectOwned::owned(EXECUTOR_ERROR, error, None::<()>))?;
+		Ok(ProvenKey { public: public.into(), proof: proof.into() })
 	}
 
 	fn subscribe_job(&self, pending: PendingSubscriptionSink, digest: JobDigest) {

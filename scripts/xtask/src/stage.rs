@@ -7,10 +7,11 @@ use assay_client::{
 	amount::{self, ASY},
 	executor,
 	job::{self, Job},
-	lease::{self, Lease, Terms},
+	lease::{self, Lease, Opening, Terms},
 	model,
 	provider::{self, Device},
-	stake, Account, Chain, Executor,
+	stake::{self, Purpose},
+	Account, Chain, Executor,
 };
 use assay_models::{input_blob, minilm, Imported};
 use assay_program::merkle;
@@ -104,7 +105,7 @@ pub(crate) async fn register(
 	endpoint: &str,
 	say: &dyn Fn(String),
 ) -> Result<(u32, u64)> {
-	let bonded = stake::bond(chain, &cast.provider, BOND).await?;
+	let bonded = stake::bond(chain, &cast.provider, Purpose::Jobs, BOND).await?;
 	say(format!("block {}: the provider (Bob) bonds {}", bonded.block, amount::format(BOND)));
 	let key = provider::rotate_worker_key(chain, &cast.provider).await?;
 	let done = provider::register(chain, &cast.provider, devices, endpoint, &key).await?;
@@ -128,6 +129,7 @@ pub(crate) async fn register(
 		duration_blocks_max: DURATION_BLOCKS,
 		min_escrow: ASY,
 		risk_factor_max: 10,
+		reservation: None,
 	};
 	let (offer, done) = lease::create_offer(chain, &cast.provider, model, &terms).await?;
 	say(format!(
@@ -146,6 +148,17 @@ pub(crate) async fn job(chain: &Chain, lease: &Lease, rows: &[Vec<i32>]) -> Resu
 	Ok(Job::new(&chain.genesis(), lease, &model, input, parameters, nonce))
 }
 
+/// How the leases of the stage are opened.
+pub(crate) fn opening(offer: u64) -> Opening {
+	Opening {
+		offer,
+		escrow: ESCROW,
+		duration_blocks: DURATION_BLOCKS,
+		price_limit: PRICE_PER_UNIT,
+		reservation: None,
+	}
+}
+
 /// Opens the tenant's lease.
 pub(crate) async fn lease(
 	chain: &Chain,
@@ -153,8 +166,7 @@ pub(crate) async fn lease(
 	offer: u64,
 	say: &dyn Fn(String),
 ) -> Result<u64> {
-	let opened = lease::open(chain, &cast.tenant, offer, ESCROW, DURATION_BLOCKS, PRICE_PER_UNIT);
-	let (id, done) = opened.await?;
+	let (id, done) = lease::open(chain, &cast.tenant, &opening(offer)).await?;
 	say(format!(
 		"block {}: the tenant (Charlie) opens lease {id} with {} in escrow",
 		done.block,

@@ -16,7 +16,6 @@ use crate::{
 use anyhow::{Context, Result};
 use assay_client::{
 	account::parse_digest,
-	amount,
 	job::{self, Job},
 	lease, model, provider, Chain, DataClient, Kind,
 };
@@ -201,8 +200,7 @@ async fn stranger(
 	checks: &Checks,
 ) -> Result<()> {
 	let digest = parse_digest(settled)?;
-	let (price, blocks) = (amount::ASY, 100);
-	let (lease, _) = lease::open(chain, &cast.owner, offer, stage::ESCROW, blocks, price).await?;
+	let (lease, _) = lease::open(chain, &cast.owner, &stage::opening(offer)).await?;
 	let provider = lease::of(chain, lease).await?.provider;
 	let endpoint = provider::of(chain, &provider).await?.context("no provider")?.endpoint;
 	let own = DataClient::new(chain, &cast.tenant, &endpoint)?.output(&digest).await;
