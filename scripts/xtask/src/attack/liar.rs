@@ -16,7 +16,10 @@ use codec::{DecodeAll, Encode};
 use std::{
 	collections::BTreeMap,
 	net::SocketAddr,
-	sync::{Arc, Mutex, PoisonError},
+	sync::{
+		atomic::{AtomicBool, Ordering::Relaxed},
+		Arc, Mutex, PoisonError,
+	},
 };
 use tokio::{net::TcpListener, task::AbortHandle};
 
@@ -37,6 +40,7 @@ pub(super) struct Swap {
 /// A running liar. It ends with this value.
 pub(super) struct Liar {
 	address: SocketAddr,
+	lies: Arc<Lies>,
 	task: AbortHandle,
 }
 
@@ -44,6 +48,8 @@ struct Lies {
 	upstream: SocketAddr,
 	swap: Swap,
 	client: reqwest::Client,
+	/// Whether new jobs are computed as they should be.
+	is_honest: AtomicBool,
 	/// Digests of jobs as the executor knows them, by those that the node knows.
 	jobs: Mutex<BTreeMap<String, String>>,
 }
@@ -54,10 +60,15 @@ impl Liar {
 		let listener = TcpListener::bind("127.0.0.1:0").await?;
 		let address = listener.local_addr()?;
 		let (client, jobs) = (reqwest::Client::new(), Mutex::default());
-		let lies = Arc::new(Lies { upstream, swap, client, jobs });
-		let router = Router::new().fallback(pass).with_state(lies);
+		let lies = Arc::new(Lies { upstream, swap, client, is_honest: false.into(), jobs });
+		let router = Router::new().fallback(pass).with_state(Arc::clone(&lies));
 		let serve = async move { axum::serve(listener, router).await };
-		Ok(Self { address, task: tokio::spawn(serve).abort_handle() })
+		Ok(Self { address, lies, task: tokio::spawn(serve).abort_handle() })
+	}
+
+	/// Whether it tells the truth about jobs that it has not heard of yet.
+	pub(super) fn set_honest(&self, is_honest: bool) {
+		self.lies.is_honest.store(is_honest, Relaxed);
 	}
 
 	/// Where it listens.
@@ -87,8 +98,11 @@ impl Lies {
 			return body;
 		}
 		let digest = hex::encode(job.digest());
-		job.weights = self.swap.to;
 		let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+		if self.is_honest.load(Relaxed) && !jobs.contains_key(&digest) {
+			return body;
+		}
+		job.weights = self.swap.to;
 		jobs.insert(digest, hex::encode(job.digest()));
 		job.encode()
 	}

@@ -8,7 +8,7 @@ use crate::{checks::Checks, net, paths, stage};
 use anyhow::Result;
 use assay_client::amount::ASY;
 use assay_models::{minilm, Imported, Tokenizer};
-use ring::{Lies, Ring, Trouble};
+use ring::{Finds, Lies, Ring, Trouble};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -31,7 +31,7 @@ pub(crate) async fn run() -> Result<()> {
 	let root = paths::root()?;
 	let folder = tempfile::Builder::new().prefix("assay-attack-").tempdir()?;
 	let timing = json!({
-		"duty_period": 20,
+		"duty_period": 10,
 		"accept": 10,
 		"commit_base": 10,
 		"window_base": 20,
@@ -54,6 +54,7 @@ pub(crate) async fn run() -> Result<()> {
 		wrong_challenge(&world),
 		power_cut(&world),
 		silence(&world),
+		audited(&world),
 	);
 	let sum = world.checks.conclude();
 	outcome?;
@@ -72,7 +73,7 @@ fn spoil(weights: &[u8]) -> Vec<u8> {
 /// A provider computes on other weights and defends its result with a trace that is right for them.
 async fn wrong_claim(world: &World) -> Result<()> {
 	let checks = &world.checks;
-	let mut ring = Ring::start(world, "wrong-claim", Lies::Claimant).await?;
+	let mut ring = Ring::start(world, "wrong-claim", Lies::Claimant, Finds::ByWatching).await?;
 	let (bob, dave, escrow) =
 		(ring.bond_of_claimant().await?, ring.wealth_of_watcher().await?, ring.escrow().await?);
 	let end = ring.play("A wrong result is found.", Trouble::None).await?;
@@ -100,7 +101,8 @@ async fn wrong_claim(world: &World) -> Result<()> {
 /// A challenger computes on other weights and takes a right result for wrong.
 async fn wrong_challenge(world: &World) -> Result<()> {
 	let checks = &world.checks;
-	let mut ring = Ring::start(world, "wrong-challenge", Lies::Challenger).await?;
+	let mut ring =
+		Ring::start(world, "wrong-challenge", Lies::Challenger, Finds::ByWatching).await?;
 	let (bob, dave) = (ring.bond_of_claimant().await?, ring.wealth_of_watcher().await?);
 	let end = ring.play("A right result stands.", Trouble::None).await?;
 	checks.check(
@@ -119,7 +121,7 @@ async fn wrong_challenge(world: &World) -> Result<()> {
 
 /// The watcher loses power in the middle of its game.
 async fn power_cut(world: &World) -> Result<()> {
-	let mut ring = Ring::start(world, "power-cut", Lies::Claimant).await?;
+	let mut ring = Ring::start(world, "power-cut", Lies::Claimant, Finds::ByWatching).await?;
 	let end = ring.play("The lights go out.", Trouble::PowerCut).await?;
 	world.checks.check(
 		end.verdict == "ClaimantGuilty" && end.reason == "Refereed" && end.is_refuted,
@@ -130,11 +132,47 @@ async fn power_cut(world: &World) -> Result<()> {
 
 /// The claimant's executor disappears once its claim is disputed.
 async fn silence(world: &World) -> Result<()> {
-	let mut ring = Ring::start(world, "silence", Lies::Claimant).await?;
+	let mut ring = Ring::start(world, "silence", Lies::Claimant, Finds::ByWatching).await?;
 	let end = ring.play("Nobody answers any more.", Trouble::Silence).await?;
 	world.checks.check(
 		end.verdict == "ClaimantGuilty" && end.reason == "TimedOut" && end.is_refuted,
 		&format!("silence: {} by {}, {end}", end.verdict, end.reason),
 	);
+	Ok(())
+}
+
+/// Nobody watches, but the tenant pays for audits: the provider is right once and wrong once.
+async fn audited(world: &World) -> Result<()> {
+	let checks = &world.checks;
+	let mut ring = Ring::start(world, "audited", Lies::Claimant, Finds::ByAudit).await?;
+	let (stake, bob) = (ring.audit_stake().await?, ring.bond_of_claimant().await?);
+	ring.set_honest(true);
+	let end = ring.play("A right result is computed twice.", Trouble::NoGame).await?;
+	checks.check(
+		end.notices == 1 && end.audits == 1 && end.audit_pay > 0,
+		&format!(
+			"audit of a right result: {} notice, {} audit on the receipt, paid {}",
+			end.notices, end.audits, end.audit_pay
+		),
+	);
+	checks.check(
+		ring.audit_stake().await? == stake && ring.bond_of_claimant().await? == bob,
+		"audit of a right result: both bonds are whole",
+	);
+
+	ring.set_honest(false);
+	let escrow = ring.escrow().await?;
+	let end = ring.play("A wrong result is computed twice.", Trouble::None).await?;
+	checks.check(
+		end.notices == 1 && end.verdict == "ClaimantGuilty" && end.reason == "Refereed",
+		&format!("audit of a wrong result: {} by {}, {end}", end.verdict, end.reason),
+	);
+	checks.check(
+		end.is_refuted && ring.escrow().await? == escrow && end.audit_pay > 0,
+		"audit of a wrong result: refuted, the tenant has its price back, the auditor is paid",
+	);
+	checks.check(ring.audit_stake().await? == stake, "audit of a wrong result: its stake is whole");
+	let lost = bob - ring.bond_of_claimant().await?;
+	checks.check(lost > 0, &format!("audit of a wrong result: the pledge is gone, {lost}"));
 	Ok(())
 }

@@ -11,7 +11,12 @@ use crate::{
 };
 use anyhow::{bail, Context, Result};
 use assay_client::{
-	amount::ASY, chain::Event, lease, provider, stake, transfer, value, Account, Chain, Executor,
+	amount::ASY,
+	audit,
+	chain::Event,
+	lease, provider,
+	stake::{self, Purpose},
+	transfer, value, Account, Chain, Executor,
 };
 use assay_program::{merkle, Hash};
 use serde_json::Value;
@@ -26,6 +31,21 @@ use std::{
 const PATIENCE: Duration = Duration::from_secs(400);
 /// What the watcher may bond in challenges.
 const BUDGET: &str = "100";
+/// What the second party bonds for audits, where it is no watcher.
+const AUDIT_STAKE: u128 = 500 * ASY;
+/// What the pool begins with that audits are paid from.
+const AUDIT_POOL: u128 = 10 * ASY;
+/// Every job is audited by each member of its pool.
+const ALWAYS: u32 = 1_000_000_000;
+
+/// How the second party comes to know of a wrong result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Finds {
+	/// It computes what it likes again.
+	ByWatching,
+	/// It is drawn to.
+	ByAudit,
+}
 
 /// Whose executor lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +61,8 @@ pub(super) enum Lies {
 pub(super) enum Trouble {
 	/// Nothing.
 	None,
+	/// There is no game: nobody lies.
+	NoGame,
 	/// Node and executor of the watcher are killed and started again.
 	PowerCut,
 	/// The claimant's executor is gone and stays away.
@@ -72,6 +94,12 @@ pub(super) struct End {
 	moves: u32,
 	/// Whether the job ended without a result.
 	pub(super) is_refuted: bool,
+	/// Notices of audits.
+	pub(super) notices: u32,
+	/// Audits that the receipt states.
+	pub(super) audits: u32,
+	/// What auditors were paid.
+	pub(super) audit_pay: u128,
 }
 
 impl fmt::Display for End {
@@ -88,42 +116,96 @@ pub(super) struct Ring<'a> {
 	cast: Cast,
 	challenger: Account,
 	lease: u64,
+	model: u32,
+	lambda_ppb: u32,
 }
 
 impl<'a> Ring<'a> {
 	/// Starts all of it.
-	pub(super) async fn start(world: &'a World, name: &str, lies: Lies) -> Result<Self> {
-		Self::prepare(world, name, lies).await.with_context(|| format!("scenario {name}"))
+	pub(super) async fn start(
+		world: &'a World,
+		name: &str,
+		lies: Lies,
+		finds: Finds,
+	) -> Result<Self> {
+		let ring = async {
+			let mut ring = Self::prepare(world, name, lies, finds).await?;
+			if finds == Finds::ByAudit {
+				ring.audit().await?;
+			}
+			anyhow::Ok(ring)
+		};
+		ring.await.with_context(|| format!("scenario {name}"))
 	}
 
-	async fn prepare(world: &'a World, name: &str, lies: Lies) -> Result<Self> {
+	async fn prepare(world: &'a World, name: &str, lies: Lies, finds: Finds) -> Result<Self> {
 		let folder = world.folder.join(name);
 		let claimant =
 			Party::start(world, &folder.join("claimant"), lies == Lies::Claimant, &["--dev"])
 				.await?;
 		let boot = claimant.address().await?;
 		let flags = ["--bootnodes", &boot, "--watch", BUDGET];
+		let flags = if finds == Finds::ByWatching { &flags[..] } else { &flags[..2] };
 		let watcher =
-			Party::start(world, &folder.join("watcher"), lies == Lies::Challenger, &flags).await?;
+			Party::start(world, &folder.join("watcher"), lies == Lies::Challenger, flags).await?;
 		let (cast, quiet) = (Cast::new()?, |_: String| {});
 		let endpoint = format!("http://{}", claimant.data);
 		let cores = claimant.control.devices().await?;
 		let chain = &claimant.chain;
-		let (_, offer) =
+		let (model, offer) =
 			stage::register(chain, &cast, &world.imported, &cores, &endpoint, &quiet).await?;
 		let lease = stage::lease(chain, &cast, offer, &quiet).await?;
 
 		let challenger = Account::from_suri("//Dave")?;
-		stake::bond(&watcher.chain, &challenger, 1_000 * ASY).await?;
+		stake::bond(&watcher.chain, &challenger, Purpose::Jobs, 1_000 * ASY).await?;
 		let key = provider::rotate_worker_key(&watcher.chain, &challenger).await?;
 		let endpoint = format!("http://{}", watcher.data);
 		let cores = watcher.control.devices().await?;
 		provider::register(&watcher.chain, &challenger, &cores, &endpoint, &key).await?;
-		Ok(Self { world, claimant, watcher, cast, challenger, lease })
+		let lambda_ppb = 0;
+		Ok(Self { world, claimant, watcher, cast, challenger, lease, model, lambda_ppb })
+	}
+
+	/// Lets the second party audit, and jobs ask for it; waits until what it has counts.
+	async fn audit(&mut self) -> Result<()> {
+		let (chain, auditor) = (&self.watcher.chain, &self.challenger);
+		stake::bond(chain, auditor, Purpose::Audits, AUDIT_STAKE).await?;
+		let key = audit::executor_duty_key(chain, auditor).await?;
+		audit::set_duty_key(chain, auditor, &key).await?;
+		audit::join(chain, auditor, self.model).await?;
+		let pool = chain.view("Audits", "pool_account", vec![]).await?;
+		transfer::transfer(chain, &self.cast.owner, &value::bytes32(&pool)?, AUDIT_POOL).await?;
+		let mut blocks = chain.follow().await?;
+		loop {
+			let pool = audit::pool(chain, self.model).await?;
+			if pool.total > 0 && pool.members.iter().all(|member| member.has_duty_key) {
+				break;
+			}
+			blocks.next().await?;
+		}
+		self.lambda_ppb = ALWAYS;
+		Ok(())
+	}
+
+	/// Whether the liar tells the truth about jobs to come.
+	pub(super) fn set_honest(&self, is_honest: bool) {
+		for party in [&self.claimant, &self.watcher] {
+			if let Some(liar) = &party.liar {
+				liar.set_honest(is_honest);
+			}
+		}
+	}
+
+	/// What the second party has bonded for audits.
+	pub(super) async fn audit_stake(&self) -> Result<u128> {
+		let (chain, who) = (&self.claimant.chain, self.challenger.id());
+		let bond = stake::of(chain, Purpose::Audits, &who).await?;
+		Ok(bond.context("the auditor has no bond")?.active)
 	}
 
 	pub(super) async fn bond_of_claimant(&self) -> Result<u128> {
-		let bond = stake::of(&self.claimant.chain, &self.cast.provider.id()).await?;
+		let (chain, who) = (&self.claimant.chain, self.cast.provider.id());
+		let bond = stake::of(chain, Purpose::Jobs, &who).await?;
 		Ok(bond.context("the claimant has no bond")?.active)
 	}
 
@@ -150,7 +232,8 @@ impl<'a> Ring<'a> {
 		let chain = &chain;
 		let rows = [self.world.tokenizer.encode(text)?];
 		let lease = lease::of(chain, self.lease).await?;
-		let job = stage::job(chain, &lease, &rows).await?;
+		let mut job = stage::job(chain, &lease, &rows).await?;
+		job.lambda_ppb = self.lambda_ppb;
 		let mut blocks = chain.follow().await?;
 		job.send(chain, &self.cast.tenant).await?.included().await?;
 		let (mut end, mut revealed) = (End::default(), None);
@@ -161,6 +244,7 @@ impl<'a> Ring<'a> {
 					("Jobs", "SlotRevealed") => revealed = Some(block.number),
 					("Disputes", "GameOpened") => match trouble {
 						Trouble::None => {},
+						Trouble::NoGame => bail!("a game is opened about a right claim"),
 						Trouble::PowerCut => self.watcher.restart().await?,
 						Trouble::Silence => self.claimant.liar = None,
 					},
@@ -171,6 +255,15 @@ impl<'a> Ring<'a> {
 					},
 					("Jobs", "JobRefuted") => {
 						end.is_refuted = true;
+						return Ok(end);
+					},
+					("Audits", "NoticeTaken") => end.notices += 1,
+					("Audits", "AuditPaid") => {
+						end.audit_pay += value::number_field(&event.fields, "paid")?;
+					},
+					("Jobs", "JobSettled") if trouble == Trouble::NoGame => {
+						let receipt = value::field(&event.fields, "receipt")?;
+						end.audits = value::u32_field(receipt, "audits")?;
 						return Ok(end);
 					},
 					("Jobs", "JobSettled" | "JobExpired") if end.verdict.is_empty() => {
