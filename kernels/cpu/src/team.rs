@@ -1,10 +1,10 @@
 //! Threads that work on one thing together, and then on the next.
 //!
 //! A run is a hundred rounds and more, most of them shorter than a millisecond. So who waits for
-//! the next round, or for the end of one, first spins for about as long as a wake-up takes, and then
-//! sleeps. Nobody yields, as the threads of other pools do: on a processor that somebody else wants
-//! too, a yield gives away a whole time slice, which is longer than most rounds, and two threads
-//! were slower than one.
+//! the next round, or for the end of one, first spins for about as long as a wake-up takes, and
+//! then sleeps. Nobody yields, as the threads of other pools do: on a processor that somebody else
+//! wants too, a yield gives away a whole time slice, which is longer than most rounds, and two
+//! threads were slower than one.
 //!
 //! The thread that asks for a round works in it like the others, and never waits for one that has
 //! not begun: where no other thread gets a processor in time, it does everything by itself.

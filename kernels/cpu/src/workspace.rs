@@ -316,8 +316,8 @@ impl<T: Default> Pool<T> {
 
 	/// Lends one while `with` runs.
 	///
-	/// It is not bound to the thread, because a thread that waits for others may take up another
-	/// part of the work in between. One that a panic leaves half used is not kept.
+	/// It is not bound to a thread, because any thread may ask for a run. One that a panic leaves
+	/// half used is not kept.
 	pub(crate) fn lend<R>(&self, with: impl FnOnce(&mut T) -> R) -> R {
 		let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
 		let mut lent = kept().pop().unwrap_or_default();

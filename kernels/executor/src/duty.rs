@@ -59,7 +59,10 @@ impl DutyKey {
 				make_private(&path).map_err(|error| failed(error.to_string()))?;
 				Ok(key)
 			},
-			Err(error) if error.kind() == io::ErrorKind::NotFound => {
+			// A link whose target is away, as on a disk that is not mounted yet, is a file all the same.
+			Err(error)
+				if error.kind() == io::ErrorKind::NotFound && path.symlink_metadata().is_err() =>
+			{
 				let key = Self::make(&path).map_err(failed)?;
 				tracing::info!(public = %hex::encode(key.public()), "duty key made");
 				Ok(key)

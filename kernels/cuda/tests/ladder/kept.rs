@@ -1,4 +1,5 @@
-//! What is made once and kept in the target folder: objects and images that take seconds to compile.
+//! What is made once and kept in the target folder: objects and images that take seconds to
+//! compile.
 
 use std::{
 	fs,
