@@ -34,6 +34,7 @@ async fn play(world: &World) -> Result<()> {
 	let (cast, quiet) = (Cast::new()?, |_: String| {});
 	let offered = stage::provide(chain, &token, &cast, &world.imported, &quiet).await?;
 	let lease = stage::lease(chain, &cast, offered.offer, &quiet).await?;
+	settle_down(chain, lease).await?;
 
 	// Without Bob nothing becomes final; what happens now, happens on Alice's branch alone.
 	bob.node.kill().await?;
@@ -88,6 +89,21 @@ async fn play(world: &World) -> Result<()> {
 		&format!("re-org: revealed in block {}, settled", history.revealed_at.unwrap_or_default()),
 	);
 	Ok(())
+}
+
+/// Waits until a lease is final: two authorities may fork without anybody's help, and a block that
+/// is left behind takes its lease with it for a while.
+async fn settle_down(chain: &Chain, lease: u64) -> Result<()> {
+	let mut blocks = chain.follow().await?;
+	let mut opened = chain.best_number().await?;
+	loop {
+		if lease::of(chain, lease).await.is_err() {
+			opened = chain.best_number().await? + 1;
+		} else if chain.final_number().await? >= opened {
+			return Ok(());
+		}
+		blocks.next().await?;
+	}
 }
 
 /// The next block with a commitment.
