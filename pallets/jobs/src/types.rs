@@ -10,7 +10,6 @@ use frame_support::{traits::ConstU32, BoundedVec};
 use scale_info::TypeInfo;
 use serde::{Deserialize, Serialize};
 use sp_core::H256;
-use sp_runtime::Perbill;
 
 /// Most bytes of an input that travels with its job.
 pub const INLINE_BYTES_MAX: u32 = 16_384;
@@ -520,7 +519,8 @@ pub fn job_pledge(value_at_risk: Balance, price_max: Balance, lambda_ppb: u32) -
 /// Fee of an audit at this rate of a job of this price, rounded against the tenant. It never
 /// exceeds the price, nor the fee of a higher one.
 pub fn audit_fee(lambda_ppb: u32, price: Balance) -> Balance {
-	Perbill::from_parts(lambda_ppb).mul_ceil(price)
+	// No job has a rate above one, and only such a fee could exceed any balance.
+	economics::audit_fee(price, lambda_ppb).unwrap_or(price)
 }
 
 /// The first two slots that stand for different outputs: each has revealed and is not guilty. One
