@@ -96,6 +96,8 @@ mod authorize;
 mod benchmarking;
 mod calls;
 mod disputes;
+mod errors;
+mod events;
 mod impls;
 #[cfg(any(feature = "std", feature = "try-runtime"))]
 mod invariants;
@@ -108,6 +110,8 @@ pub mod weights;
 mod mock;
 #[cfg(test)]
 mod tests;
+
+use frame_support::pallet_macros::import_section;
 
 pub use assay_program::Claim;
 #[cfg(feature = "runtime-benchmarks")]
@@ -126,6 +130,8 @@ pub const RECEIPTS_VERSION: u8 = 1;
 /// The pallet.
 // What the macros expand to has `expect` in places that we cannot reach.
 #[allow(missing_debug_implementations, clippy::expect_used)]
+#[import_section(errors::errors)]
+#[import_section(events::events)]
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
@@ -253,264 +259,6 @@ pub mod pallet {
 			self.timing.assert_sound(known.try_into().unwrap_or(u32::MAX));
 			TimingParameters::<T>::put(self.timing);
 		}
-	}
-
-	// An event lives from its making to its encoding: a box would cost more than the copy.
-	#[allow(clippy::large_enum_variant)]
-	#[pallet::event]
-	#[pallet::generate_deposit(pub(super) fn deposit_event)]
-	pub enum Event<T: Config> {
-		/// A tenant submitted a job; its slot is assigned.
-		JobSubmitted {
-			/// The job.
-			job: JobDigest,
-			/// Its lease.
-			lease: LeaseId,
-			/// Who pays.
-			tenant: AccountId,
-			/// Who is to compute.
-			provider: AccountId,
-			/// The slot.
-			slot: SlotId,
-			/// The most that can be charged.
-			price_max: Balance,
-			/// What the pledge has to cover.
-			value_at_risk: Balance,
-			/// Last block for acceptance.
-			accept_by: u32,
-			/// Audit rate in parts per billion: zero where the tenant asked for one, but nobody
-			/// could audit a job of this model now.
-			lambda_ppb: u32,
-			/// The most that the audit can cost, on top of the price.
-			fee_max: Balance,
-		},
-		/// A worker accepted a slot, and its provider's bond is pledged.
-		SlotAccepted {
-			/// The slot.
-			slot: SlotId,
-			/// Its job.
-			job: JobDigest,
-			/// The key that is bound.
-			worker: WorkerKey,
-			/// What is pledged.
-			pledge: Balance,
-			/// Last block for the commitment.
-			commit_by: u32,
-		},
-		/// A worker posted a commitment.
-		SlotCommitted {
-			/// The slot.
-			slot: SlotId,
-			/// Its job.
-			job: JobDigest,
-			/// The commitment.
-			commitment: Commitment,
-		},
-		/// Every slot has committed or closed: reveals may follow when this block is final, or of an
-		/// audited job the last one for a notice, if that lies ahead and none comes.
-		CommitPhaseClosed {
-			/// The job.
-			job: JobDigest,
-			/// Last block of an on-time reveal.
-			reveal_by: u32,
-		},
-		/// A claim is open.
-		SlotRevealed {
-			/// The slot.
-			slot: SlotId,
-			/// Its job.
-			job: JobDigest,
-			/// The claimed output.
-			output: OutputDigest,
-			/// Steps claimed; zero for an invalid input.
-			count: u32,
-			/// What being late cost; zero when on time.
-			penalty: Balance,
-		},
-		/// All claims are open; the challenge window runs.
-		WindowOpened {
-			/// The job.
-			job: JobDigest,
-			/// Last block of the window.
-			closes_at: u32,
-		},
-		/// A slot ended without a claim.
-		SlotLapsed {
-			/// The slot.
-			slot: SlotId,
-			/// Its job.
-			job: JobDigest,
-			/// Why.
-			reason: LapseReason,
-			/// What it cost the provider.
-			penalty: Balance,
-		},
-		/// A job is paid and gone. The receipt is leaf `leaf_index` of this block's receipts root.
-		JobSettled {
-			/// The job.
-			job: JobDigest,
-			/// Place among the block's receipts.
-			leaf_index: u32,
-			/// The final record.
-			receipt: Receipt<AccountId>,
-		},
-		/// A job ended without a claim; its price went back to the lease.
-		JobExpired {
-			/// The job.
-			job: JobDigest,
-			/// Why its last slot ended.
-			reason: LapseReason,
-			/// What went back.
-			refund: Balance,
-		},
-		/// A party was found guilty of a wrong claim; its pledge is taken.
-		SlotConvicted {
-			/// The slot.
-			slot: SlotId,
-			/// Its job.
-			job: JobDigest,
-			/// Whose pledge.
-			party: AccountId,
-			/// What was taken.
-			slashed: Balance,
-		},
-		/// All claims of a job were wrong; its price went back to the lease.
-		JobRefuted {
-			/// The job.
-			job: JobDigest,
-			/// What went back.
-			refund: Balance,
-		},
-		/// Jobs were paused or resumed.
-		PausedSet {
-			/// Whether they are paused now.
-			paused: bool,
-		},
-		/// The first commitment of an audited job is final.
-		NoticesOpened {
-			/// The job.
-			job: JobDigest,
-			/// Last block for a notice.
-			notices_until: u32,
-		},
-		/// A notice opened the slot of an auditor, and its audit stake is pledged.
-		AuditOpened {
-			/// The slot.
-			slot: SlotId,
-			/// Its job.
-			job: JobDigest,
-			/// Who audits.
-			auditor: AccountId,
-			/// The key that is bound.
-			worker: WorkerKey,
-			/// What is pledged.
-			pledge: Balance,
-			/// Last block for the commitment.
-			commit_by: u32,
-		},
-		/// An auditor was paid for its claim, as far as the pool reached.
-		AuditPaid {
-			/// The slot.
-			slot: SlotId,
-			/// Its job.
-			job: JobDigest,
-			/// Who audited.
-			auditor: AccountId,
-			/// How much.
-			amount: Balance,
-		},
-	}
-
-	#[pallet::error]
-	pub enum Error<T> {
-		/// Jobs are paused; try again when they are resumed.
-		Paused,
-		/// The lease belongs to another tenant.
-		NotTheTenant,
-		/// The nonce does not exceed the tenant's last one: choose a higher one.
-		NonceTooLow,
-		/// The model is retired.
-		ModelRetired,
-		/// The lease's model is not registered.
-		ModelUnknown,
-		/// The program does not take this batch, sequence, step count or sampling.
-		ShapeRefused,
-		/// The inline input does not have the length that program and parameters give it.
-		InputLengthWrong,
-		/// The provider drains, or was not heard of for two duty periods.
-		ProviderUnavailable,
-		/// The provider has as many open slots as it may have.
-		TooManyOpenSlots,
-		/// Units times price exceeds what a balance can hold.
-		PriceOverflow,
-		/// More is declared to be at risk than the lease allows for a job of this price: declare
-		/// less, or open a lease on an offer with a higher risk factor.
-		ValueAtRiskTooHigh,
-		/// The provider's free bond does not cover the pledge of this job.
-		BondTooLow,
-		/// A job with this digest is open.
-		JobExists,
-		/// No open job has this digest.
-		JobUnknown,
-		/// No open slot has this id.
-		SlotUnknown,
-		/// No slot id is left.
-		SlotIdsSpent,
-		/// The slot has been accepted already.
-		AlreadyAccepted,
-		/// The slot has committed already.
-		AlreadyCommitted,
-		/// The slot has revealed already.
-		AlreadyRevealed,
-		/// The slot has ended.
-		SlotClosed,
-		/// The slot has not committed: commit first.
-		NotCommitted,
-		/// Other slots of the job have not committed yet: wait until the commit phase closes.
-		CommitPhaseOpen,
-		/// The deadline has passed.
-		DeadlinePassed,
-		/// Nothing is due yet.
-		NotDue,
-		/// The provider has no worker key.
-		WorkerKeyMissing,
-		/// The signature is not one of the slot's worker key over this statement.
-		BadSignature,
-		/// The reveal does not match its commitment.
-		CommitmentMismatch,
-		/// The reveal rests on another block than the one that closed the commit phase.
-		AnchorWrong,
-		/// More steps are claimed than the job allows, or none.
-		CountOutOfRange,
-		/// The block has as many receipts as it can carry; the settlement stays due.
-		ReceiptsFull,
-		/// The job's window is still open, or its claims are not in.
-		NotSettleable,
-		/// A dispute about a claim of the job is open, or two claims contradict each other; the
-		/// settlement waits for the end of that.
-		Disputed,
-		/// The slot has no revealed claim, or its challenge window is over.
-		NotDisputable,
-		/// The trace of this shape would have too many leaves to be disputed: take a smaller batch, a
-		/// shorter sequence or fewer steps.
-		TraceTooLarge,
-		/// The audit rate is below the smallest one: raise it, or take zero for no audit.
-		LambdaTooLow,
-		/// The audit rate exceeds one: 10^9 parts per billion are the most.
-		LambdaTooHigh,
-		/// Auditors could not fetch an input that did not travel with its job: send it inline, or
-		/// take an audit rate of zero.
-		AuditNeedsInlineInput,
-		/// The job has no first commitment that waits for its mark.
-		NoMarkAwaited,
-		/// No notice is taken for the job: not yet, not any more, or never.
-		NoticesClosed,
-		/// The auditor has a slot of the job already.
-		AlreadyAParty,
-		/// The auditor's free audit stake does not cover the pledge.
-		AuditStakeTooLow,
-		/// The job has as many slots as it can have.
-		TooManySlots,
 	}
 
 	#[pallet::hooks]
