@@ -219,6 +219,14 @@ impl ExecutorLink {
 		})
 	}
 
+	/// Whether it answers this node, that is with the right token too.
+	pub async fn is_ready(&self) -> bool {
+		match &self.settings {
+			Some(settings) => get(settings, "/v1/capabilities").await.is_ok(),
+			None => false,
+		}
+	}
+
 	/// The public duty key of the executor, 32 bytes, and its signature by which it agrees to decide
 	/// for `owner`, 64 bytes.
 	pub async fn duty_key(

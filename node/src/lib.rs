@@ -22,6 +22,7 @@ pub mod chain_spec;
 pub mod cli;
 pub mod command;
 pub mod executor;
+pub mod metrics;
 pub mod rpc;
 pub mod service;
 pub mod worker;

@@ -29,6 +29,7 @@ use sp_runtime::traits::Header;
 
 use crate::{
 	executor::{start_embedded, Embedded, ExecutorChoice, ExecutorLink},
+	metrics::WorkerMetrics,
 	service::Shared,
 };
 
@@ -79,6 +80,20 @@ pub(crate) async fn prepare(
 	match &work.watch {
 		Some(watch) => storage.set(STORAGE_PREFIX, WATCH_KEY, &watch.encode()),
 		None => storage.remove(STORAGE_PREFIX, WATCH_KEY),
+	}
+
+	if link.settings.is_some() && shared.keystore.sr25519_public_keys(WORKER_KEY_TYPE).is_empty() {
+		log::warn!(
+			"🔑 No worker key: the executor gets no jobs. Make one with assay_rotateWorkerKey, as \
+			 `assay provider register` does"
+		);
+	}
+	if let Some(registry) = config.prometheus_registry() {
+		WorkerMetrics::register(registry)?.spawn(
+			&task_manager.spawn_handle(),
+			Arc::clone(&shared.keystore),
+			Arc::clone(&link),
+		);
 	}
 
 	note_finalized(&mut storage, info.finalized_number, info.finalized_hash);

@@ -4,11 +4,15 @@
 
 use assay_node::{
 	cli::{ExecutorKind, ExecutorParams},
-	executor::{start_embedded, Embedded, ExecutorChoice, ExecutorChoiceError},
+	executor::{start_embedded, Embedded, ExecutorChoice, ExecutorChoiceError, ExecutorLink},
+	metrics::WorkerMetrics,
+	worker::ensure_worker_key,
 };
 use assay_primitives::offchain::ExecutorSettings;
+use prometheus_endpoint::Registry;
 use sp_core::H256;
-use std::{io::Write, net::TcpListener, num::NonZeroUsize};
+use sp_keystore::{testing::MemoryKeystore, KeystorePtr};
+use std::{io::Write, net::TcpListener, num::NonZeroUsize, sync::Arc};
 
 fn params() -> ExecutorParams {
 	ExecutorParams::default()
@@ -84,4 +88,45 @@ async fn an_embedded_executor_keeps_the_address_that_was_registered() {
 	let third = start().await.unwrap();
 	assert_ne!(third.data_url().unwrap(), url);
 	third.shutdown().await;
+}
+
+/// What is measured, by name.
+fn gauges(registry: &Registry) -> Vec<(String, f64)> {
+	let families = registry.gather();
+	families
+		.iter()
+		.map(|family| (family.name().to_string(), family.get_metric()[0].get_gauge().value()))
+		.collect()
+}
+
+fn measured(keys: f64, ready: f64) -> Vec<(String, f64)> {
+	vec![("assay_executor_ready".into(), ready), ("assay_worker_keys".into(), keys)]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_key_a_wrong_token_and_a_dead_executor_are_measured() {
+	let registry = Registry::new();
+	let metrics = WorkerMetrics::register(&registry).unwrap();
+	let keystore: KeystorePtr = Arc::new(MemoryKeystore::new());
+	metrics.update(&keystore, &ExecutorLink::none()).await;
+	assert_eq!(gauges(&registry), measured(0., 0.));
+
+	let folder = tempfile::tempdir().unwrap();
+	let executor = start_embedded(folder.path().into(), H256::zero(), None, NonZeroUsize::new(1))
+		.await
+		.unwrap();
+	let link = |token: &str| {
+		let settings = ExecutorSettings { url: executor.control_url().into(), token: token.into() };
+		ExecutorLink { settings: Some(settings), data_url: None, is_embedded: false }
+	};
+	let (right, wrong) = (link(executor.token()), link("another"));
+	ensure_worker_key(&keystore).unwrap();
+	metrics.update(&keystore, &right).await;
+	assert_eq!(gauges(&registry), measured(1., 1.));
+	metrics.update(&keystore, &wrong).await;
+	assert_eq!(gauges(&registry), measured(1., 0.));
+	metrics.update(&keystore, &right).await;
+	executor.shutdown().await;
+	metrics.update(&keystore, &right).await;
+	assert_eq!(gauges(&registry), measured(1., 0.));
 }
