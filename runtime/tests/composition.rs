@@ -306,8 +306,15 @@ fn worker_submissions_of_two_blocks_differ() {
 	});
 }
 
+/// Blocks of a game in which every question takes as long as one may.
+fn longest_game() -> u32 {
+	<Runtime as pallet_disputes::Config>::MoveBlocks::get()
+		.saturating_add(pallet_disputes::types::RUN_BLOCKS_MAX)
+		.saturating_mul(assay_trace::QUESTIONS_MAX)
+}
+
 #[test]
-fn a_bond_outlives_every_job() {
+fn a_bond_outlives_every_job_and_the_game_about_it() {
 	for preset in ["development", "local_testnet"] {
 		chain(preset).execute_with(|| {
 			let timing = assay_runtime::Jobs::timing();
@@ -321,7 +328,8 @@ fn a_bond_outlives_every_job() {
 				.saturating_add(timing.span(timing.commit_base, longest))
 				.saturating_add(timing.commit_base)
 				.saturating_add(timing.reveal_grace)
-				.saturating_add(timing.span(timing.window_base, longest));
+				.saturating_add(timing.span(timing.window_base, longest))
+				.saturating_add(longest_game());
 			assert!(UnbondingBlocks::get() > blocks, "{preset}: a job may last {blocks} blocks");
 		});
 	}

@@ -24,7 +24,7 @@ use crate::{
 parameter_types! {
 	/// Longer than anything that a bond can still have to answer for: a job of the highest price,
 	/// its window, its grace, and the longest game over it.
-	pub const UnbondingBlocks: BlockNumber = 21 * DAYS;
+	pub const UnbondingBlocks: BlockNumber = 28 * DAYS;
 	/// Why deposits for providers' records are held.
 	pub const ProviderRecordHoldReason: RuntimeHoldReason =
 		RuntimeHoldReason::Providers(pallet_providers::HoldReason::Record);
