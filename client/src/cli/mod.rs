@@ -222,6 +222,20 @@ mod tests {
 		assert!(other.message().contains("gpt9"));
 	}
 
+	#[cfg(unix)]
+	#[test]
+	fn a_text_that_is_not_utf8_is_bad_usage() {
+		use std::os::unix::ffi::OsStringExt;
+		let text = OsString::from_vec(b"wo\xffrd".to_vec());
+		for command in [["embed", "--text"], ["chat", "--prompt"]] {
+			let words = ["assay", "--json"].iter().chain(&command).map(OsString::from);
+			let arguments: Vec<_> = words.chain([text.clone()]).collect();
+			let error = usage(&Command::try_parse_from(&arguments).unwrap_err());
+			assert!(error.message().contains("UTF-8"), "{error}");
+			assert!(parse(arguments).is_err());
+		}
+	}
+
 	#[test]
 	fn json_is_seen_where_it_is_a_flag() {
 		let wants = |arguments: &[&str]| {

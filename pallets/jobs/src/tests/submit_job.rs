@@ -253,16 +253,16 @@ fn fails_when_the_escrow_is_spent() {
 		let lease = lease();
 		assert_ok!(Leases::reserve(LeaseId(0), JobDigest::default(), lease.free, 1));
 		frame_support::hypothetically!({
-			assert!(Jobs::submit_job(
+			let submitted = Jobs::submit_job(
 				signed(tenant()),
 				LeaseId(0),
 				0,
 				inline_input(),
 				parameters(),
 				0,
-				0
-			)
-			.is_err());
+				0,
+			);
+			assert_eq!(submitted, Err(pallet_leases::Error::<Test>::FreeEscrowTooLow.into()));
 		});
 		Leases::settle(LeaseId(0), JobDigest::default(), lease.free, Vec::new());
 	});

@@ -28,12 +28,16 @@ type Offchain = Arc<parking_lot::RwLock<sp_core::offchain::testing::OffchainStat
 type Pool = Arc<parking_lot::RwLock<PoolState>>;
 
 fn with_worker(test: impl FnOnce(Offchain, Pool)) {
-	let mut ext = new_test_ext();
-	let (offchain, state) = TestOffchainExt::new();
-	let (pool, pool_state) = TestTransactionPoolExt::new();
 	let keystore = MemoryKeystore::new();
 	let seed = format!("0x{}", "07".repeat(32));
 	keystore.sr25519_generate_new(WORKER_KEY_TYPE, Some(&seed)).unwrap();
+	with_keystore(keystore, test);
+}
+
+fn with_keystore(keystore: MemoryKeystore, test: impl FnOnce(Offchain, Pool)) {
+	let mut ext = new_test_ext();
+	let (offchain, state) = TestOffchainExt::new();
+	let (pool, pool_state) = TestTransactionPoolExt::new();
 	ext.register_extension(OffchainDbExt::new(offchain.clone()));
 	ext.register_extension(OffchainWorkerExt::new(offchain));
 	ext.register_extension(TransactionPoolExt::new(pool));
@@ -133,10 +137,22 @@ fn run() {
 }
 
 #[test]
-fn does_nothing_without_key_or_executor() {
+fn does_nothing_without_an_executor() {
 	with_worker(|_, pool| {
 		submit(0);
 		run();
+		assert!(pool.read().transactions.is_empty());
+	});
+}
+
+#[test]
+fn does_nothing_without_a_key() {
+	with_keystore(MemoryKeystore::new(), |state, pool| {
+		settings();
+		settlement_due();
+		run();
+		// What is due for anybody is left to nodes that have a key, and the executor is not asked.
+		assert!(state.read().requests.is_empty());
 		assert!(pool.read().transactions.is_empty());
 	});
 }
