@@ -6,6 +6,7 @@ mod checks;
 mod compare;
 mod cuda_report;
 mod demo;
+mod disputes;
 mod e2e;
 mod faults;
 mod gpu_check;
@@ -72,6 +73,8 @@ enum Bench {
 	Embed(bench::Embed),
 	/// Embeddings and tokens a second, against onnxruntime and llama.cpp in the same run.
 	Cpu(bench::Cpu),
+	/// Moves, bytes, weight and state of games about each model.
+	Disputes(disputes::Disputes),
 }
 
 #[tokio::main]
@@ -103,6 +106,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
 		Command::NetJob(job) => job.run().await,
 		Command::Bench(Bench::Embed(embed)) => embed.run().await,
 		Command::Bench(Bench::Cpu(cpu)) => cpu.run().await,
+		Command::Bench(Bench::Disputes(disputes)) => disputes.run().await,
 		Command::Quality(quality) => quality.run().await,
 		Command::CudaReport => cuda_report::run(),
 		Command::GpuCheck => gpu_check::run(),
