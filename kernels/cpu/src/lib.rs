@@ -18,6 +18,7 @@
 //! - `team`: the threads, and whose turn it is.
 //! - `plan`, `rows`, `linear`, `attention`, `choice`, `whole`: what a program becomes, and how its
 //!   steps run.
+//! - `unfused`: operators one at a time, for traces.
 //!
 //! Memory: the weights as they were given, which may be a mapped file, the tensors that validation
 //! counted, and a bounded amount per thread. A program whose tables or stages would take more is
@@ -37,11 +38,13 @@ pub mod product;
 mod rows;
 mod table;
 mod team;
+mod unfused;
 mod vector;
 mod whole;
 mod workspace;
 
 pub use isa::{InstructionSet, Processor};
+pub use unfused::{Unfused, Visit};
 
 use assay_program::{Backend, BackendError, Bytes, Limits, Model, Parameters, Program};
 use assay_reference::ReferenceBackend;

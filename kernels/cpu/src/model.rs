@@ -35,6 +35,18 @@ impl Machine {
 		let count = team.size();
 		Self { team, workspaces: Pool::new(count), scratch: Pool::new(count) }
 	}
+
+	pub(crate) fn team(&self) -> &Team {
+		&self.team
+	}
+
+	pub(crate) fn workspaces(&self) -> &Pool<Workspace> {
+		&self.workspaces
+	}
+
+	pub(crate) fn scratch(&self) -> &Pool<Scratch> {
+		&self.scratch
+	}
 }
 
 /// A program with its weights, planned for this processor.

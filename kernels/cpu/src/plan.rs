@@ -10,6 +10,7 @@ use crate::{
 	product::Weights,
 	rows::{self, RowStage},
 	table::FunctionTable,
+	unfused::Single,
 };
 use assay_program::{
 	limits::ROTATION_FRACTION, BackendError, Bytes, Dim, Kind, Mask, Operator, Program, StepShape,
@@ -123,6 +124,24 @@ pub(crate) struct Compiler<'a> {
 	rotations: BTreeMap<WeightId, Arc<[i32]>>,
 	zeros: BTreeMap<usize, Arc<[i32]>>,
 	tables: BTreeMap<(WeightId, u8, bool), Arc<FunctionTable>>,
+}
+
+impl<'a> Compiler<'a> {
+	fn new(program: &'a Program, tensors: &'a [TensorInfo], weights: &'a WeightsBlob) -> Self {
+		Self {
+			program,
+			tensors,
+			weights,
+			samples: false,
+			needs: Vec::new(),
+			readers: Vec::new(),
+			integers: BTreeMap::new(),
+			multipliers: BTreeMap::new(),
+			rotations: BTreeMap::new(),
+			zeros: BTreeMap::new(),
+			tables: BTreeMap::new(),
+		}
+	}
 }
 
 impl Compiler<'_> {
@@ -343,19 +362,7 @@ impl Plan {
 	pub(crate) fn compile(program: Arc<Program>, weights: Bytes) -> Result<Self, BackendError> {
 		let tensors = program.tensors()?;
 		let weights = WeightsBlob::new(&program, weights)?;
-		let mut compiler = Compiler {
-			program: &program,
-			tensors: &tensors,
-			weights: &weights,
-			samples: false,
-			needs: Vec::new(),
-			readers: Vec::new(),
-			integers: BTreeMap::new(),
-			multipliers: BTreeMap::new(),
-			rotations: BTreeMap::new(),
-			zeros: BTreeMap::new(),
-			tables: BTreeMap::new(),
-		};
+		let mut compiler = Compiler::new(&program, &tensors, &weights);
 		let output = match program.operators.last() {
 			Some(Operator::Emit { value, .. }) => usize::from(value.0),
 			_ => return Err(inconsistent(program.operators.len())),
@@ -369,6 +376,25 @@ impl Plan {
 			None
 		};
 		Ok(Self { program, tensors, greedy, maybe_sampled, output, weights })
+	}
+
+	/// A plan without steps, and beside it every operator by itself: all of each tensor is made.
+	pub(crate) fn apart(
+		program: Arc<Program>,
+		weights: Bytes,
+	) -> Result<(Self, Vec<Single>), BackendError> {
+		let tensors = program.tensors()?;
+		let weights = WeightsBlob::new(&program, weights)?;
+		let mut compiler = Compiler::new(&program, &tensors, &weights);
+		let all = 0..program.operators.len();
+		compiler.needs = vec![Need::All; all.len()];
+		// Whoever looks at the tensors reads each of them.
+		compiler.readers = vec![vec![usize::MAX]; all.len()];
+		let single = |number| Single::new(&mut compiler, number).ok_or_else(|| unplanned(number));
+		let singles = all.clone().map(single).collect::<Result<_, _>>()?;
+		let greedy = Schedule { steps: Vec::new(), skips_padding: false };
+		let (maybe_sampled, output) = (None, all.len().saturating_sub(1));
+		Ok((Self { program, tensors, greedy, maybe_sampled, output, weights }, singles))
 	}
 
 	/// The steps of a job that samples, or of one that does not.

@@ -425,6 +425,16 @@ vectorised! {
 		largest.min(i32::MAX as u32) as i32
 	}
 
+	/// `SoftmaxNormalise` for one row; exact for the reason given at [`context_weights`].
+	fn probabilities(row: &[i32], sum: i32, out: &mut [i32]) {
+		const LIMIT: f64 = 32_767.0;
+		let ratio = 32_768.0 / f64::from(sum.max(1));
+		for (out, exponential) in out.iter_mut().zip(row) {
+			let scaled = f64::from((*exponential).clamp(0, 1 << 17)) * ratio + HALF_UP;
+			*out = nearest(if scaled > LIMIT { LIMIT } else { scaled });
+		}
+	}
+
 	/// Sum of a row of at most 2^17 values.
 	fn sum(values: &[i32]) -> i64 {
 		values.iter().fold(0_i64, |sum, value| sum.wrapping_add(i64::from(*value)))
