@@ -113,7 +113,9 @@ pub use outline::Outline;
 pub use referee::{Part, Partial, Position, Truth};
 pub use source::{Need, Source};
 #[cfg(feature = "std")]
-pub use tracer::{offence, BlobTree, ReferenceSteps, Steps, Tracer, TracerError, Upper, Visit};
+pub use tracer::{
+	offence, BlobTree, ReferenceSteps, Steps, Tracer, TracerError, Upper, Visit, Work,
+};
 pub use tree::{first_difference, parents, path, Tree, FAN_OUT, LEVEL_HEIGHT};
 
 /// Most leaves of one trace: three levels of 256 children.

@@ -1,13 +1,20 @@
 //! The trace of a run, made again when somebody asks.
 //!
 //! A trace is never kept. A [`Tracer`] runs the job once for its roots and keeps the hash of every
-//! 256 leaves, at most 2 MiB; every question after that runs it again up to the step it is about.
-//! Beyond those hashes and the output it holds what one step holds.
+//! 256 leaves, at most 2 MiB; questions after that run it again up to the step they are about, or
+//! are answered from what the last runs were asked for, at most 8 MiB. Beyond that and the output
+//! it holds what one step holds.
+
+mod hashing;
+mod recent;
+
+use hashing::Chunks;
+use recent::{Node, Recent};
 
 use crate::{
 	disclosure::blob_tree, input::Offence, parents, path, trace_root, Answer, DisclosureError,
 	Layout, LayoutError, Need, Opening, Openings, Part, Partial, Position, Question, RefereeError,
-	Roots, Source, Tree, Truth, FAN_OUT, NULL,
+	Roots, Source, Truth, FAN_OUT, NULL,
 };
 use assay_program::{
 	merkle, Claim, Hash, InvalidCode, Operator, Outcome, Parameters, Program, SEGMENT,
@@ -17,7 +24,7 @@ use std::{
 	collections::{BTreeMap, BTreeSet},
 	fmt,
 	ops::ControlFlow,
-	sync::{Arc, OnceLock},
+	sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 /// Whatever can run a job again and show what every operator of every step makes.
@@ -26,7 +33,15 @@ pub trait Steps {
 	/// the little-endian bytes of its tensor, in order; a break ends the run early, and then the
 	/// outcome is not looked at.
 	fn run(&self, visit: &mut Visit<'_>) -> Result<Option<Outcome>, String>;
+
+	/// Calls `work` with every number below `count`, in any order; side by side where it can.
+	fn side_by_side(&self, count: usize, work: Work<'_>) {
+		(0..count).for_each(work);
+	}
 }
+
+/// See [`Steps::side_by_side`].
+pub type Work<'w> = &'w (dyn Fn(usize) + Sync);
 
 /// See [`Steps::run`].
 pub type Visit<'v> = dyn FnMut(u32, usize, &[u8]) -> ControlFlow<()> + 'v;
@@ -196,6 +211,7 @@ pub struct Upper {
 	output: Vec<u8>,
 	weights_tree: OnceLock<BlobTree>,
 	input_tree: OnceLock<BlobTree>,
+	recent: Mutex<Recent>,
 }
 
 impl Upper {
@@ -252,7 +268,8 @@ impl<'a, S: Steps> Tracer<'a, S> {
 		weights: &'a [u8],
 		input: &'a [u8],
 	) -> Result<Self, TracerError> {
-		let mut hasher = Chunks::default();
+		let side_by_side = |count, work: Work<'_>| steps.side_by_side(count, work);
+		let mut hasher = Chunks::new(&side_by_side);
 		let mut fault = None;
 		let outcome = steps.run(&mut |step, operator, bytes| match hasher
 			.tensor(&layout, step, operator, bytes)
@@ -276,7 +293,8 @@ impl<'a, S: Steps> Tracer<'a, S> {
 		let chunks = hasher.finish(layout.tree());
 		let body = merkle::root_of(chunks.clone());
 		let (weights_tree, input_tree) = (OnceLock::new(), OnceLock::new());
-		let upper = Upper { chunks, body, claim, output, weights_tree, input_tree };
+		let recent = Mutex::default();
+		let upper = Upper { chunks, body, claim, output, weights_tree, input_tree, recent };
 		Ok(Self::resume(layout, steps, weights, input, Arc::new(upper)))
 	}
 
@@ -340,17 +358,41 @@ impl<'a, S: Steps> Tracer<'a, S> {
 		if tree.children(level, position) == 0 {
 			return Err(DisclosureError::NoSuchNode { level, position }.into());
 		}
-		if level == 1 {
-			let wanted = Wanted { chunks: [(position, Vec::new())].into(), ..Wanted::default() };
-			return Ok(self.collect(wanted)?.chunks.remove(&position).unwrap_or_default());
+		match level {
+			1 => self.node(position),
+			_ => Ok(children_of(&self.upper.chunks, level, position)),
 		}
-		Ok(children_of(&self.upper.chunks, level, position))
+	}
+
+	/// The hashes of the leaves under a node of level 1. Of those leaves one is asked for next, so
+	/// they are kept.
+	fn node(&self, position: u32) -> Result<Vec<Hash>, TracerError> {
+		if let Some(hashes) = self.recent().hashes(position) {
+			return Ok(hashes);
+		}
+		let first = position.saturating_mul(FAN_OUT);
+		let count = self.layout.tree().children(1, position);
+		let leaves = (first..first.saturating_add(count)).map(|index| (index, Vec::new()));
+		let wanted = Wanted { leaves: leaves.collect(), chunks: [(position, Vec::new())].into() };
+		let Wanted { leaves, mut chunks } = self.collect(wanted)?;
+		let hashes = chunks.remove(&position).unwrap_or_default();
+		let leaves = leaves.into_values().collect();
+		self.recent().keep_node(Node { position, hashes: hashes.clone(), leaves });
+		Ok(hashes)
+	}
+
+	fn recent(&self) -> MutexGuard<'_, Recent> {
+		// Nothing panics while it is held.
+		self.upper.recent.lock().unwrap_or_else(PoisonError::into_inner)
 	}
 
 	/// The bytes of a leaf.
 	pub fn leaf(&self, index: u32) -> Result<Vec<u8>, TracerError> {
 		if self.layout.leaf(index).is_none() {
 			return Err(DisclosureError::NoSuchNode { level: 0, position: index }.into());
+		}
+		if let Some(bytes) = self.recent().leaf(index) {
+			return Ok(bytes);
 		}
 		let wanted = Wanted { leaves: [(index, Vec::new())].into(), ..Wanted::default() };
 		Ok(self.collect(wanted)?.leaves.remove(&index).unwrap_or_default())
@@ -392,34 +434,44 @@ impl<'a, S: Steps> Tracer<'a, S> {
 
 	/// Opens leaves and segments, all leaves in one run.
 	pub fn open(&self, needs: &BTreeSet<Need>) -> Result<BTreeMap<Need, Opening>, TracerError> {
-		let mut wanted = Wanted::default();
-		for need in needs {
-			if let Need::Leaf(index) = need {
-				wanted.leaves.insert(*index, Vec::new());
-				wanted.chunks.insert(index.div_euclid(FAN_OUT), Vec::new());
-			}
-		}
-		let Wanted { mut leaves, chunks } = match wanted.leaves.is_empty() {
-			true => wanted,
-			false => self.collect(wanted)?,
-		};
-		let mut open = BTreeMap::new();
+		let mut open = self.recent().openings(needs);
+		let missing = needs.iter().filter(|need| !open.contains_key(need));
+		let leaves = missing.filter_map(|need| match need {
+			Need::Leaf(index) => Some(*index),
+			Need::Input(_) | Need::Weights(_) => None,
+		});
+		let opened = self.open_leaves(leaves.collect())?;
+		self.recent().keep_openings(&opened);
+		open.extend(opened);
 		for need in needs {
 			let opening = match need {
-				Need::Leaf(index) => {
-					let chunk = index.div_euclid(FAN_OUT);
-					let hashes = chunks.get(&chunk).map_or(&[][..], Vec::as_slice);
-					let mut siblings = path(hashes, index.rem_euclid(FAN_OUT));
-					siblings.extend(path(&self.upper.chunks, chunk));
-					let bytes = leaves.remove(index).unwrap_or_default();
-					Opening { bytes, path: siblings }
-				},
+				Need::Leaf(_) => continue,
 				Need::Input(segment) => self.input_tree().open(self.input, *segment)?,
 				Need::Weights(segment) => self.weights_tree().open(self.weights, *segment)?,
 			};
 			open.insert(*need, opening);
 		}
 		Ok(open)
+	}
+
+	/// Opens leaves in one run.
+	fn open_leaves(&self, leaves: BTreeSet<u32>) -> Result<BTreeMap<Need, Opening>, TracerError> {
+		if leaves.is_empty() {
+			return Ok(BTreeMap::new());
+		}
+		let chunk_of = |index: u32| index.div_euclid(FAN_OUT);
+		let wanted = Wanted {
+			leaves: leaves.iter().map(|index| (*index, Vec::new())).collect(),
+			chunks: leaves.iter().map(|index| (chunk_of(*index), Vec::new())).collect(),
+		};
+		let Wanted { leaves, chunks } = self.collect(wanted)?;
+		let open = leaves.into_iter().map(|(index, bytes)| {
+			let hashes = chunks.get(&chunk_of(index)).map_or(&[][..], Vec::as_slice);
+			let mut siblings = path(hashes, index.rem_euclid(FAN_OUT));
+			siblings.extend(path(&self.upper.chunks, chunk_of(index)));
+			(Need::Leaf(index), Opening { bytes, path: siblings })
+		});
+		Ok(open.collect())
 	}
 
 	/// The partials of a reduction, one for each block, and what the step from them to the
@@ -642,71 +694,4 @@ fn visit_leaves(
 		}
 	}
 	Ok(true)
-}
-
-/// Hashes leaves in order, 256 to a node and all of those at once.
-#[derive(Default)]
-struct Chunks {
-	/// Bytes of the leaves that no node is over yet, and where each ends.
-	bytes: Vec<u8>,
-	ends: Vec<usize>,
-	done: Vec<Hash>,
-	leaves: u32,
-}
-
-impl Chunks {
-	fn tensor(
-		&mut self,
-		layout: &Layout<'_>,
-		step: u32,
-		operator: usize,
-		bytes: &[u8],
-	) -> Result<(), String> {
-		let mut in_order = true;
-		visit_leaves(layout, step, operator, bytes, |index, leaf| {
-			in_order = index == self.leaves;
-			self.push(leaf);
-			in_order
-		})?;
-		match in_order {
-			true => Ok(()),
-			false => Err(format!("operator {operator} of step {step} was shown out of order")),
-		}
-	}
-
-	fn push(&mut self, leaf: &[u8]) {
-		self.bytes.extend_from_slice(leaf);
-		self.ends.push(self.bytes.len());
-		self.leaves = self.leaves.saturating_add(1);
-		if self.ends.len() >= FAN_OUT as usize {
-			self.close();
-		}
-	}
-
-	fn close(&mut self) {
-		let starts = std::iter::once(&0).chain(&self.ends);
-		let leaf = |(start, end): (&usize, &usize)| self.bytes.get(*start..*end).unwrap_or(NULL);
-		let leaves: Vec<&[u8]> = starts.zip(&self.ends).map(leaf).collect();
-		self.done.push(merkle::root_of(merkle::leaves(&leaves)));
-		self.bytes.clear();
-		self.ends.clear();
-	}
-
-	/// Fills up with null leaves.
-	fn finish(mut self, tree: Tree) -> Vec<Hash> {
-		let nulls = merkle::root_of(vec![merkle::leaf(NULL); FAN_OUT as usize]);
-		while self.leaves < tree.leaves() {
-			let left = tree.leaves().saturating_sub(self.leaves);
-			if self.ends.is_empty() && left >= FAN_OUT {
-				self.done.push(nulls);
-				self.leaves = self.leaves.saturating_add(FAN_OUT);
-			} else {
-				self.push(NULL);
-			}
-		}
-		if !self.ends.is_empty() {
-			self.close();
-		}
-		self.done
-	}
 }

@@ -256,26 +256,77 @@ fn an_upper_part_that_was_put_away_answers_like_the_tracer_that_made_it() {
 	assert_eq!(runs.get(), 1);
 	let upper = first.upper().clone();
 	let levels = job.layout().tree().levels();
+	assert!(levels > 1);
 	let mean = (0..job.layout().operators())
 		.find(|operator| job.layout().operator(*operator).unwrap().name() == "Mean")
 		.unwrap();
 	let position = Position { step: 0, operator: mean, element: 0, part: Part::Finish };
+	let block = Position { part: Part::Block(1), ..position };
 	for (question, cost) in [
-		(Question::Children { level: levels, position: 0 }, u32::from(levels == 1)),
+		(Question::Children { level: levels, position: 0 }, 0),
 		(Question::OutputSegment { segment: 0 }, 0),
-		(Question::Leaf { index: 3 }, 1),
-		// Partials and what `finish` depends on come from one run.
+		(Question::Children { level: 1, position: 0 }, 1),
+		// One of the leaves that were disclosed, and one of others.
+		(Question::Leaf { index: 3 }, 0),
+		(Question::Leaf { index: 256 }, 1),
+		// Partials and what `finish` and each block depend on come from one run.
 		(Question::Partials { position }, 1),
+		(Question::Openings { position: block }, 0),
 	] {
-		let expected = first.answer(&question).unwrap();
 		runs.set(0);
 		let counting = Counting(steps, &runs);
 		let again = Tracer::resume(job.layout(), counting, weights, input, upper.clone());
-		assert_eq!(again.answer(&question).unwrap(), expected);
+		let answer = again.answer(&question).unwrap();
 		assert_eq!(runs.get(), cost, "{question:?}");
 		assert!(Arc::ptr_eq(again.upper(), &upper));
+		// By one that knows nothing of earlier questions.
+		assert_eq!(tracer(&job).answer(&question).unwrap(), answer, "{question:?}");
 	}
 	assert_eq!((upper.body(), upper.claim()), (first.body(), first.claim()));
+}
+
+/// From the root to the openings of one element, whatever the program.
+#[test]
+fn a_game_takes_few_runs_and_its_answers_are_those_of_single_questions() {
+	let mut generator = Generator::new(9);
+	for seed in 0..33 {
+		let job = common::any(seed);
+		let Job { program, weights, input, parameters, .. } = &job;
+		let steps = ReferenceSteps { program, weights, input, parameters };
+		let runs = Cell::new(0);
+		let kept = Tracer::new(job.layout(), Counting(steps, &runs), weights, input).unwrap();
+		let layout = kept.layout();
+		for _ in 0..4 {
+			let step = generator.below(kept.claim().count());
+			let operator = generator.below(layout.operators());
+			let elements = layout.elements(step, operator).try_into().unwrap();
+			let element = u64::from(generator.below(elements));
+			let part = layout.first_part(step, operator);
+			let position = Position { step, operator, element, part };
+			let (index, _) = layout.leaf_of(step, operator, element).unwrap();
+			let mut questions: Vec<Question> = (1..=layout.tree().levels())
+				.map(|level| Question::Children { level, position: index >> (8 * level) })
+				.rev()
+				.collect();
+			questions.push(Question::Leaf { index });
+			if part == Part::Finish {
+				questions.push(Question::Partials { position });
+				let block = generator.below(layout.blocks(step, operator));
+				let position = Position { part: Part::Block(block), ..position };
+				questions.push(Question::Openings { position });
+			} else {
+				questions.push(Question::Openings { position });
+			}
+			runs.set(0);
+			for question in questions {
+				let answer = kept.answer(&question).unwrap();
+				assert_eq!(tracer(&job).answer(&question).unwrap(), answer, "{question:?}");
+			}
+			// One for the node above the leaf, one for what the element depends on, and one more
+			// where something opened says what else is needed.
+			assert!(runs.get() <= 3, "{} runs: {position:?} of {}", runs.get(), job.name);
+		}
+	}
 }
 
 /// A way to break an input.
