@@ -4,5 +4,6 @@
 
 mod common;
 mod import;
+mod memory;
 mod quality;
 mod tokenizer;
