@@ -30,6 +30,7 @@
 
 mod attention;
 mod choice;
+mod cores;
 pub mod isa;
 mod linear;
 mod model;

@@ -7,8 +7,10 @@
 //! threads were slower than one.
 //!
 //! The thread that asks for a round works in it like the others, and never waits for one that has
-//! not begun: where no other thread gets a processor in time, it does everything by itself.
+//! not begun: where no other thread gets a processor in time, it does everything by itself. So a
+//! thread that it wakes must not be put on its own core: see [`cores`](crate::cores).
 
+use crate::cores::{Cores, Thread};
 use core::{
 	hint,
 	panic::AssertUnwindSafe,
@@ -46,8 +48,9 @@ impl Team {
 	/// # Errors
 	/// The system refuses a thread.
 	pub(crate) fn new(size: usize) -> io::Result<Self> {
+		let shared = Shared { maybe_cores: Cores::of_this_thread(), ..Shared::default() };
 		let turns = Turns::default();
-		let mut team = Self { shared: Arc::default(), helpers: Vec::new(), turns };
+		let mut team = Self { shared: Arc::new(shared), helpers: Vec::new(), turns };
 		for number in 1..size {
 			let shared = team.shared.clone();
 			let named = Builder::new().name(format!("assay-cpu-{number}"));
@@ -127,6 +130,8 @@ struct Shared {
 	begun: Condvar,
 	/// Told when the last helper has left a round.
 	done: Condvar,
+	/// Where helpers may run, if there is a choice.
+	maybe_cores: Option<Cores>,
 }
 
 #[derive(Default)]
@@ -136,7 +141,7 @@ struct State {
 	/// Whether somebody who asked for a round is still in it.
 	is_running: bool,
 	/// Helpers that sleep.
-	asleep: usize,
+	asleep: Vec<Thread>,
 	/// What a helper panicked with in the round.
 	maybe_panic: Option<Box<dyn Any + Send>>,
 	/// Whether the team ends.
@@ -181,7 +186,11 @@ impl Shared {
 		state.is_running = true;
 		state.maybe_round = Some(work);
 		self.rounds.fetch_add(1, Ordering::Release);
-		let wanted = state.asleep.min(threads.saturating_sub(1));
+		let wanted = state.asleep.len().min(threads.saturating_sub(1));
+		if let (Some(cores), Some(own)) = (self.maybe_cores, Cores::current()) {
+			// Which of them wake is the system's choice.
+			state.asleep.iter().for_each(|helper| cores.keep_off(*helper, own));
+		}
 		drop(state);
 		for _ in 0..wanted {
 			self.begun.notify_one();
@@ -223,9 +232,7 @@ impl Shared {
 			spin_until(|| self.rounds.load(Ordering::Acquire) != *seen);
 			let mut state = self.lock();
 			while self.rounds.load(Ordering::Acquire) == *seen && !state.is_over {
-				state.asleep += 1;
-				state = self.begun.wait(state).unwrap_or_else(PoisonError::into_inner);
-				state.asleep -= 1;
+				state = self.sleep(state);
 			}
 			if state.is_over {
 				return None;
@@ -237,6 +244,19 @@ impl Shared {
 				return Some(work);
 			}
 		}
+	}
+
+	/// Sleeps until a round begins, or somebody wakes it for nothing.
+	fn sleep<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+		let own = Cores::this_thread();
+		state.asleep.push(own);
+		let mut state = self.begun.wait(state).unwrap_or_else(PoisonError::into_inner);
+		state.asleep.retain(|helper| *helper != own);
+		// It is where it was put. From here on the system may move it, should its core be wanted.
+		if let Some(cores) = self.maybe_cores {
+			cores.free(own);
+		}
+		state
 	}
 }
 
@@ -323,10 +343,34 @@ mod tests {
 				barrier.wait();
 			});
 			// Longer than they spin: they sleep when this thread sees them asleep.
-			while team.shared.lock().asleep < 2 {
+			while team.shared.lock().asleep.len() < 2 {
 				hint::spin_loop();
 			}
 		}
+	}
+
+	#[test]
+	fn a_helper_that_slept_wakes_on_another_core() {
+		let team = Team::new(2).unwrap();
+		if team.shared.maybe_cores.is_none() {
+			// There is one core, or the system does not say on which one a thread is.
+			return;
+		}
+		let (mut apart, rounds) = (0, 40);
+		for _ in 0..rounds {
+			while team.shared.lock().asleep.is_empty() {
+				std::thread::yield_now();
+			}
+			let barrier = Barrier::new(2);
+			let cores = team.map(vec![(); 2], |()| {
+				let core = Cores::current();
+				barrier.wait();
+				core
+			});
+			apart += usize::from(cores[0] != cores[1]);
+		}
+		// This thread may itself be moved between its word and its look.
+		assert!(apart > rounds * 3 / 4, "{apart} of {rounds}");
 	}
 
 	#[test]
