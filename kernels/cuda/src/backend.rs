@@ -2,7 +2,7 @@
 
 use crate::{
 	device::{Device, Queue},
-	model::{DeviceModel, Loaded},
+	model::{DeviceModel, Loaded, BATCHES_PER_DEVICE},
 	plan::{weight_pitch, Plan},
 	workspace::Place,
 };
@@ -12,6 +12,10 @@ use assay_program::{
 use assay_reference::ReferenceBackend;
 use bytes::Bytes;
 use std::{borrow::Cow, sync::Arc};
+
+/// Jobs that are worth having for each batch that a device computes: one leads it, and the others
+/// are there to go with it when its turn comes.
+const JOBS_PER_BATCH: usize = 8;
 
 /// Computes programs on devices of one kind. A model is loaded on all of them, and each job runs on
 /// the one with the fewest.
@@ -80,6 +84,10 @@ impl<D: Device> Backend for DeviceBackend<D> {
 			Err(BackendError::Unsupported(_)) => ReferenceBackend.load(program, weights),
 			Err(error) => Err(error),
 		}
+	}
+
+	fn jobs_at_once(&self) -> usize {
+		self.places.len().saturating_mul(BATCHES_PER_DEVICE * JOBS_PER_BATCH).max(1)
 	}
 }
 

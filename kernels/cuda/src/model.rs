@@ -15,7 +15,7 @@ use std::{
 };
 
 /// Batches that run side by side on one device: while one is copied the other computes.
-const BATCHES_PER_DEVICE: usize = 2;
+pub(crate) const BATCHES_PER_DEVICE: usize = 2;
 
 /// A model's weights on one device.
 pub(crate) struct Loaded<D: Device> {

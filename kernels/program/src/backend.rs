@@ -12,6 +12,12 @@ pub trait Backend: Send + Sync {
 	/// Makes a program and its weights ready to run. The weights may be a mapped file
 	/// ([`Bytes::from_owner`]).
 	fn load(&self, program: Arc<Program>, weights: Bytes) -> Result<Arc<dyn Model>, BackendError>;
+
+	/// How many jobs it is best given at once, at least one. A backend that has all of a machine
+	/// work on one job has nothing to gain from a second.
+	fn jobs_at_once(&self) -> usize {
+		1
+	}
 }
 
 /// A program with its weights, ready to run.
