@@ -111,7 +111,8 @@ pub struct Limits {
 	pub finished: usize,
 	/// How often a job may fail, or take the executor down, before it stays failed.
 	pub attempts: u32,
-	/// Time after which a job may be tried again whose output found no place on disk.
+	/// Time after which a job may be tried again whose output found no place on disk, or that
+	/// found none in a device's memory.
 	pub retry: Duration,
 	/// Traces that are kept, those that are being built included.
 	pub traces: usize,

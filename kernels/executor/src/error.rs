@@ -288,6 +288,8 @@ pub enum Failure {
 	Crashed = 7,
 	/// It was only watched, and made room for a job that somebody pays for.
 	Displaced = 8,
+	/// The device lacks memory for the model or the job, even without other models.
+	OutOfMemory = 9,
 }
 
 impl Failure {
@@ -301,6 +303,7 @@ impl Failure {
 		(Failure::OutputNotKept, "output_not_kept"),
 		(Failure::Crashed, "crashed"),
 		(Failure::Displaced, "displaced"),
+		(Failure::OutOfMemory, "out_of_memory"),
 	];
 
 	/// The number on the wire.
@@ -311,7 +314,12 @@ impl Failure {
 	/// Whether it counts as one of the times that a job may fail. It does not where the job had
 	/// no part in it, and nothing was lost but time.
 	pub fn counts(self) -> bool {
-		!matches!(self, Self::BlobGone | Self::OutputNotKept | Self::Displaced)
+		!matches!(self, Self::BlobGone | Self::OutputNotKept | Self::Displaced | Self::OutOfMemory)
+	}
+
+	/// Whether trying again at once would only fail again: what is full takes time to empty.
+	pub(crate) fn pauses(self) -> bool {
+		matches!(self, Self::OutputNotKept | Self::OutOfMemory)
 	}
 
 	/// A word for logs and metrics.

@@ -548,8 +548,8 @@ impl Jobs {
 				known.starts = known.starts.saturating_sub(1);
 			}
 			known.begun = false;
-			// Computing it again would not help before the disk is in order.
-			let pause = matches!(result, Err(Failure::OutputNotKept));
+			// Computing it again would not help before there is room.
+			let pause = matches!(result, Err(failure) if failure.pauses());
 			known.retry_at = pause.then(|| Instant::now() + self.limits.retry);
 			(known.tenant, known.starts)
 		};

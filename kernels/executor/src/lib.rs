@@ -31,8 +31,13 @@
 //! disk before it is `Done`, so a process killed at any point resumes. A job that failed may be
 //! handed in again until it was begun [`Limits::attempts`] times. A start that a stop of the
 //! executor ended does not count, nor does a failure that the job had no part in (`blob_gone`,
-//! `output_not_kept`, `displaced`). Room for its output is set aside before a job is taken. A stop
-//! gives a run [`Limits::drain`] to end; one that is longer is broken off between two steps.
+//! `output_not_kept`, `displaced`, `out_of_memory`). Room for its output is set aside before a job
+//! is taken. A stop gives a run [`Limits::drain`] to end; one that is longer is broken off between
+//! two steps.
+//!
+//! A device that lacks memory for a model, or for a run that has told no step yet, is given another
+//! try without any other model; then the job fails with `out_of_memory`, and may be handed in again
+//! after [`Limits::retry`].
 //!
 //! ## Classes
 //!
@@ -251,6 +256,7 @@
 //! | 6 | `output_not_kept` | the output found no place on disk |
 //! | 7 | `crashed` | the executor died each time it ran the job |
 //! | 8 | `displaced` | it was only watched, and made room for a paid job |
+//! | 9 | `out_of_memory` | the device lacks memory for the model or the job |
 //!
 //! ## Weights
 //!

@@ -52,6 +52,8 @@ pub(crate) struct Metrics {
 	pub(crate) duty_proofs: IntCounter,
 	/// Models loaded since the start.
 	pub(crate) models_loaded: IntCounter,
+	/// Seconds that loading one took, the check of its weights included.
+	pub(crate) model_load_seconds: Histogram,
 	/// Bytes of weights in memory.
 	pub(crate) models_bytes: IntGauge,
 	/// Blobs held.
@@ -129,6 +131,10 @@ impl Metrics {
 			duties: count("duties_total", "Duties evaluated.")?,
 			duty_proofs: count("duty_key_proofs_total", "Agreements of the duty key signed.")?,
 			models_loaded: count("models_loaded_total", "Models loaded.")?,
+			model_load_seconds: seconds(
+				"model_load_seconds",
+				"Time that loading a model took, the check of its weights included.",
+			)?,
 			models_bytes: gauge("models_bytes", "Weights of the models in memory.")?,
 			blobs: gauge("blobs", "Blobs held.")?,
 			blob_bytes: gauge("blob_bytes", "Disk that blobs use.")?,

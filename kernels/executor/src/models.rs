@@ -5,10 +5,11 @@ use crate::{
 	error::{Error, Failure},
 	metrics::Metrics,
 };
-use assay_program::{Backend, Bytes, Hash, Model, Program};
+use assay_program::{Backend, BackendError, Bytes, Hash, Model, Program};
 use std::{
 	fmt,
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
+	time::Instant,
 };
 
 /// Programs that are kept decoded.
@@ -27,6 +28,8 @@ pub(crate) struct Models {
 	budget: u64,
 	/// Least recently used first.
 	loaded: Mutex<Vec<Loaded>>,
+	/// Held while a model is loaded: of jobs that begin together one loads, and the others find it.
+	loading: Mutex<()>,
 	/// Least recently used first.
 	programs: Mutex<Vec<(Hash, Arc<Program>)>>,
 	metrics: Arc<Metrics>,
@@ -46,7 +49,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Models {
 	pub(crate) fn new(backend: Arc<dyn Backend>, budget: u64, metrics: Arc<Metrics>) -> Self {
 		let (loaded, programs) = (Mutex::default(), Mutex::default());
-		Self { backend, budget, loaded, programs, metrics }
+		Self { backend, budget, loaded, loading: Mutex::default(), programs, metrics }
 	}
 
 	/// Program and weights of each loaded model.
@@ -95,7 +98,7 @@ impl Models {
 	}
 
 	/// A model, from memory or from the store. One whose weights' file has changed is loaded anew.
-	/// Blocks: called on the thread that runs jobs.
+	/// Blocks: called on the threads that run jobs.
 	pub(crate) fn load(
 		&self,
 		runtime: &tokio::runtime::Handle,
@@ -107,23 +110,60 @@ impl Models {
 		if let Some(model) = self.loaded(program, weights) {
 			return Ok(model);
 		}
+		// What it guards is the work alone, which a panic only leaves undone.
+		let _loading = lock(&self.loading);
+		if let Some(model) = self.loaded(program, weights) {
+			return Ok(model);
+		}
+		let began = Instant::now();
 		let decoded = runtime.block_on(self.program(blobs, program)).map_err(|e| failure(&e))?;
 		let bytes = runtime.block_on(mapped(blobs, weights))?;
 		let length = bytes.len() as u64;
 		// Room first: two large models must not stand in memory together.
 		self.shrink_to(self.budget.saturating_sub(length));
-		let model = self.backend.load(decoded, bytes).map_err(|error| {
+		let model = self.load_with_room(decoded, bytes).map_err(|error| {
 			tracing::error!(%error, program = %hex(program), "the backend refuses a model");
-			Failure::ModelRefused
+			match error {
+				BackendError::OutOfMemory => Failure::OutOfMemory,
+				_ => Failure::ModelRefused,
+			}
 		})?;
 		let loaded =
 			Loaded { program: *program, weights: *weights, bytes: length, model: model.clone() };
 		lock(&self.loaded).push(loaded);
+		let seconds = began.elapsed().as_secs_f64();
 		self.metrics.models_loaded.inc();
+		self.metrics.model_load_seconds.observe(seconds);
 		self.report();
 		let (program, weights) = (hex(program), hex(weights));
-		tracing::info!(program, weights, bytes = length, "model loaded");
+		tracing::info!(program, weights, bytes = length, seconds, "model loaded");
 		Ok(model)
+	}
+
+	/// Loads a model; where a device lacks memory for it, once more without all others. The budget
+	/// counts weights, and knows neither what devices add to them nor who else uses the device.
+	fn load_with_room(
+		&self,
+		program: Arc<Program>,
+		weights: Bytes,
+	) -> Result<Arc<dyn Model>, BackendError> {
+		match self.backend.load(program.clone(), weights.clone()) {
+			Err(BackendError::OutOfMemory) if self.shrink_to(0) => {
+				self.backend.load(program, weights)
+			},
+			loaded => loaded,
+		}
+	}
+
+	/// Drops every model but one, for a run of it that lacks memory. Says whether there was another.
+	pub(crate) fn drop_others(&self, program: &Hash, weights: &Hash) -> bool {
+		let mut loaded = lock(&self.loaded);
+		let before = loaded.len();
+		loaded.retain(|l| l.program == *program && l.weights == *weights);
+		let were_others = loaded.len() < before;
+		drop(loaded);
+		self.report();
+		were_others
 	}
 
 	/// Forgets all models of weights whose file is not as it was when it was checked. Says whether
@@ -152,12 +192,16 @@ impl Models {
 		self.report();
 	}
 
-	fn shrink_to(&self, budget: u64) {
+	/// Drops models until the rest fit the budget; says whether any went. One that a job runs stays
+	/// in memory until that has ended.
+	fn shrink_to(&self, budget: u64) -> bool {
 		let mut loaded = lock(&self.loaded);
+		let before = loaded.len();
 		while loaded.iter().map(|l| l.bytes).sum::<u64>() > budget {
 			let gone = loaded.remove(0);
 			tracing::info!(program = %hex(&gone.program), "model dropped to make room");
 		}
+		loaded.len() < before
 	}
 
 	fn report(&self) {

@@ -9,9 +9,10 @@ use crate::{
 	metrics::Metrics,
 	models::{failure, Models},
 };
-use assay_program::{wire::JobRequest, BackendError, Claim, Hash, Outcome};
+use assay_program::{wire::JobRequest, BackendError, Claim, Hash, Model, Outcome};
 use codec::Encode;
 use std::{
+	cell::Cell,
 	ops::ControlFlow,
 	panic::{catch_unwind, AssertUnwindSafe},
 	sync::Arc,
@@ -134,16 +135,9 @@ impl Stages {
 		fetched: &Fetched,
 		emitter: &Emitter,
 	) -> Result<Option<Outcome>, Failure> {
-		let Fetched { job, request, input } = fetched;
+		let Fetched { job, request, .. } = fetched;
 		let model = self.models.load(runtime, &self.blobs, &request.program, &request.weights)?;
-		let mut emit = |step: &[u8]| {
-			emitter.push(step);
-			match self.cut.is_cancelled() {
-				true => ControlFlow::Break(()),
-				false => ControlFlow::Continue(()),
-			}
-		};
-		match model.stream(input, &request.parameters, &mut emit) {
+		match self.stream(&*model, fetched, emitter) {
 			// What was shown to a tenant would be held against a claim that is something else.
 			Ok(outcome) if !emitter.agrees(&outcome) => {
 				tracing::error!(job = %hex(job), "the backend's steps are not its output");
@@ -158,8 +152,40 @@ impl Stages {
 			},
 			Err(error) => {
 				tracing::error!(job = %hex(job), %error, "the backend failed");
-				Err(Failure::BackendFailed)
+				Err(match error {
+					BackendError::OutOfMemory => Failure::OutOfMemory,
+					_ => Failure::BackendFailed,
+				})
 			},
+		}
+	}
+
+	/// Runs a model. Where its device lacks memory, once more with no other model in it, unless a
+	/// step was told already: a step is told once.
+	fn stream(
+		&self,
+		model: &dyn Model,
+		fetched: &Fetched,
+		emitter: &Emitter,
+	) -> Result<Outcome, BackendError> {
+		let Fetched { request, input, .. } = fetched;
+		let JobRequest { program, weights, parameters, .. } = &**request;
+		let is_told = Cell::new(false);
+		let mut emit = |step: &[u8]| {
+			is_told.set(true);
+			emitter.push(step);
+			match self.cut.is_cancelled() {
+				true => ControlFlow::Break(()),
+				false => ControlFlow::Continue(()),
+			}
+		};
+		match model.stream(input, parameters, &mut emit) {
+			Err(BackendError::OutOfMemory)
+				if !is_told.get() && self.models.drop_others(program, weights) =>
+			{
+				model.stream(input, parameters, &mut emit)
+			},
+			outcome => outcome,
 		}
 	}
 

@@ -14,6 +14,7 @@ mod full;
 mod jobs;
 mod pinned;
 mod restart;
+mod room;
 mod slow;
 mod streams;
 mod traces;
