@@ -98,6 +98,14 @@ mod outline;
 pub mod output;
 mod referee;
 mod source;
+#[cfg(feature = "testing")]
+#[allow(
+	clippy::arithmetic_side_effects,
+	clippy::indexing_slicing,
+	clippy::unwrap_used,
+	reason = "tests panic to fail"
+)]
+pub mod testing;
 #[cfg(feature = "std")]
 mod tracer;
 mod tree;

@@ -8,10 +8,11 @@ mod common;
 use assay_program::{merkle, InvalidCode, Outcome, Parameters, SEGMENT};
 use assay_reference::sample::Generator;
 use assay_trace::{
-	input::Offence, offence, Answer, DisclosureError, Need, Openings, Part, Position, Question,
-	RefereeError, ReferenceSteps, Roots, Steps, Tracer, TracerError, Truth, Visit,
+	input::Offence, offence, testing::Party, Answer, DisclosureError, Need, Openings, Part,
+	Position, Question, RefereeError, ReferenceSteps, Roots, Steps, Tracer, TracerError, Truth,
+	Visit,
 };
-use common::{party::Party, Full, Job};
+use common::{Full, Job};
 use proptest::prelude::*;
 use std::{cell::Cell, collections::BTreeMap, sync::Arc};
 

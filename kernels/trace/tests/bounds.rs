@@ -9,11 +9,11 @@ use assay_reference::sample::{
 	decoder, encoder, network, Builder, DecoderShape, Generator, NetworkShape, Shape,
 };
 use assay_trace::{
-	check_refereeable, opened_bytes, Answer, Game, Layout, Part, Position, Question,
-	ANSWER_BYTES_MAX, OPENED_BYTES_MAX,
+	check_refereeable, opened_bytes, testing::Party, Answer, Game, Layout, Part, Position,
+	Question, ANSWER_BYTES_MAX, OPENED_BYTES_MAX,
 };
 use codec::{Encode, MaxEncodedLen};
-use common::{party::Party, Full, Job};
+use common::{Full, Job};
 
 /// Bytes of the openings of an answer, encoded.
 fn opened(party: &Party<'_>, layout: &Layout<'_>, question: &Question) -> u64 {

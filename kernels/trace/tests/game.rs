@@ -7,11 +7,11 @@ mod common;
 use assay_program::{merkle, Claim, InvalidCode};
 use assay_reference::sample::Generator;
 use assay_trace::{
+	testing::{cheat, Cheat, Party},
 	trace_root, Answer, Game, GameError, Ground, Layout, LeafForm, Outline, Question, Refusal,
 	Side, Turn, MOVES_MAX,
 };
 use common::{
-	party::{cheat, Party},
 	play::{play, Manner, Player, Seen},
 	Full, Job,
 };
@@ -32,13 +32,13 @@ fn wild<'a>(party: &'a Party<'a>) -> Player<'a> {
 }
 
 /// A cheater whose claim is another one than the truth.
-fn dissenter<'a>(job: &Job, full: &'a Full, generator: &mut Generator) -> (Party<'a>, String) {
+fn dissenter<'a>(job: &Job, full: &'a Full, generator: &mut Generator) -> (Party<'a>, Cheat) {
 	let (mut cheater, what) = cheat(job, full, generator);
 	cheater.dissent(generator);
 	(cheater, what)
 }
 
-fn check_games(job: &Job, games: u32, generator: &mut Generator, met: &mut BTreeMap<String, u32>) {
+fn check_games(job: &Job, games: u32, generator: &mut Generator, met: &mut BTreeMap<Cheat, u32>) {
 	let (layout, full) = (job.layout(), Full::of(job));
 	let (ground, mut seen) = (ground(&layout, &full), Seen::default());
 	for _ in 0..games {
@@ -166,7 +166,7 @@ fn a_long_run_is_judged_like_a_short_one() {
 	let mut cheater = Party::honest(&full);
 	cheater.change([(index, bytes)]);
 	cheater.dissent(&mut generator);
-	for _ in 0..20 {
+	for _ in 0..60 {
 		let players = [straight(&honest), straight(&cheater)];
 		let guilty = play(&ground, players, &mut generator, &mut seen);
 		assert_eq!(guilty, [false, true]);

@@ -8,9 +8,10 @@ use assay_program::{merkle, Claim, InvalidCode, Kind, SEGMENT};
 use assay_reference::sample::Generator;
 use assay_trace::{
 	input::{first, judge, Offence},
+	testing::Party,
 	DisclosureError, Need, Opening, Part, Partial, Position, RefereeError, Source, NULL,
 };
-use common::{party::Party, Full};
+use common::Full;
 use std::collections::BTreeMap;
 
 #[test]

@@ -7,9 +7,10 @@ mod common;
 use assay_program::Outcome;
 use assay_reference::sample::Generator;
 use assay_trace::{
-	DisclosureError, Need, Part, Position, ReferenceSteps, Steps, Tracer, TracerError, Truth, Visit,
+	testing::Party, DisclosureError, Need, Part, Position, ReferenceSteps, Steps, Tracer,
+	TracerError, Truth, Visit,
 };
-use common::{party::Party, Full};
+use common::Full;
 use std::{cell::Cell, ops::ControlFlow};
 
 #[test]

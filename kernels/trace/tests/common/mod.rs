@@ -2,99 +2,19 @@
 #![allow(dead_code, reason = "each test uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
-pub mod party;
 pub mod play;
-pub mod programs;
 
-use assay_program::{
-	merkle, Claim, Hash, InvalidCode, Limits, Operator, Outcome, Parameters, Program, Sampling,
-	SEGMENT,
-};
+#[allow(unused_imports, reason = "each test uses a part")]
+pub use assay_trace::testing::{programs, Full, Job};
+
+use assay_program::{merkle, InvalidCode, Limits, Operator, Parameters, Sampling};
 use assay_reference::sample::{self, DecoderShape, Generator, NetworkShape, Shape, Style};
 use assay_trace::{
 	input::{first, Offence},
-	BlobTree, Layout, Need, Roots, Source,
+	testing::segments,
+	Layout, Need,
 };
 use std::collections::BTreeMap;
-
-/// A program, its weights, and a job.
-pub struct Job {
-	pub name: &'static str,
-	pub program: Program,
-	pub weights: Vec<u8>,
-	pub input: Vec<u8>,
-	pub parameters: Parameters,
-}
-
-impl Job {
-	pub fn layout(&self) -> Layout<'_> {
-		Layout::new(&self.program, &self.parameters).unwrap()
-	}
-}
-
-/// Everything that an honest party has.
-pub struct Full {
-	pub leaves: Vec<Vec<u8>>,
-	pub hashes: Vec<Hash>,
-	pub claim: Claim,
-	pub output: Vec<u8>,
-	pub input: Vec<Vec<u8>>,
-	pub weights: Vec<Vec<u8>>,
-	pub roots: Roots,
-}
-
-fn segments(blob: &[u8]) -> Vec<Vec<u8>> {
-	let filled = |bytes: &[u8]| {
-		let mut bytes = bytes.to_vec();
-		bytes.resize(SEGMENT, 0);
-		bytes
-	};
-	blob.chunks(SEGMENT).map(filled).collect()
-}
-
-impl Full {
-	/// Cuts what the reference makes into leaves, by tensor sizes alone and not by the layout.
-	pub fn of(job: &Job) -> Self {
-		let Job { program, weights, input, parameters, .. } = job;
-		let layout = job.layout();
-		let tensors = program.tensors().unwrap();
-		let mut leaves = Vec::new();
-		let outcome =
-			assay_reference::trace(program, weights, input, parameters, |step, number, bytes| {
-				if number + 1 < tensors.len() {
-					let shape = assay_program::StepShape::of(parameters, step);
-					let width = tensors[number].width().unwrap().size(shape) as usize;
-					let row = width * tensors[number].kind.element_bytes() as usize;
-					let rows = bytes.chunks(row).flat_map(|row| row.chunks(SEGMENT));
-					leaves.extend(rows.map(<[u8]>::to_vec));
-				}
-			})
-			.unwrap();
-		leaves.resize(layout.tree().leaves() as usize, Vec::new());
-		let hashes: Vec<Hash> = leaves.iter().map(|leaf| merkle::leaf(leaf)).collect();
-		let claim = outcome.claim();
-		let Outcome::Output { data: output, .. } = outcome else { panic!("the input is invalid") };
-		let roots = Roots {
-			body: merkle::root(hashes.iter().copied()),
-			input: BlobTree::new(input).digest(),
-			weights: BlobTree::new(weights).digest(),
-		};
-		let (input, weights) = (segments(input), segments(weights));
-		Self { leaves, hashes, claim, output, input, weights, roots }
-	}
-}
-
-impl Source for Full {
-	fn bytes(&self, need: Need) -> Option<&[u8]> {
-		let all = match need {
-			Need::Leaf(_) => &self.leaves,
-			Need::Input(_) => &self.input,
-			Need::Weights(_) => &self.weights,
-		};
-		let (Need::Leaf(index) | Need::Input(index) | Need::Weights(index)) = need;
-		all.get(index as usize).map(Vec::as_slice)
-	}
-}
 
 /// The first offence that the law of inputs finds, by looking everywhere.
 pub fn first_offence(layout: &Layout<'_>, input: &[u8]) -> Option<(Offence, InvalidCode)> {

@@ -1,9 +1,9 @@
 //! Games between two parties, each move by each of them through the state machine.
 
-use super::party::Party;
 use assay_reference::sample::Generator;
 use assay_trace::{
-	Answer, Game, Ground, Need, Openings, Question, Refusal, Side, Turn, MOVES_MAX, QUESTIONS_MAX,
+	testing::{tamper, Party},
+	Answer, Game, Ground, Question, Refusal, Side, Turn, MOVES_MAX, QUESTIONS_MAX,
 };
 use codec::{Decode, Encode, MaxEncodedLen};
 use std::collections::{BTreeMap, BTreeSet};
@@ -146,7 +146,8 @@ impl Player<'_> {
 				(1, _) => one_of(past, generator).map(|(_, answer)| (question, answer)),
 				(2, Some(answer)) => one_of(past, generator).map(|(old, _)| (old, answer.clone())),
 				(_, Some(answer)) => {
-					Some((question, self.tampered(ground, answer.clone(), generator)))
+					let other = tamper(self.party, ground.layout, answer, generator);
+					other.map(|(answer, _)| (question, answer))
 				},
 				_ => None,
 			};
@@ -156,83 +157,5 @@ impl Player<'_> {
 			moves.extend(answer.map(|answer| (question, answer)));
 		}
 		moves
-	}
-
-	/// Something else than what the trace says, if only a little.
-	fn tampered(&self, ground: &Ground<'_>, answer: Answer, generator: &mut Generator) -> Answer {
-		match answer {
-			Answer::Children(mut hashes) => {
-				tamper(&mut hashes, generator, |hash, generator| {
-					hash[generator.below(32) as usize] ^= 1 << generator.below(8);
-				});
-				Answer::Children(hashes)
-			},
-			Answer::Bytes(mut bytes) => {
-				tamper(&mut bytes, generator, |byte, generator| *byte ^= 1 << generator.below(8));
-				Answer::Bytes(bytes)
-			},
-			Answer::Partials(mut partials, openings) if generator.below(2) == 0 => {
-				tamper(&mut partials, generator, |partial, generator| match generator.below(4) {
-					0 => partial.count ^= 1,
-					1 => partial.value = i64::MAX,
-					_ => partial.value ^= 1 << generator.below(63),
-				});
-				Answer::Partials(partials, openings)
-			},
-			Answer::Partials(partials, openings) => {
-				Answer::Partials(partials, self.tampered_openings(ground, openings, generator))
-			},
-			Answer::Openings(openings) => {
-				Answer::Openings(self.tampered_openings(ground, openings, generator))
-			},
-			Answer::Offence(..) => answer,
-		}
-	}
-
-	fn tampered_openings(
-		&self,
-		ground: &Ground<'_>,
-		mut openings: Openings,
-		generator: &mut Generator,
-	) -> Openings {
-		if generator.below(3) == 0 {
-			let need = match generator.below(3) {
-				0 => Need::Leaf(generator.below(ground.layout.tree().leaves())),
-				1 => Need::Input(0),
-				_ => Need::Weights(0),
-			};
-			openings.push((need, self.party.open(need)));
-			openings.sort_by_key(|(need, _)| *need);
-			return openings;
-		}
-		tamper(&mut openings, generator, |(need, opening), generator| match generator.below(5) {
-			0 => *need = Need::Leaf(generator.below(4)),
-			1 if !opening.path.is_empty() => {
-				let at = generator.below(opening.path.len() as u32) as usize;
-				opening.path[at][0] ^= 1;
-			},
-			2 => opening.path.push([0; 32]),
-			3 => opening.bytes.clear(),
-			_ => tamper(&mut opening.bytes, generator, |byte, _| *byte ^= 1),
-		});
-		openings
-	}
-}
-
-/// Changes a list.
-fn tamper<T: Clone>(
-	list: &mut Vec<T>,
-	generator: &mut Generator,
-	change: impl FnOnce(&mut T, &mut Generator),
-) {
-	let length = list.len() as u32;
-	let at = generator.below(length.max(1)) as usize;
-	match generator.below(8) {
-		_ if list.is_empty() => {},
-		0 => drop(list.remove(at)),
-		1 => list.insert(at, list[at].clone()),
-		2 => list.reverse(),
-		3 => list.clear(),
-		_ => change(&mut list[at], generator),
 	}
 }

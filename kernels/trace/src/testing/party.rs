@@ -1,30 +1,33 @@
-//! A party of a game: an honest trace with changes, and the cheats it may try.
+//! A party of a game: an honest trace with changes.
 
-use super::{Full, Job};
-use assay_program::{merkle, Claim, Hash, Kind, SEGMENT};
-use assay_reference::sample::Generator;
-use assay_trace::{
+use super::{segments, Full};
+use crate::{
 	parents, path, Answer, Layout, Need, Opening, Openings, Part, Partial, Position, Question,
 	RefereeError, Roots, Source, Truth,
 };
+use assay_program::{merkle, Claim, Hash};
+use assay_reference::sample::Generator;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Who has a trace, and claims something.
+#[derive(Clone, Debug)]
 pub struct Party<'a> {
+	/// The right trace.
 	pub full: &'a Full,
+	/// Leaves that are others than those of the right trace.
 	pub changes: BTreeMap<u32, Vec<u8>>,
 	/// Nodes by level, leaves first.
 	pub levels: Vec<Vec<Hash>>,
+	/// What it claims.
 	pub claim: Claim,
+	/// The output that it discloses.
 	pub output: Vec<u8>,
+	/// Whether it changed nothing.
 	pub honest: bool,
 }
 
-fn segments(blob: &[u8]) -> Vec<Vec<u8>> {
-	let filled = |bytes: &[u8]| [bytes, &vec![0; SEGMENT - bytes.len()]].concat();
-	blob.chunks(SEGMENT).map(filled).collect()
-}
-
 impl<'a> Party<'a> {
+	/// Who has the right trace and claims what it says.
 	pub fn honest(full: &'a Full) -> Self {
 		let mut levels = vec![full.hashes.clone()];
 		while levels.last().unwrap().len() > 1 {
@@ -73,30 +76,35 @@ impl<'a> Party<'a> {
 		}
 	}
 
+	/// The digest of its body.
 	pub fn body(&self) -> Hash {
 		self.levels.last().unwrap()[0]
 	}
 
+	/// What its openings lead to.
 	pub fn roots(&self) -> Roots {
 		Roots { body: self.body(), ..self.full.roots }
 	}
 
+	/// The children of a node of its body.
 	pub fn children(&self, level: u32, position: u32) -> &[Hash] {
 		let below = &self.levels[level as usize - 1];
 		let first = position as usize * 256;
 		&below[first..below.len().min(first + 256)]
 	}
 
+	/// The bytes of a leaf.
 	pub fn leaf(&self, index: u32) -> &[u8] {
 		self.changes.get(&index).unwrap_or(&self.full.leaves[index as usize])
 	}
 
+	/// Opens something.
 	pub fn open(&self, need: Need) -> Opening {
-		let blob = |segments: &[Vec<u8>], segment: u32| {
-			let hashes: Vec<Hash> = segments.iter().map(|bytes| merkle::leaf(bytes)).collect();
+		let blob = |segments: &[Vec<u8>], hashes: &[Hash], segment: u32| {
 			let bytes = segments[segment as usize].clone();
-			Opening { bytes, path: path(&hashes, segment) }
+			Opening { bytes, path: path(hashes, segment) }
 		};
+		let full = self.full;
 		match need {
 			Need::Leaf(index) => {
 				let mut siblings = Vec::new();
@@ -107,8 +115,8 @@ impl<'a> Party<'a> {
 				}
 				Opening { bytes: self.leaf(index).to_vec(), path: siblings }
 			},
-			Need::Input(segment) => blob(&self.full.input, segment),
-			Need::Weights(segment) => blob(&self.full.weights, segment),
+			Need::Input(segment) => blob(&full.input, &full.input_hashes, segment),
+			Need::Weights(segment) => blob(&full.weights, &full.weights_hashes, segment),
 		}
 	}
 
@@ -156,6 +164,7 @@ impl<'a> Party<'a> {
 		partials
 	}
 
+	/// Nodes over the segments of its output, by level.
 	pub fn output_levels(&self) -> Vec<Vec<Hash>> {
 		let leaves: Vec<Hash> =
 			segments(&self.output).iter().map(|bytes| merkle::leaf(bytes)).collect();
@@ -169,6 +178,7 @@ impl<'a> Party<'a> {
 		levels
 	}
 
+	/// A segment of its output, empty where there is none.
 	pub fn output_segment(&self, segment: u32) -> Vec<u8> {
 		segments(&self.output).get(segment as usize).cloned().unwrap_or_default()
 	}
@@ -230,124 +240,4 @@ impl Source for Party<'_> {
 			_ => self.full.bytes(need),
 		}
 	}
-}
-
-fn random_bytes(generator: &mut Generator, length: u32) -> Vec<u8> {
-	(0..length).map(|_| generator.below(256) as u8).collect()
-}
-
-/// Random elements that the leaf's kind may hold.
-fn possible(layout: &Layout<'_>, index: u32, generator: &mut Generator) -> Vec<u8> {
-	let leaf = layout.leaf(index).unwrap();
-	let kind = layout.tensor(leaf.operator).unwrap().kind;
-	let element = |_| match kind {
-		Kind::Tokens { vocabulary } => generator.below(vocabulary).to_le_bytes().to_vec(),
-		Kind::Fixed { .. } => generator.within(100_000).to_le_bytes().to_vec(),
-		Kind::Quantised { .. } => (generator.within(127) as i16).to_le_bytes().to_vec(),
-		Kind::Affine => (generator.within(127) as i8).to_le_bytes().to_vec(),
-	};
-	(0..leaf.elements).flat_map(element).collect()
-}
-
-fn of_step(layout: &Layout<'_>, step: u32) -> std::ops::Range<u32> {
-	let first = layout.first_leaf(step, 0).unwrap();
-	first..first + layout.leaves_in_step(step) as u32
-}
-
-fn stop_of(layout: &Layout<'_>, step: u32) -> u32 {
-	layout.stop_leaf(step + 1).unwrap_or(layout.tree().leaves() - 1)
-}
-
-/// Makes step `last` the last one.
-fn stop_early(party: &mut Party<'_>, job: &Job, full: &Full, last: u32) {
-	let layout = job.layout();
-	let per_step = full.output.len() / full.claim.count() as usize;
-	let null = (last + 1..job.parameters.max_steps).flat_map(|step| of_step(&layout, step));
-	party.change(null.map(|index| (index, Vec::new())).collect::<Vec<_>>());
-	party.change([(stop_of(&layout, last), 1i32.to_le_bytes().to_vec())]);
-	party.claims(last + 1, full.output[..per_step * (last as usize + 1)].to_vec());
-}
-
-/// Adds a step after the last one.
-fn go_on(party: &mut Party<'_>, job: &Job, full: &Full, generator: &mut Generator) {
-	let (layout, count) = (job.layout(), full.claim.count());
-	let per_step = full.output.len() / count as usize;
-	let more: Vec<_> =
-		of_step(&layout, count).map(|index| (index, possible(&layout, index, generator))).collect();
-	party.change(more);
-	if generator.below(2) == 0 {
-		party.change([(stop_of(&layout, count - 1), 0i32.to_le_bytes().to_vec())]);
-	}
-	let token = full.output[..per_step].to_vec();
-	party.claims(count + 1, [full.output.clone(), token].concat());
-}
-
-/// A party that cheats in some way; what it did.
-pub fn cheat<'a>(job: &Job, full: &'a Full, generator: &mut Generator) -> (Party<'a>, String) {
-	let layout = job.layout();
-	let mut party = Party::honest(full);
-	let (leaves, count) = (layout.tree().leaves(), full.claim.count());
-	let index = generator.below(leaves);
-	let mut bytes = full.leaves[index as usize].clone();
-	let what = match generator.below(12) {
-		0..=2 if !bytes.is_empty() => {
-			let at = generator.below(bytes.len() as u32) as usize;
-			bytes[at] ^= 1 << generator.below(8);
-			party.change([(index, bytes)]);
-			"a bit"
-		},
-		3 => {
-			party.change([(index, possible(&layout, index, generator))]);
-			"a whole leaf"
-		},
-		4 => {
-			let length = [0, 1, 4, 4096, 5000][generator.below(5) as usize];
-			party.change([(index, random_bytes(generator, length))]);
-			"a leaf of some length"
-		},
-		5 if count > 1 => {
-			stop_early(&mut party, job, full, generator.below(count - 1));
-			"an early stop"
-		},
-		6 if count < job.parameters.max_steps => {
-			go_on(&mut party, job, full, generator);
-			"a step after the stop"
-		},
-		7 => {
-			let step = generator.below(count);
-			let index = layout.leaves_of(step, 0).unwrap().start;
-			party.change([(index, possible(&layout, index, generator))]);
-			"other tokens"
-		},
-		8 => {
-			let mut output = full.output.clone();
-			let at = generator.below(output.len() as u32) as usize;
-			output[at] ^= 1 << generator.below(8);
-			party.claims(count, output);
-			"another output"
-		},
-		9 => {
-			let count = generator.below(job.parameters.max_steps + 2);
-			party.claims(count, full.output.clone());
-			"another count"
-		},
-		10 => {
-			let length = generator.below(2 * full.output.len() as u32 + 2);
-			party.claims(count, random_bytes(generator, length));
-			"an output of another length"
-		},
-		_ => {
-			let some: Vec<_> = (0..1 + generator.below(20))
-				.map(|_| {
-					let index = generator.below(leaves);
-					(index, possible(&layout, index, generator))
-				})
-				.collect();
-			party.change(some);
-			"many leaves"
-		},
-	};
-	// It may have changed nothing.
-	party.honest = party.body() == full.roots.body && party.claim == full.claim;
-	(party, what.into())
 }
