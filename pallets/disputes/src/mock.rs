@@ -218,8 +218,8 @@ impl pallet_leases::Config for Test {
 	type Models = Models;
 	type Treasury = Treasury;
 	type ProtocolFee = ProtocolFee;
-	type MaxOffersPerProvider = ConstU32<4>;
-	type MaxLeasesPerProvider = ConstU32<8>;
+	type MaxOffersPerProvider = ConstU32<16>;
+	type MaxLeasesPerProvider = ConstU32<16>;
 	type MaxOpenJobsPerLease = ConstU32<8>;
 	type MinEscrow = ConstU128<UNIT>;
 	type OfferDeposit = ConstU128<UNIT>;
@@ -442,6 +442,18 @@ pub(crate) fn roll_by(blocks: BlockNumber) {
 	}
 }
 
+/// What the provider asks for any model.
+pub(crate) fn offer_terms() -> pallet_leases::OfferTerms<Balance> {
+	pallet_leases::OfferTerms {
+		price_per_unit: PRICE_PER_UNIT,
+		rate_units_per_block: 1_000,
+		duration_blocks_max: 10_000_000,
+		min_escrow: UNIT,
+		risk_factor_max: RISK_FACTOR,
+		reservation: None,
+	}
+}
+
 fn set_up_market() {
 	let run = Run::honest();
 	assert_ok!(ProviderStake::bond(signed(provider()), BOND));
@@ -452,15 +464,7 @@ fn set_up_market() {
 		WeightsRoot::from(assay_program::merkle::blob(&run.weights)),
 		ROYALTY_PER_UNIT,
 	));
-	let terms = pallet_leases::OfferTerms {
-		price_per_unit: PRICE_PER_UNIT,
-		rate_units_per_block: 1_000,
-		duration_blocks_max: 10_000_000,
-		min_escrow: UNIT,
-		risk_factor_max: RISK_FACTOR,
-		reservation: None,
-	};
-	assert_ok!(Leases::create_offer(signed(provider()), ModelId(0), terms));
+	assert_ok!(Leases::create_offer(signed(provider()), ModelId(0), offer_terms()));
 	assert_ok!(Leases::open_lease(
 		signed(tenant()),
 		OfferId(0),
@@ -558,7 +562,7 @@ pub(crate) fn committed<const N: usize>(
 }
 
 /// Push a slot into a submitted job. No call does yet.
-fn add_slot(job: JobDigest, party: &AccountId) -> SlotId {
+pub(crate) fn add_slot(job: JobDigest, party: &AccountId) -> SlotId {
 	use assay_primitives::{Claims, Providers as _};
 	if Providers::worker_key(party).is_none() {
 		assert_ok!(ProviderStake::bond(signed(party.clone()), BOND));
@@ -614,7 +618,7 @@ fn submit(nonce: u64, input: Vec<u8>, value_at_risk: Balance) -> (JobDigest, Slo
 const SALT: H256 = H256([9; 32]);
 
 /// The worker of a slot's party commits to a claim.
-fn commit(slot: SlotId, claim: &Claim) {
+pub(crate) fn commit(slot: SlotId, claim: &Claim) {
 	let pallet_jobs::Slot { job, party, .. } = pallet_jobs::Slots::<Test>::get(slot).unwrap();
 	let (pair, genesis, output) = (worker_of(&party), Jobs::genesis(), claim.output().into());
 	let commitment = commitment(&genesis, &job, slot, &pair.public(), &SALT, &output);

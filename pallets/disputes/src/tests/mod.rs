@@ -1,7 +1,10 @@
 //! Tests, by what they are about.
 
 mod answer;
+mod arena;
 mod challenge;
+mod crowd;
+mod duel;
 mod oppose;
 mod random;
 mod timeout;
