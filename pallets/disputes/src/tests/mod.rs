@@ -7,6 +7,7 @@ mod crowd;
 mod duel;
 mod oppose;
 mod random;
+mod scenarios;
 mod timeout;
 mod verdict;
 mod worker;
