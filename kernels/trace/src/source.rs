@@ -73,12 +73,15 @@ pub(crate) struct Reader<'a, 'l> {
 	pub(crate) layout: &'a Layout<'l>,
 	source: &'a dyn Source,
 	needs: BTreeSet<Need>,
+	/// Where tensors lie in the weights blob that were read before: to find one is to walk over all
+	/// before it, and a filter reads one for each position that it sees.
+	ranges: BTreeMap<WeightId, Range<u64>>,
 	fault: Option<RefereeError>,
 }
 
 impl<'a, 'l> Reader<'a, 'l> {
 	pub(crate) fn new(layout: &'a Layout<'l>, source: &'a dyn Source) -> Self {
-		Self { layout, source, needs: BTreeSet::new(), fault: None }
+		Self { layout, source, needs: BTreeSet::new(), ranges: BTreeMap::new(), fault: None }
 	}
 
 	/// All that was read, and the first thing that was wrong.
@@ -182,8 +185,8 @@ impl<'a, 'l> Reader<'a, 'l> {
 
 	/// Adjacent elements of a tensor of the weights blob, numbered in row-major order.
 	pub(crate) fn weights(&mut self, id: WeightId, elements: Range<u64>) -> Option<Vec<i32>> {
-		let program = self.layout.program();
-		let tensor = program.weights.get(usize::from(id.0)).zip(program.weight_range(id));
+		let shape = self.layout.program().weights.get(usize::from(id.0));
+		let tensor = shape.zip(self.range_of(id));
 		let Some((shape, range)) = tensor else { return self.fail(RefereeError::Position) };
 		let size = match shape.kind {
 			assay_program::WeightKind::Int8 => 1u64,
@@ -195,6 +198,16 @@ impl<'a, 'l> Reader<'a, 'l> {
 			return self.fail(RefereeError::OutOfRange);
 		}
 		self.blob(Need::Weights, size, start..end)
+	}
+
+	/// Where a tensor lies in the weights blob.
+	fn range_of(&mut self, id: WeightId) -> Option<Range<u64>> {
+		if let Some(range) = self.ranges.get(&id) {
+			return Some(range.clone());
+		}
+		let range = self.layout.program().weight_range(id)?;
+		self.ranges.insert(id, range.clone());
+		Some(range)
 	}
 
 	/// One element of a tensor of the weights blob.
