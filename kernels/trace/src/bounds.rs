@@ -1,4 +1,5 @@
-//! How many bytes the answer to one question can have, whatever the job.
+//! How much the answer to one question can open, whatever the job: how many things, and how many
+//! bytes.
 //!
 //! For each operator there is a line here for each read of the referee, at the largest shape that
 //! the program allows: so many leaves or segments, each with the longest path there is.
@@ -23,6 +24,12 @@ use assay_program::{
 /// takes 31 KiB. Only what they open of hundreds of positions, or of twenty as wide as leaves, is
 /// more than this; programs with such filters have no layout and cannot be disputed.
 pub const OPENED_BYTES_MAX: u64 = 192 << 10;
+/// Most things of one answer that are opened: what a chain has weighed.
+///
+/// Filters alone can open more than the 47 or so leaves and segments that [`OPENED_BYTES_MAX`] has
+/// room for: rows of one channel are a few bytes each, and a filter may see hundreds of positions.
+/// That of a wake-word network sees 29.
+pub const OPENINGS_MAX: u32 = 256;
 /// Most bytes of an [`Answer`](crate::Answer), encoded: openings and partials together. All other
 /// disclosures are shorter.
 pub const ANSWER_BYTES_MAX: u64 = OPENED_BYTES_MAX + PARTIALS_MAX as u64 * 16 + HEAD_BYTES;
@@ -39,37 +46,72 @@ const LEAF_OPENING_BYTES: u64 =
 const _: () = assert!((POSITION_BLOCK + 4) * LEAF_OPENING_BYTES <= OPENED_BYTES_MAX);
 const _: () = assert!(2 + 256 * HASH_BYTES <= OPENED_BYTES_MAX, "children are shorter");
 
-/// Whether every element of every operator can be opened within [`OPENED_BYTES_MAX`], so that any
-/// dispute about the program can be decided. Names the first operator where it cannot.
+/// Whether every element of every operator can be opened within [`OPENED_BYTES_MAX`] and
+/// [`OPENINGS_MAX`], so that any dispute about the program can be decided. Names the first operator
+/// where it cannot.
 pub fn check_refereeable(program: &Program) -> Result<(), LayoutError> {
-	check_opened(program, &program.tensors()?, OPENED_BYTES_MAX)
+	check_opened(program, &program.tensors()?, Opened::MOST)
 }
 
 pub(crate) fn check_opened(
 	program: &Program,
 	tensors: &[TensorInfo],
-	most: u64,
+	most: Opened,
 ) -> Result<(), LayoutError> {
-	let mut opened = (0u32..).zip(opened_by(program, tensors)?);
-	match opened.find(|(_, bytes)| *bytes > most) {
-		Some((operator, bytes)) => Err(LayoutError::Opened { operator, bytes }),
-		None => Ok(()),
+	for (operator, Opened { things, bytes }) in (0u32..).zip(opened_by(program, tensors)?) {
+		if bytes > most.bytes {
+			return Err(LayoutError::Opened { operator, bytes });
+		}
+		if things > most.things {
+			return Err(LayoutError::Openings { operator, openings: things });
+		}
 	}
+	Ok(())
 }
 
-/// For each operator no fewer bytes than all openings of one element of it take, or of one block,
-/// in any job. The last is `Emit`: the leaf it copies from, or the rows that two counts depend on.
-pub fn opened_bytes(program: &Program) -> Result<Vec<u64>, LayoutError> {
+/// For each operator no less than all openings of one element of it are, or of one block, in any
+/// job. The last is `Emit`: the leaf it copies from, or the rows that two counts depend on.
+pub fn opened(program: &Program) -> Result<Vec<Opened>, LayoutError> {
 	opened_by(program, &program.tensors()?)
 }
 
-fn opened_by(program: &Program, tensors: &[TensorInfo]) -> Result<Vec<u64>, LayoutError> {
+/// The bytes of [`opened`] alone.
+pub fn opened_bytes(program: &Program) -> Result<Vec<u64>, LayoutError> {
+	Ok(opened(program)?.into_iter().map(|opened| opened.bytes).collect())
+}
+
+fn opened_by(program: &Program, tensors: &[TensorInfo]) -> Result<Vec<Opened>, LayoutError> {
 	let largest = Largest::of(program, tensors)?;
 	let opened = program.operators.iter().map(|operator| {
 		// Whether the step is null is a matter of the `Stop` row before.
-		largest.opened(operator).saturating_add(largest.stop)
+		largest.opened(operator).plus(largest.stop)
 	});
 	Ok(opened.collect())
+}
+
+/// How much is opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Opened {
+	/// Bytes of the openings, encoded.
+	pub bytes: u64,
+	/// How many things.
+	pub things: u64,
+}
+
+impl Opened {
+	/// The most that an answer can open.
+	pub const MOST: Self = Self { bytes: OPENED_BYTES_MAX, things: OPENINGS_MAX as u64 };
+	const ALL: Self = Self { bytes: u64::MAX, things: u64::MAX };
+
+	fn plus(self, other: Self) -> Self {
+		let things = self.things.saturating_add(other.things);
+		Self { bytes: self.bytes.saturating_add(other.bytes), things }
+	}
+
+	fn times(self, count: u64) -> Self {
+		let things = self.things.saturating_mul(count);
+		Self { bytes: self.bytes.saturating_mul(count), things }
+	}
 }
 
 /// Sizes of a program's largest job, or larger.
@@ -82,7 +124,7 @@ struct Largest<'a> {
 	input: u64,
 	weights: u64,
 	/// The opening of a `Stop` row.
-	stop: u64,
+	stop: Opened,
 }
 
 /// Hashes on the longest path of a tree.
@@ -90,9 +132,9 @@ fn height(leaves: u64) -> u64 {
 	leaves.max(1).next_power_of_two().ilog2().into()
 }
 
-fn opening(bytes: u64, hashes: u64) -> u64 {
+fn opening(bytes: u64, hashes: u64) -> Opened {
 	let path = hashes.saturating_mul(HASH_BYTES);
-	OPENING_HEAD_BYTES.saturating_add(bytes).saturating_add(path)
+	Opened { bytes: OPENING_HEAD_BYTES.saturating_add(bytes).saturating_add(path), things: 1 }
 }
 
 impl<'a> Largest<'a> {
@@ -128,54 +170,54 @@ impl<'a> Largest<'a> {
 	}
 
 	/// One leaf.
-	fn one(&self, tensor: TensorId) -> u64 {
+	fn one(&self, tensor: TensorId) -> Opened {
 		let Rows { width, element_bytes, .. } = self.rows(tensor);
 		opening(width.saturating_mul(element_bytes.into()).min(SEGMENT as u64), self.body)
 	}
 
 	/// The leaves of adjacent elements of a row.
-	fn run(&self, tensor: TensorId, elements: u64) -> u64 {
+	fn run(&self, tensor: TensorId, elements: u64) -> Opened {
 		let Rows { width, element_bytes, .. } = self.rows(tensor);
 		let row_bytes = width.saturating_mul(element_bytes.into());
 		let run_bytes = elements.saturating_mul(element_bytes.into());
 		let leaves = touched(run_bytes).min(row_bytes.div_ceil(SEGMENT as u64));
-		self.one(tensor).saturating_mul(leaves)
+		self.one(tensor).times(leaves)
 	}
 
 	/// A whole row.
-	fn row(&self, tensor: TensorId) -> u64 {
+	fn row(&self, tensor: TensorId) -> Opened {
 		self.run(tensor, self.width(tensor))
 	}
 
 	/// The leaves of one block of a reduction along a part of a row.
-	fn block(&self, tensor: TensorId, length: u64) -> u64 {
+	fn block(&self, tensor: TensorId, length: u64) -> Opened {
 		self.run(tensor, length.min(ROW_BLOCK))
 	}
 
 	/// The same, where the reduction is along all of it.
-	fn block_of_row(&self, tensor: TensorId) -> u64 {
+	fn block_of_row(&self, tensor: TensorId) -> Opened {
 		self.block(tensor, self.width(tensor))
 	}
 
-	fn segment(&self) -> u64 {
+	fn segment(&self) -> Opened {
 		opening(SEGMENT as u64, self.weights)
 	}
 
 	/// So many multipliers, biases or entries, anywhere.
-	fn words(&self, count: u64) -> u64 {
-		self.segment().saturating_mul(count)
+	fn words(&self, count: u64) -> Opened {
+		self.segment().times(count)
 	}
 
 	/// The ids of as many positions, where a mask looks at them.
-	fn ids(&self, mask: Mask, positions: u64) -> u64 {
+	fn ids(&self, mask: Mask, positions: u64) -> Opened {
 		match mask {
 			Mask::Padding { ids } => self.run(ids, positions),
-			Mask::None | Mask::Causal => 0,
+			Mask::None | Mask::Causal => Opened::default(),
 		}
 	}
 
-	fn opened(&self, operator: &Operator) -> u64 {
-		let parts: &[u64] = match operator {
+	fn opened(&self, operator: &Operator) -> Opened {
+		let parts: &[Opened] = match operator {
 			Operator::Tokens { .. } => {
 				// The input, or what the step before chose.
 				&[opening(SEGMENT as u64, self.input.max(self.body))]
@@ -203,11 +245,11 @@ impl<'a> Largest<'a> {
 			},
 			Operator::MeanPool { value, ids } => {
 				let positions = POSITION_BLOCK.min(self.shape.sequence.into());
-				&[self.one(*value).saturating_mul(positions), self.run(*ids, positions)]
+				&[self.one(*value).times(positions), self.run(*ids, positions)]
 			},
 			Operator::Convolution { value, weights, .. }
 			| Operator::Depthwise { value, weights, .. } => &[self.window(*value, *weights), self.words(2)],
-			Operator::Stop { next, .. } => &[next.map_or(0, |next| self.row(next))],
+			Operator::Stop { next, .. } => &[next.map_or(Opened::default(), |next| self.row(next))],
 			Operator::Emit { value, .. } => &[self.one(*value), self.stop],
 			_ => &[self.few(operator)],
 		};
@@ -215,22 +257,22 @@ impl<'a> Largest<'a> {
 	}
 
 	/// Sums of products.
-	fn products(&self, operator: &Operator) -> u64 {
-		let parts: &[u64] = match operator {
+	fn products(&self, operator: &Operator) -> Opened {
+		let parts: &[Opened] = match operator {
 			Operator::Linear { input, max, .. } => {
 				let block = self.width(*input).min(ROW_BLOCK);
-				let weights = touched(block).saturating_mul(self.segment());
+				let weights = self.segment().times(touched(block));
 				&[self.block_of_row(*input), weights, self.one(*max), self.words(2)]
 			},
 			Operator::Scores { query, query_max, key, key_max, .. } => {
 				let heads = self.width(*query_max);
 				let depth = self.width(*query).checked_div(heads).unwrap_or(0);
-				let rows = self.block(*query, depth).saturating_add(self.block(*key, depth));
+				let rows = self.block(*query, depth).plus(self.block(*key, depth));
 				&[rows, self.one(*query_max), self.one(*key_max)]
 			},
 			Operator::Context { weight, weight_max, value, .. } => {
 				let positions = POSITION_BLOCK.min(self.shape.context().into());
-				let values = self.one(*value).saturating_mul(positions);
+				let values = self.one(*value).times(positions);
 				&[self.run(*weight, positions), values, self.one(*weight_max)]
 			},
 			_ => &[],
@@ -239,7 +281,7 @@ impl<'a> Largest<'a> {
 	}
 
 	/// The rows of the positions that a filter sees, each of its own leaf, and its weights.
-	fn window(&self, value: TensorId, weights: WeightId) -> u64 {
+	fn window(&self, value: TensorId, weights: WeightId) -> Opened {
 		let dims = self.program.weights.get(usize::from(weights.0)).map_or(&[][..], |w| &w.dims);
 		let (taps, segments) = match *dims {
 			// Side by side.
@@ -255,13 +297,12 @@ impl<'a> Largest<'a> {
 			_ => (u64::MAX, u64::MAX),
 		};
 		let positions = taps.min(self.shape.sequence.into());
-		let rows = self.one(value).saturating_mul(positions);
-		rows.saturating_add(segments.saturating_mul(self.segment()))
+		self.one(value).times(positions).plus(self.segment().times(segments))
 	}
 
 	/// Operators that read a few elements.
-	fn few(&self, operator: &Operator) -> u64 {
-		let parts: &[u64] = match operator {
+	fn few(&self, operator: &Operator) -> Opened {
+		let parts: &[Opened] = match operator {
 			Operator::Add { left, right } | Operator::Multiply { left, right, .. } => {
 				&[self.one(*left), self.one(*right)]
 			},
@@ -290,10 +331,10 @@ impl<'a> Largest<'a> {
 	}
 
 	/// Operators that choose a token.
-	fn chosen(&self, operator: &Operator) -> u64 {
-		let parts: &[u64] = match operator {
+	fn chosen(&self, operator: &Operator) -> Opened {
+		let parts: &[Opened] = match operator {
 			Operator::Tally { weights, cut, .. } => {
-				&[self.block_of_row(*weights), cut.map_or(0, |cut| self.one(cut))]
+				&[self.block_of_row(*weights), cut.map_or(Opened::default(), |cut| self.one(cut))]
 			},
 			Operator::Cut { tally, .. } => &[self.row(*tally)],
 			Operator::Threshold { cut, tally } => &[self.row(*cut), self.row(*tally)],
@@ -306,14 +347,14 @@ impl<'a> Largest<'a> {
 				&[self.one(*ids), self.one(*greedy).max(self.one(*sampled))]
 			},
 			// An operator without a line here is refused, and with it its program.
-			_ => &[u64::MAX],
+			_ => &[Opened::ALL],
 		};
 		sum(parts)
 	}
 }
 
-fn sum(parts: &[u64]) -> u64 {
-	parts.iter().fold(0, |sum, part| sum.saturating_add(*part))
+fn sum(parts: &[Opened]) -> Opened {
+	parts.iter().fold(Opened::default(), |sum, part| sum.plus(*part))
 }
 
 /// Segments that adjacent bytes may lie in, wherever they begin.
@@ -332,14 +373,17 @@ mod tests {
 	#[test]
 	fn the_first_operator_that_opens_too_much_is_named() {
 		let program = encoder(&Shape::SMALL);
-		let opened = opened_bytes(&program).unwrap();
+		let opened = opened(&program).unwrap();
 		let tensors = program.tensors().unwrap();
-		let check = |most| check_opened(&program, &tensors, most);
-		let most = *opened.iter().max().unwrap();
-		assert_eq!(check(most), Ok(()));
-		let operator = opened.iter().position(|bytes| *bytes == most).unwrap() as u32;
-		let refused = Err(LayoutError::Opened { operator, bytes: most });
-		assert_eq!(check(most - 1), refused);
+		let check = |bytes, things| check_opened(&program, &tensors, Opened { bytes, things });
+		let bytes = opened.iter().map(|opened| opened.bytes).max().unwrap();
+		let things = opened.iter().map(|opened| opened.things).max().unwrap();
+		assert_eq!(check(bytes, things), Ok(()));
+		let operator = opened.iter().position(|opened| opened.bytes == bytes).unwrap() as u32;
+		assert_eq!(check(bytes - 1, things), Err(LayoutError::Opened { operator, bytes }));
+		let operator = opened.iter().position(|opened| opened.things == things).unwrap() as u32;
+		let refused = Err(LayoutError::Openings { operator, openings: things });
+		assert_eq!(check(bytes, things - 1), refused);
 	}
 
 	#[test]

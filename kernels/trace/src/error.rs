@@ -1,6 +1,6 @@
 //! Why a layout, a disclosure or an opening is refused, and why the referee cannot judge.
 
-use crate::{Need, MAX_LEAVES, OPENED_BYTES_MAX};
+use crate::{Need, MAX_LEAVES, OPENED_BYTES_MAX, OPENINGS_MAX};
 use assay_program::{ProgramError, ShapeError};
 use core::fmt;
 
@@ -23,6 +23,13 @@ pub enum LayoutError {
 		operator: u32,
 		/// How many bytes that may be.
 		bytes: u64,
+	},
+	/// An element of an operator depends on more things than an answer can open.
+	Openings {
+		/// Its number.
+		operator: u32,
+		/// How many things that may be.
+		openings: u64,
 	},
 	/// A tensor has a dimension where semantics 1 knows none: the context may only be the last, and
 	/// rows of int8 have one length.
@@ -166,6 +173,11 @@ impl fmt::Display for LayoutError {
 				f,
 				"an element of operator {operator} may depend on {bytes} bytes, of which an answer \
 				 opens at most {OPENED_BYTES_MAX}"
+			),
+			Self::Openings { operator, openings } => write!(
+				f,
+				"an element of operator {operator} may depend on {openings} leaves and segments, of \
+				 which an answer opens at most {OPENINGS_MAX}"
 			),
 			Self::Dimensions { operator } => {
 				write!(f, "operator {operator} makes a tensor whose rows a trace cannot number")

@@ -1,6 +1,10 @@
 //! The number of leaves of any job of a program, without the program.
 
-use crate::{bounds::check_opened, layout::ceilings, LayoutError, MAX_LEAVES, OPENED_BYTES_MAX};
+use crate::{
+	bounds::{check_opened, Opened},
+	layout::ceilings,
+	LayoutError, MAX_LEAVES,
+};
 use assay_program::{limits::MAX_BATCH, Dim, Parameters, Program, TensorInfo, SEGMENT};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
@@ -36,7 +40,7 @@ impl LeafForm {
 	/// job that the form allows can be disputed.
 	pub fn of(program: &Program) -> Result<Self, LayoutError> {
 		let tensors = program.tensors()?;
-		check_opened(program, &tensors, OPENED_BYTES_MAX)?;
+		check_opened(program, &tensors, Opened::MOST)?;
 		Self::count(&tensors)
 	}
 

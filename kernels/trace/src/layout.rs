@@ -1,6 +1,9 @@
 //! Which leaf holds which elements: a pure function of program and parameters.
 
-use crate::{bounds::check_opened, LayoutError, Tree, OPENED_BYTES_MAX};
+use crate::{
+	bounds::{check_opened, Opened},
+	LayoutError, Tree,
+};
 use alloc::vec::Vec;
 use assay_program::{Dim, Operator, Parameters, Program, StepShape, TensorInfo, SEGMENT};
 use core::ops::Range;
@@ -123,7 +126,7 @@ impl<'a> Layout<'a> {
 	/// trace is not too large.
 	pub fn new(program: &'a Program, parameters: &'a Parameters) -> Result<Self, LayoutError> {
 		let tensors = program.tensors()?;
-		check_opened(program, &tensors, OPENED_BYTES_MAX)?;
+		check_opened(program, &tensors, Opened::MOST)?;
 		let form = program.cost_form();
 		form.check(parameters)?;
 		Self::of(program, parameters, tensors, form.input_length(parameters))

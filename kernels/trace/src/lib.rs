@@ -110,7 +110,10 @@ pub mod testing;
 mod tracer;
 mod tree;
 
-pub use bounds::{check_refereeable, opened_bytes, ANSWER_BYTES_MAX, OPENED_BYTES_MAX};
+pub use bounds::{
+	check_refereeable, opened, opened_bytes, Opened, ANSWER_BYTES_MAX, OPENED_BYTES_MAX,
+	OPENINGS_MAX,
+};
 pub use disclosure::{blob_tree, trace_root, Opening, Roots, NULL};
 pub use error::{DisclosureError, GameError, LayoutError, RefereeError, Refusal};
 pub use form::LeafForm;

@@ -9,19 +9,20 @@ use assay_reference::sample::{
 	decoder, encoder, network, Builder, DecoderShape, Generator, NetworkShape, Shape,
 };
 use assay_trace::{
-	check_refereeable, opened_bytes, testing::Party, Answer, Game, Layout, Part, Position,
-	Question, ANSWER_BYTES_MAX, OPENED_BYTES_MAX,
+	check_refereeable, testing::Party, Answer, Game, Layout, Opened, Part, Position, Question,
+	ANSWER_BYTES_MAX, OPENED_BYTES_MAX,
 };
 use codec::{Encode, MaxEncodedLen};
 use common::{Full, Job};
 
-/// Bytes of the openings of an answer, encoded.
-fn opened(party: &Party<'_>, layout: &Layout<'_>, question: &Question) -> u64 {
+/// How much an answer opens.
+fn opened(party: &Party<'_>, layout: &Layout<'_>, question: &Question) -> Opened {
 	let answer = party.answer(layout, question, &mut Generator::new(0)).unwrap();
 	assert!(answer.encoded_size() as u64 <= ANSWER_BYTES_MAX);
 	match answer {
 		Answer::Openings(openings) | Answer::Partials(_, openings) => {
-			openings.iter().map(|opening| opening.encoded_size() as u64).sum()
+			let bytes = openings.iter().map(|opening| opening.encoded_size() as u64).sum();
+			Opened { bytes, things: openings.len() as u64 }
 		},
 		other => panic!("{other:?}"),
 	}
@@ -30,7 +31,7 @@ fn opened(party: &Party<'_>, layout: &Layout<'_>, question: &Question) -> u64 {
 /// Some elements of every operator, and the ends of its first and last row; all blocks of each.
 fn check_elements(job: &Job, generator: &mut Generator, used: &mut u64) {
 	let (layout, full) = (job.layout(), Full::of(job));
-	let (party, bounds) = (Party::honest(&full), opened_bytes(&job.program).unwrap());
+	let (party, bounds) = (Party::honest(&full), assay_trace::opened(&job.program).unwrap());
 	for operator in 0..layout.operators() {
 		for _ in 0..3 {
 			let step = generator.below(full.claim.count());
@@ -45,20 +46,26 @@ fn check_elements(job: &Job, generator: &mut Generator, used: &mut u64) {
 			};
 			let openings = parts.into_iter().map(|part| Question::Openings { position: at(part) });
 			let partials = (blocks > 1).then(|| Question::Partials { position: at(Part::Finish) });
-			let most = openings.chain(partials).map(|asked| opened(&party, &layout, &asked)).max();
+			let all: Vec<_> =
+				openings.chain(partials).map(|asked| opened(&party, &layout, &asked)).collect();
+			let most = all.iter().map(|opened| opened.bytes).max().unwrap();
+			let things = all.iter().map(|opened| opened.things).max().unwrap();
 			let bound = bounds[operator as usize];
 			let name = layout.operator(operator).unwrap().name();
-			assert!(most.unwrap() <= bound, "{} {name}: {most:?} of {bound}", job.name);
-			*used = (*used).max(most.unwrap() * 100 / bound);
+			assert!(most <= bound.bytes, "{} {name}: {most} of {bound:?}", job.name);
+			assert!(things <= bound.things, "{} {name}: {things} of {bound:?}", job.name);
+			*used = (*used).max(most * 100 / bound.bytes);
 		}
 	}
 	let emit = bounds[layout.operators() as usize];
 	for _ in 0..3 {
 		let element = u64::from(generator.below(full.output.len() as u32 / 4));
-		assert!(opened(&party, &layout, &Question::OutputOpening { element }) <= emit);
+		let copied = opened(&party, &layout, &Question::OutputOpening { element });
+		assert!(copied.bytes <= emit.bytes && copied.things <= emit.things);
 		let counts = [1 + generator.below(job.parameters.max_steps), full.claim.count()];
 		if counts[0] != counts[1] {
-			assert!(opened(&party, &layout, &Question::Counts { counts }) <= emit);
+			let counted = opened(&party, &layout, &Question::Counts { counts });
+			assert!(counted.bytes <= emit.bytes && counted.things <= emit.things);
 		}
 	}
 }
@@ -77,7 +84,7 @@ fn no_element_opens_more_than_the_bound_of_its_operator() {
 /// The most that any operator of a program opens, with its name.
 fn most(program: &Program) -> (u64, &'static str) {
 	let names = program.operators.iter().map(Operator::name);
-	opened_bytes(program).unwrap().into_iter().zip(names).max().unwrap()
+	assay_trace::opened_bytes(program).unwrap().into_iter().zip(names).max().unwrap()
 }
 
 #[test]

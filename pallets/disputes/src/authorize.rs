@@ -91,6 +91,10 @@ impl<T: Config> Pallet<T> {
 		if answer.encoded_size() as u64 > assay_trace::ANSWER_BYTES_MAX {
 			return Err(InvalidTransaction::ExhaustsResources.into());
 		}
+		// Weights are known up to so many.
+		if types::openings(answer) > types::OPENINGS_MAX {
+			return Err(InvalidTransaction::ExhaustsResources.into());
+		}
 		let (dispute, game) = Self::check_turn(*game_id, *side, question).map_err(Self::refusal)?;
 		let board = Self::board(*game_id, &dispute, &game);
 		let statement = move_statement(&Self::genesis(), &board, side, question, answer);
@@ -114,9 +118,9 @@ impl<T: Config> Pallet<T> {
 		match answer {
 			Answer::Children(_) => T::WeightInfo::answer_children(),
 			Answer::Bytes(_) => T::WeightInfo::answer_bytes(),
-			Answer::Partials(_, openings)
-			| Answer::Openings(openings)
-			| Answer::Offence(_, openings) => T::WeightInfo::answer_openings(types::count(openings)),
+			Answer::Partials(..) | Answer::Openings(_) | Answer::Offence(..) => {
+				T::WeightInfo::answer_openings(types::openings(answer))
+			},
 		}
 	}
 
@@ -125,10 +129,8 @@ impl<T: Config> Pallet<T> {
 		match answer {
 			Answer::Children(_) => T::WeightInfo::authorize_answer_children(),
 			Answer::Bytes(_) => T::WeightInfo::authorize_answer_bytes(),
-			Answer::Partials(_, openings)
-			| Answer::Openings(openings)
-			| Answer::Offence(_, openings) => {
-				T::WeightInfo::authorize_answer_openings(types::count(openings))
+			Answer::Partials(..) | Answer::Openings(_) | Answer::Offence(..) => {
+				T::WeightInfo::authorize_answer_openings(types::openings(answer))
 			},
 		}
 	}

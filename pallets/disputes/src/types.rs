@@ -1,7 +1,7 @@
 //! Stored types, and the sums that follow from them.
 
 use assay_primitives::{Balance, JobDigest, SlotId, WorkerKey};
-use assay_trace::{Openings, Question, Side};
+use assay_trace::{Answer, Question, Side};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{traits::ConstU32, BoundedVec, PalletError};
 use scale_info::TypeInfo;
@@ -13,9 +13,8 @@ pub const GAMES_PER_BLOCK: u32 = 8;
 pub const TRACE_COST_FACTOR: Balance = 3;
 /// Most ids that one answer of a view function lists.
 pub const VIEW_ENTRIES_MAX: usize = 256;
-/// Most openings that any question can need: a row for each position of a block, and what belongs
-/// to them.
-pub const OPENINGS_MAX: u32 = 40;
+/// Most openings that any question can need: no program is registered that could need more.
+pub const OPENINGS_MAX: u32 = assay_trace::OPENINGS_MAX;
 /// Most blocks that runs of a party's games add to the time of one answer: a day.
 pub const RUN_BLOCKS_MAX: u32 = 28_800;
 /// Most winners of games about one claim that its pledge repays.
@@ -331,8 +330,13 @@ pub fn ascending(slot: SlotId, other: SlotId) -> [SlotId; 2] {
 }
 
 /// Openings of an answer, as weights count them: none is longer than a segment and its path.
-pub fn count(openings: &Openings) -> u32 {
-	u32::try_from(openings.len()).unwrap_or(u32::MAX)
+pub fn openings(answer: &Answer) -> u32 {
+	match answer {
+		Answer::Children(_) | Answer::Bytes(_) => 0,
+		Answer::Partials(_, openings)
+		| Answer::Openings(openings)
+		| Answer::Offence(_, openings) => u32::try_from(openings.len()).unwrap_or(u32::MAX),
+	}
 }
 
 /// What winners can get of a pledge: never more than half, so that nobody gains by convicting a

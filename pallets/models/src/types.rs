@@ -194,7 +194,9 @@ impl<T> From<LayoutError> for Error<T> {
 			fault,
 		};
 		match error {
-			LayoutError::Opened { operator, .. } => fault(operator, OperatorFault::Opening),
+			LayoutError::Opened { operator, .. } | LayoutError::Openings { operator, .. } => {
+				fault(operator, OperatorFault::Opening)
+			},
 			LayoutError::Dimensions { operator } => fault(operator, OperatorFault::Shape),
 			_ => Self::ProgramInvalid,
 		}

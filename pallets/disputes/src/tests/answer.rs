@@ -163,3 +163,22 @@ fn an_answer_of_absurd_length_is_refused_unread() {
 		assert_eq!(dispatch_authorized(call), Err(InvalidTransaction::ExhaustsResources.into()));
 	});
 }
+
+/// Of more openings than any question needs nobody knows the weight.
+#[test]
+fn an_answer_with_more_openings_than_any_program_needs_is_refused_at_once() {
+	use assay_trace::{Need, Opening};
+	build_and_execute(|| {
+		let (_, slot) = claimed_by(0, &Run::cheating(1));
+		let game = challenge(&challenger(), slot, Run::honest().claim()).unwrap();
+		let refused = |number| {
+			let empty = || Opening { bytes: Vec::new(), path: Vec::new() };
+			let openings = (0..number).map(|leaf| (Need::Leaf(leaf), empty())).collect();
+			let call = answer_call(game, Side::Claimant, Answer::Openings(openings));
+			dispatch_authorized(call).unwrap_err()
+		};
+		let exhausts = InvalidTransaction::ExhaustsResources.into();
+		assert_eq!(refused(crate::types::OPENINGS_MAX + 1), exhausts);
+		assert_ne!(refused(crate::types::OPENINGS_MAX), exhausts, "that is of another kind");
+	});
+}
