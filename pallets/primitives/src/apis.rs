@@ -158,6 +158,26 @@ pub struct JobView {
 	pub audit: AuditView,
 }
 
+/// What is on record of a provider. Numbers fade: each is halved when a half-life ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[cfg_attr(feature = "std", derive(Serialize, Deserialize))]
+pub struct RecordView {
+	/// Jobs whose claim was paid.
+	pub settled: u32,
+	/// Slots that it accepted and did not claim.
+	pub lapsed: u32,
+	/// Convictions, what is left of one counted as one: while there is any it is not trusted.
+	pub convictions: u32,
+	/// Distinct tenants of the jobs paid in this half-life and the one before, or a few more.
+	pub tenants: u32,
+	/// What its jobs cost their tenants and nobody gets back.
+	pub fees: Balance,
+	/// How far it is trusted for all that, in parts per billion.
+	pub trust_ppb: u32,
+	/// The least audit rate of its audited jobs, in parts per billion.
+	pub lambda_min_ppb: u32,
+}
+
 /// A provider that audits jobs of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
 #[cfg_attr(feature = "std", derive(Serialize, Deserialize))]

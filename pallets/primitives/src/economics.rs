@@ -22,12 +22,12 @@ use sp_core::U256;
 /// One, in parts per billion.
 pub const PPB: u32 = 1_000_000_000;
 
-/// Audits per job where a tenant asks for no other rate: five in a hundred, which is also what they
-/// add to its price. Less makes pledges too large for small providers, more is paid by every
-/// tenant.
+/// Audits per job where a tenant asks for no other rate, and the fewest of a provider without a
+/// record: five in a hundred, which is also what they add to its price. Less makes pledges too large
+/// for small providers, more is paid by every tenant.
 pub const LAMBDA_DEFAULT_PPB: u32 = 50_000_000;
 
-/// Smallest rate of a job that is to be audited: with [`HONEST_SHARE_PPB`] the smallest full per
+/// Smallest rate of a job that is to be audited, for the providers with the best record: with [`HONEST_SHARE_PPB`] the smallest full per
 /// cent whose detection is not below [`DETECTION_MIN_PPB`].
 pub const LAMBDA_MIN_PPB: u32 = 20_000_000;
 
@@ -140,6 +140,17 @@ pub fn audit_fee(price: Balance, lambda_ppb: u32) -> Option<Balance> {
 	div_ceil(U256::from(price).checked_mul(lambda_ppb.into())?, PPB.into())
 }
 
+/// The least audit rate of a provider that is trusted so far, in parts per billion: from `full`,
+/// which nobody needs a record for, down to `floor`, which the best record leads to. Rounded up,
+/// so against the provider, and never below `floor`.
+pub fn lambda_least(floor_ppb: u32, full_ppb: u32, trust_ppb: u32) -> u32 {
+	let missing = u64::from(PPB.saturating_sub(trust_ppb));
+	let above = u64::from(full_ppb.saturating_sub(floor_ppb));
+	// The product is below 2^64, and the quotient is not above `full - floor`.
+	let least = above.saturating_mul(missing).div_ceil(PPB.into());
+	floor_ppb.saturating_add(u32::try_from(least).unwrap_or(u32::MAX))
+}
+
 /// `1 + margin`, in parts per billion.
 fn with_margin(margin_ppb: u32) -> U256 {
 	U256::from(u64::from(PPB).saturating_add(margin_ppb.into()))
@@ -234,6 +245,27 @@ mod tests {
 	}
 
 	#[test]
+	fn the_least_rate_falls_with_trust_to_the_floor() {
+		let least = |trust| lambda_least(LAMBDA_MIN_PPB, LAMBDA_DEFAULT_PPB, trust);
+		assert_eq!(least(0), LAMBDA_DEFAULT_PPB);
+		assert_eq!(least(PPB / 2), 35_000_000);
+		assert_eq!(least(PPB), LAMBDA_MIN_PPB);
+		assert_eq!(least(u32::MAX), LAMBDA_MIN_PPB);
+		assert_eq!(least(PPB - 1), LAMBDA_MIN_PPB + 1, "rounded up");
+		assert_eq!(lambda_least(7, 3, 0), 7, "never below the floor");
+		assert_eq!(lambda_least(0, u32::MAX, 0), u32::MAX);
+	}
+
+	#[test]
+	fn at_the_floor_a_wrong_result_loses_as_it_does_at_the_default() {
+		for lambda in [LAMBDA_MIN_PPB, 35_000_000, LAMBDA_DEFAULT_PPB] {
+			let d = detection(lambda, HONEST_SHARE_PPB);
+			let pledge = collateral(1_000, 1_000, d, MARGIN_PPB, RECOVERED_PPB).unwrap();
+			assert!(holds(pledge, U256::from(2_000), [d, MARGIN_PPB, RECOVERED_PPB]));
+		}
+	}
+
+	#[test]
 	fn the_defaults_agree_with_each_other() {
 		let least = detection(LAMBDA_MIN_PPB, HONEST_SHARE_PPB);
 		assert!(least >= DETECTION_MIN_PPB, "the smallest rate has a pledge");
@@ -248,6 +280,18 @@ mod tests {
 	}
 
 	proptest! {
+		#[test]
+		fn the_least_rate_never_rises_with_trust(
+			floor: u32,
+			full: u32,
+			trust: u32,
+			more in 0u32..1_000,
+		) {
+			let least = lambda_least(floor, full, trust);
+			prop_assert!((floor..=full.max(floor)).contains(&least));
+			prop_assert!(lambda_least(floor, full, trust.saturating_add(more)) <= least);
+		}
+
 		#[test]
 		fn detection_is_never_overstated(lambda: u32, share in 0..=PPB) {
 			assert_close(lambda, share);
