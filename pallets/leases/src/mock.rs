@@ -134,6 +134,13 @@ impl assay_primitives::Providers<AccountId> for Neighbours {
 			*engaged = engaged.checked_sub(1).expect("disengaged as often as engaged")
 		});
 	}
+	fn note(_: &AccountId, _: assay_primitives::Outcome<'_, AccountId>) {}
+	fn record(_: &AccountId) -> Option<assay_primitives::Record> {
+		None
+	}
+	fn trust(_: &AccountId) -> u32 {
+		0
+	}
 }
 
 impl assay_primitives::Models<AccountId, Balance> for Neighbours {

@@ -1,8 +1,8 @@
 //! What pallets ask of each other.
 
 use crate::{
-	CostForm, JobDigest, LeafForm, LeaseId, ModelId, Outline, PaymentKind, ProgramDigest,
-	SlashReason, SlotId, WeightsRoot, WorkerKey,
+	CostForm, JobDigest, LeafForm, LeaseId, ModelId, Outcome, Outline, PaymentKind, ProgramDigest,
+	Record, SlashReason, SlotId, WeightsRoot, WorkerKey,
 };
 use alloc::vec::Vec;
 use assay_program::{wire::JobRequest, Claim};
@@ -44,6 +44,13 @@ pub trait Providers<AccountId> {
 	fn engage(who: &AccountId) -> DispatchResult;
 	/// The end of what [`Providers::engage`] began.
 	fn disengage(who: &AccountId);
+	/// Add to a provider's record what became of one of its slots. Never fails.
+	fn note(who: &AccountId, outcome: Outcome<'_, AccountId>);
+	/// What is on record of a provider, as it counts now; none of an account that is no provider and
+	/// was never guilty as one.
+	fn record(who: &AccountId) -> Option<Record>;
+	/// How far a provider is trusted for its record, in parts per billion.
+	fn trust(who: &AccountId) -> u32;
 }
 
 /// A registered model, as a lease or a job needs it.
@@ -197,7 +204,7 @@ pub trait Claims<AccountId, Balance> {
 
 /// What jobs ask of audits.
 pub trait Audits<AccountId, Balance> {
-	/// Smallest audit rate of a job that is to be audited, in parts per billion.
+	/// Smallest audit rate of a job that is to be audited, whoever does it, in parts per billion.
 	fn lambda_min() -> u32;
 	/// Whether somebody else than `party` has audit stake that counts for jobs of this model now.
 	fn is_auditable(model: ModelId, party: &AccountId) -> bool;

@@ -4,7 +4,7 @@ use crate::{
 	types::{is_device, is_endpoint, Device, Endpoint, Profile, Standing},
 	Config, Error, Event, Owners, Pallet, Profiles, Standings,
 };
-use assay_primitives::{worker_statement, Stake, WorkerKey, WorkerSignature};
+use assay_primitives::{worker_statement, Record, Stake, WorkerKey, WorkerSignature};
 use codec::{Encode, MaxEncodedLen};
 use frame_support::{
 	ensure,
@@ -101,6 +101,7 @@ impl<T: Config> Pallet<T> {
 		profile.ticket.drop(&owner)?;
 		Standings::<T>::remove(&owner);
 		Owners::<T>::remove(&standing.worker);
+		Self::leave_record(&owner);
 		Self::deposit_event(Event::Left { owner, worker: standing.worker });
 		Ok(())
 	}
@@ -140,7 +141,8 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// What the records of a provider take: standing, profile and the entry of its key.
+	/// What is stored of a provider: standing, profile, the entry of its key, and its record, which
+	/// others write.
 	pub(crate) fn footprint(
 		devices: &BoundedVec<Device, T::MaxDevices>,
 		endpoint: &Endpoint,
@@ -148,6 +150,7 @@ impl<T: Config> Pallet<T> {
 		let key_bytes =
 			WorkerKey::max_encoded_len().saturating_add(T::AccountId::max_encoded_len());
 		let bytes = Standing::max_encoded_len()
+			.saturating_add(Record::max_encoded_len())
 			.saturating_add(key_bytes)
 			.saturating_add(devices.encoded_size())
 			.saturating_add(endpoint.encoded_size());

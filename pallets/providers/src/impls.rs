@@ -1,8 +1,8 @@
 //! Providers, as the other pallets see them.
 
-use crate::{Config, Error, Owners, Pallet, Standings};
-use assay_primitives::{Providers, WorkerKey};
-use frame_support::defensive;
+use crate::{Config, Error, Owners, Pallet, Records, Standings};
+use assay_primitives::{Outcome, Providers, Record, TrustTerms, WorkerKey};
+use frame_support::{defensive, traits::Get};
 use sp_runtime::{ArithmeticError, DispatchResult};
 
 impl<T: Config> Providers<T::AccountId> for Pallet<T> {
@@ -41,6 +41,53 @@ impl<T: Config> Providers<T::AccountId> for Pallet<T> {
 					defensive!("more engagements ended than began");
 				},
 			}
+		});
+	}
+
+	fn note(who: &T::AccountId, outcome: Outcome<'_, T::AccountId>) {
+		if !Standings::<T>::contains_key(who) {
+			// A slot binds its provider, so it cannot have left.
+			defensive!("an outcome for a provider that is not registered");
+			return;
+		}
+		Records::<T>::mutate_exists(who, |maybe_record| {
+			let record = maybe_record
+				.unwrap_or_default()
+				.at(Self::duty_period_now(), T::RecordHalving::get());
+			*maybe_record = Some(record.with(who, &outcome)).filter(|record| !record.is_empty());
+		});
+	}
+
+	fn record(who: &T::AccountId) -> Option<Record> {
+		Self::record_now(who)
+	}
+
+	fn trust(who: &T::AccountId) -> u32 {
+		let terms = TrustTerms {
+			fees_full: T::RecordFeesFull::get(),
+			tenants_full: T::RecordTenantsFull::get(),
+		};
+		Self::record_now(who).map_or(0, |record| record.trust(&terms))
+	}
+}
+
+impl<T: Config> Pallet<T> {
+	/// What is on record of a provider, as it counts now.
+	pub(crate) fn record_now(who: &T::AccountId) -> Option<Record> {
+		let kept = Records::<T>::get(who);
+		if kept.is_none() && !Standings::<T>::contains_key(who) {
+			return None;
+		}
+		let period = Self::duty_period_now();
+		Some(kept.unwrap_or_default().at(period, T::RecordHalving::get()))
+	}
+
+	/// Forget a record when its provider leaves, all but guilt.
+	pub(crate) fn leave_record(who: &T::AccountId) {
+		let (period, half_life) = (Self::duty_period_now(), T::RecordHalving::get());
+		Records::<T>::mutate_exists(who, |maybe_record| {
+			let guilt = maybe_record.map(|record| record.at(period, half_life).guilt());
+			*maybe_record = guilt.filter(|guilt| !guilt.is_empty());
 		});
 	}
 }

@@ -2,7 +2,7 @@
 
 use crate::{
 	types::{is_device, is_endpoint},
-	Config, HoldReason, Owners, Pallet, Profiles, Standings,
+	Config, HoldReason, Owners, Pallet, Profiles, Records, Standings,
 };
 use codec::Encode;
 use frame_support::{ensure, traits::fungible::InspectHold};
@@ -19,7 +19,8 @@ impl<T: Config> Pallet<T> {
 		Self::check_worker_keys()?;
 		Self::check_profiles()?;
 		Self::check_periods()?;
-		Self::check_deposits()
+		Self::check_deposits()?;
+		Self::check_outcomes()
 	}
 
 	fn check_records() -> DispatchResult {
@@ -93,6 +94,22 @@ impl<T: Config> Pallet<T> {
 			ensure!(
 				is_clear || Profiles::<T>::contains_key(&who),
 				broken("INV-5: a deposit is on hold of an account that is no provider")
+			);
+		}
+		Ok(())
+	}
+
+	fn check_outcomes() -> DispatchResult {
+		let now = Self::duty_period_now();
+		for (owner, record) in Records::<T>::iter() {
+			ensure!(!record.is_empty(), broken("INV-6: a record says nothing"));
+			ensure!(
+				record.period <= now,
+				broken("INV-6: a record is of a period that has not come")
+			);
+			ensure!(
+				Standings::<T>::contains_key(&owner) || record == record.guilt(),
+				broken("INV-6: more than guilt is on record of an account that is no provider")
 			);
 		}
 		Ok(())

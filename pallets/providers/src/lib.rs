@@ -32,6 +32,10 @@
 //! - **alive**: heard of in this duty period or in one of the two before it.
 //! - **draining**: gets no new work and finishes what it has.
 //! - **engagement**: a lease or a slot that binds the provider. With one it cannot leave.
+//! - **record**: what became of its slots: paid, lapsed, convicted; its distinct tenants, and what
+//!   its jobs cost them that nobody gets back.
+//! - **trust**: how far a record lowers the least audit rate of the provider's jobs.
+//! - **half-life**: a fixed number of duty periods; with each end the numbers of a record are halved.
 //!
 //! ## Life of a provider
 //!
@@ -53,7 +57,8 @@
 //! | `heartbeat` | worker key, without fee | heard of in this duty period |
 //! | `drain`, `resume` | owner | no new work, and work again |
 //! | `engage`, `disengage` | another pallet | a lease or slot begins and ends to bind |
-//! | `leave` | owner | records removed, deposit returned, worker key free |
+//! | `note` | another pallet | what became of a slot is on record |
+//! | `leave` | owner | all removed but guilt, deposit returned, worker key free |
 //!
 //! A timeline, with `DutyPeriod = 20`:
 //!
@@ -74,6 +79,8 @@
 //! - INV-4: nobody was heard of in a period that has not come.
 //! - INV-5: what is on hold for records is for each provider what its ticket says, and for anybody
 //!   else nothing.
+//! - INV-6: a record is of a provider, or says nothing but guilt; it says something, and of no period
+//!   that has not come.
 //!
 //! ## Low level / Design
 //!
@@ -83,7 +90,13 @@
 //!    no hook walks over anybody.
 //! 3. *Free calls are ordered*: authorisation looks at numbers, then at the record, and at the
 //!    signature last; one tag for each provider and period keeps copies out of the pool.
-//! 4. A worker key that was rotated out serves the slots that it accepted, in the pallet that has
+//! 4. *A record fades when somebody looks*: halvings are counted from the period that it was written
+//!    in, so the result does not depend on when or how often that happens.
+//! 5. *A clean record is worth nothing.* What [`assay_primitives::record`] calls trust is zero
+//!    without fees and tenants, so an account that is new, or leaves and comes back, gains nothing
+//!    over one that stays, but to have lost its guilt by losing its name. Under the same name guilt
+//!    stays: it is all that `leave` leaves, without a deposit, and a whole pledge was its price.
+//! 6. A worker key that was rotated out serves the slots that it accepted, in the pallet that has
 //!    them; here it means nothing any more.
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -120,7 +133,7 @@ pub use weights::WeightInfo;
 pub mod pallet {
 	use super::*;
 	use crate::types::{Profile, Standing};
-	use assay_primitives::{WorkerKey, WorkerSignature};
+	use assay_primitives::{Record, WorkerKey, WorkerSignature};
 	use frame_support::{
 		pallet_prelude::*,
 		traits::{
@@ -173,6 +186,19 @@ pub mod pallet {
 		#[pallet::constant]
 		type DutyPeriod: Get<u32>;
 
+		/// Duty periods after which the numbers of every record are halved.
+		#[pallet::constant]
+		type RecordHalving: Get<u32>;
+
+		/// What a provider's jobs must have cost their tenants, and nobody got back, for full trust,
+		/// in planck.
+		#[pallet::constant]
+		type RecordFeesFull: Get<assay_primitives::Balance>;
+
+		/// Distinct tenants that full trust takes.
+		#[pallet::constant]
+		type RecordTenantsFull: Get<u32>;
+
 		/// Most devices of a provider.
 		#[pallet::constant]
 		type MaxDevices: Get<u32>;
@@ -213,6 +239,11 @@ pub mod pallet {
 	// Keys are chosen by outsiders too.
 	#[pallet::storage]
 	pub(crate) type Owners<T: Config> = StorageMap<_, Blake2_128Concat, WorkerKey, T::AccountId>;
+
+	/// What became of a provider's work, as it was when it was changed last.
+	// Accounts again. Apart from the standing, since every piece of work reads that.
+	#[pallet::storage]
+	pub(crate) type Records<T: Config> = StorageMap<_, Blake2_128Concat, T::AccountId, Record>;
 
 	/// What happened.
 	#[pallet::event]
@@ -335,6 +366,18 @@ pub mod pallet {
 				"DutyPeriod is zero, or too short to lose a heartbeat and send it again"
 			);
 			assert!(T::MaxDevices::get() > 0, "MaxDevices is zero: nobody can register");
+			assert!(
+				T::RecordHalving::get() > 0,
+				"RecordHalving is zero: no record would ever fade"
+			);
+			assert!(
+				T::RecordFeesFull::get() > 0,
+				"RecordFeesFull is zero: trust would cost nothing"
+			);
+			assert!(
+				(1..=64).contains(&T::RecordTenantsFull::get()),
+				"RecordTenantsFull is zero, or more than records of so many bits tell apart"
+			);
 			assert!(
 				!T::MinProviderBond::get().is_zero(),
 				"MinProviderBond is zero: providers without stake"
@@ -610,6 +653,12 @@ pub mod pallet {
 		pub fn is_alive(owner: T::AccountId) -> bool {
 			Standings::<T>::get(owner)
 				.is_some_and(|standing| standing.is_alive(Self::duty_period_now()))
+		}
+
+		/// What is on record of a provider, as it counts now; none of an account that is no provider
+		/// and was never guilty as one.
+		pub fn record_of(owner: T::AccountId) -> Option<Record> {
+			Self::record_now(&owner)
 		}
 
 		/// The present duty period.

@@ -45,6 +45,11 @@ pub(crate) const DEPOSIT_BASE: Balance = 50;
 pub(crate) const DEPOSIT_PER_BYTE: Balance = 2;
 /// Blocks of a duty period.
 pub(crate) const PERIOD: u32 = 20;
+/// Duty periods of a half-life.
+pub(crate) const HALVING: u32 = 3;
+/// Fees and tenants of full trust.
+pub(crate) const FEES_FULL: Balance = 1_000;
+pub(crate) const TENANTS_FULL: u32 = 4;
 /// Most devices.
 pub(crate) const MAX_DEVICES: u32 = 4;
 /// Priority of heartbeats.
@@ -125,6 +130,9 @@ impl pallet_providers::Config for Test {
 		LinearStoragePrice<DepositBase, DepositPerByte, Balance>,
 	>;
 	type DutyPeriod = ConstU32<PERIOD>;
+	type RecordHalving = ConstU32<HALVING>;
+	type RecordFeesFull = ConstU128<FEES_FULL>;
+	type RecordTenantsFull = ConstU32<TENANTS_FULL>;
 	type MaxDevices = ConstU32<MAX_DEVICES>;
 	type HeartbeatPriority = ConstU64<PRIORITY>;
 	type WeightInfo = pallet_providers::weights::SubstrateWeight<Test>;

@@ -64,9 +64,9 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn resume() -> Weight {
 		counted(15, T::DbWeight::get().reads_writes(1, 1))
 	}
-	// Standing with its counter, owner, profile, account and holds.
+	// Standing with its counter, owner, profile, record, account and holds.
 	fn leave() -> Weight {
-		counted(50, T::DbWeight::get().reads_writes(6, 6))
+		counted(50, T::DbWeight::get().reads_writes(7, 7))
 	}
 	// Standing.
 	fn heartbeat() -> Weight {
@@ -95,7 +95,7 @@ impl WeightInfo for () {
 		counted(15, ParityDbWeight::get().reads_writes(1, 1))
 	}
 	fn leave() -> Weight {
-		counted(50, ParityDbWeight::get().reads_writes(6, 6))
+		counted(50, ParityDbWeight::get().reads_writes(7, 7))
 	}
 	fn heartbeat() -> Weight {
 		counted(15, ParityDbWeight::get().reads_writes(1, 1))

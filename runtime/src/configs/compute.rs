@@ -91,6 +91,11 @@ impl pallet_providers::Config for Runtime {
 	type HeartbeatPriority = ConstU64<{ 1 << 20 }>;
 	type MaxDevices = ConstU32<64>;
 	type MinProviderBond = ConstU128<{ 100 * ASY }>;
+	// As much as the least bond: a record costs no less to buy than a pledge to hold.
+	type RecordFeesFull = ConstU128<{ 100 * ASY }>;
+	// A month, where a duty period takes five minutes.
+	type RecordHalving = ConstU32<8_640>;
+	type RecordTenantsFull = ConstU32<16>;
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type Stake = ProviderStake;
 	type WeightInfo = weights::providers::WeightInfo<Runtime>;

@@ -2,7 +2,7 @@
 //! step.
 
 use super::*;
-use assay_primitives::heartbeat_statement;
+use assay_primitives::{heartbeat_statement, Outcome};
 use codec::{Encode, MaxEncodedLen};
 use frame_support::traits::Authorize;
 use proptest::prelude::*;
@@ -37,6 +37,12 @@ enum Op {
 	},
 	Engage(AccountId),
 	Disengage(AccountId),
+	Note {
+		owner: AccountId,
+		kind: u8,
+		tenant: AccountId,
+		fee: Balance,
+	},
 	Unbond(AccountId),
 	Rebond(AccountId),
 	Advance(u32),
@@ -80,6 +86,8 @@ fn op() -> impl Strategy<Value = Op> {
 			.prop_map(|(owner, worker, late)| Op::Heartbeat { owner, worker, late }),
 		1 => owner().prop_map(Op::Engage),
 		2 => owner().prop_map(Op::Disengage),
+		5 => (owner(), 0u8..4, 10u64..20, prop_oneof![Just(0), 1..FEES_FULL])
+			.prop_map(|(owner, kind, tenant, fee)| Op::Note { owner, kind, tenant, fee }),
 		1 => owner().prop_map(Op::Unbond),
 		1 => owner().prop_map(Op::Rebond),
 		3 => (1..=PERIOD * 2).prop_map(Op::Advance),
@@ -119,7 +127,10 @@ fn apply(op: Op) {
 		},
 		Op::Leave(owner) => {
 			let engaged = Providers::provider(owner).map_or(0, |view| view.engagements);
+			let guilt = Providers::record_of(owner).map_or(0, |record| record.guilty);
 			let done = Providers::leave(signed(owner));
+			let left = Providers::record_of(owner).map_or(0, |record| record.guilty);
+			assert_eq!(left, guilt, "nobody sheds guilt by leaving");
 			assert!(done.is_err() || engaged == 0, "an engaged provider left");
 		},
 		Op::Heartbeat { owner, worker, late } => heartbeat(owner, worker, late),
@@ -132,6 +143,7 @@ fn apply(op: Op) {
 				Providers::disengage(&owner);
 			}
 		},
+		Op::Note { owner, kind, tenant, fee } => note(owner, kind, tenant, fee),
 		Op::Unbond(owner) => {
 			let _ = Stake::unbond(signed(owner), MIN_PROVIDER_BOND);
 		},
@@ -139,6 +151,30 @@ fn apply(op: Op) {
 			let _ = Stake::rebond(signed(owner), MIN_PROVIDER_BOND);
 		},
 		Op::Advance(blocks) => roll_to(System::block_number() + blocks),
+	}
+}
+
+fn note(owner: AccountId, kind: u8, tenant: AccountId, fee: Balance) {
+	let (trust, before) = (Providers::trust(&owner), Providers::record_of(owner));
+	// Others note what became of slots, which bind their providers.
+	if Providers::provider(owner).is_none() {
+		assert_eq!(trust, 0, "an account that is no provider is not trusted");
+		return;
+	}
+	let before = before.expect("a provider has a record");
+	let outcome = match kind {
+		0 => Outcome::Settled { tenant: &tenant, fee },
+		1 => Outcome::Lapsed,
+		2 => Outcome::Guilty,
+		_ => Outcome::Burnt(fee),
+	};
+	Providers::note(&owner, outcome);
+	let after = Providers::record_of(owner).expect("a provider has a record");
+	assert_eq!(after, before.with(&owner, &outcome));
+	match outcome {
+		Outcome::Settled { .. } | Outcome::Burnt(_) => assert!(Providers::trust(&owner) >= trust),
+		Outcome::Lapsed => assert!(Providers::trust(&owner) <= trust),
+		Outcome::Guilty => assert_eq!(Providers::trust(&owner), 0),
 	}
 }
 
@@ -159,6 +195,7 @@ fn heartbeat(owner: AccountId, worker: u8, late: u32) {
 fn deposit_of(view: &crate::ProviderView) -> Balance {
 	let key_bytes = 32 + ALICE.encoded_size();
 	let bytes = crate::types::Standing::max_encoded_len()
+		+ assay_primitives::Record::max_encoded_len()
 		+ key_bytes
 		+ view.devices.encoded_size()
 		+ view.endpoint.encoded_size();

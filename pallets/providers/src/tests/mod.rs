@@ -5,6 +5,7 @@ mod heartbeat;
 mod invariants;
 mod leave;
 mod offchain;
+mod record;
 mod register;
 mod rotate_worker;
 mod standing;

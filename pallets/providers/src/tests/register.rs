@@ -53,6 +53,7 @@ fn holds_a_deposit_for_the_bytes_of_the_records() {
 	build_and_execute(|| {
 		assert_ok!(try_register(ALICE, 1));
 		let bytes = Standing::max_encoded_len()
+			+ assay_primitives::Record::max_encoded_len()
 			+ 32 + ALICE.encoded_size()
 			+ devices(2).encoded_size()
 			+ endpoint(URL).encoded_size();
