@@ -48,11 +48,11 @@ impl WeightInfo for () {
 		weight(8_000, 10, 10)
 	}
 	fn answer_openings(n: u32) -> Weight {
-		weight(14_000, 72, 72)
+		weight(14_000, 74, 74)
 			.saturating_add(Weight::from_parts(40_000_000, 0).saturating_mul(n.into()))
 	}
 	fn timeout() -> Weight {
-		weight(2_000, 72, 72)
+		weight(2_000, 74, 74)
 	}
 	fn oppose() -> Weight {
 		weight(200, 18, 14)

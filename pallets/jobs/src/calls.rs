@@ -107,6 +107,7 @@ impl<T: Config> Pallet<T> {
 				Precision::Exact,
 				Fortitude::Polite,
 			)?;
+			Self::note_burnt(&provider);
 		}
 		T::Leases::reserve(job.lease, digest, job.reserved(), job.units_max)?;
 		T::Models::job_opened(job.model)?;
@@ -204,7 +205,7 @@ impl<T: Config> Pallet<T> {
 		if lambda_ppb == 0 {
 			return Ok(0);
 		}
-		ensure!(lambda_ppb >= T::Audits::lambda_min(), Error::<T>::LambdaTooLow);
+		ensure!(lambda_ppb >= Self::lambda_min_for(&lease.provider), Error::<T>::LambdaTooLow);
 		ensure!(lambda_ppb <= LAMBDA_ONE, Error::<T>::LambdaTooHigh);
 		ensure!(is_inline, Error::<T>::AuditNeedsInlineInput);
 		let is_auditable = T::Audits::is_auditable(lease.model, &lease.provider);
@@ -467,6 +468,7 @@ impl<T: Config> Pallet<T> {
 			},
 		};
 		Self::release_slot(slot_id, &slot);
+		Self::note_lapsed(&slot.party, reason);
 		slot.state = SlotState::Lapsed { reason };
 		let digest = slot.job;
 		Slots::<T>::insert(slot_id, slot);
@@ -569,6 +571,7 @@ impl<T: Config> Pallet<T> {
 		let model = T::Models::model(job.model).ok_or(Error::<T>::ModelUnknown)?;
 		let worker = slot.worker.clone().ok_or(Error::<T>::WorkerKeyMissing)?;
 		let shares = Self::shares(job, &slot.party, &model.owner, units);
+		Self::note_settled(&slot.party, &job.tenant, &shares);
 		let price_paid = T::Leases::settle(job.lease, digest, job.reserved(), shares);
 		let output = claim.output().into();
 		// After the job has paid its fee into the pool that audits are paid from.

@@ -127,6 +127,7 @@ impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 		Self::slash_slot(slot_id, &slot, amount, None, SlashReason::Guilty);
 		slot.state = SlotState::Guilty { claim };
 		let (job, party) = (slot.job, slot.party.clone());
+		Self::note_guilty(&party);
 		Slots::<T>::insert(slot_id, slot);
 		Self::deposit_event(Event::SlotConvicted { slot: slot_id, job, party, slashed: pledged });
 		pledged

@@ -103,6 +103,7 @@ mod impls;
 mod invariants;
 mod ledger;
 mod offchain;
+mod record;
 pub mod types;
 pub mod weights;
 
@@ -312,7 +313,8 @@ pub mod pallet {
 		/// - `input`: the input blob itself, up to 16 KiB, or its digest.
 		/// - `parameters`: batch, sequence, step limit and sampling: the shape of the job.
 		/// - `value_at_risk`: what a wrong result may cost the tenant; the pledge follows it.
-		/// - `lambda_ppb`: audit rate in parts per billion; zero for no audit.
+		/// - `lambda_ppb`: audit rate in parts per billion; zero for no audit. The least other one
+		///   follows from the provider's record: see the view function `provider_record`.
 		///
 		/// ## Errors
 		///
@@ -543,6 +545,12 @@ pub mod pallet {
 		/// The lowest nonce that a tenant's next job may state.
 		pub fn next_nonce(tenant: AccountId) -> u64 {
 			Self::nonce_after(&tenant)
+		}
+
+		/// What is on record of a provider, and the least audit rate of its audited jobs; none of an
+		/// account that is no provider and was never guilty as one.
+		pub fn provider_record(provider: AccountId) -> Option<assay_primitives::apis::RecordView> {
+			Self::record_view(&provider)
 		}
 	}
 }

@@ -41,7 +41,7 @@ fn weight(microseconds: u64, reads: u64, writes: u64) -> Weight {
 /// Estimates, rounded up.
 impl WeightInfo for () {
 	fn submit_job(b: u32) -> Weight {
-		weight(120, 14, 14).saturating_add(Weight::from_parts(3_000, 0).saturating_mul(b.into()))
+		weight(120, 15, 15).saturating_add(Weight::from_parts(3_000, 0).saturating_mul(b.into()))
 	}
 	fn accept() -> Weight {
 		weight(50, 7, 3)
@@ -53,10 +53,10 @@ impl WeightInfo for () {
 		weight(60, 8, 4).saturating_add(weight(5, 1, 0).saturating_mul(s.into()))
 	}
 	fn lapse(s: u32) -> Weight {
-		weight(100, 14, 14).saturating_add(weight(30, 5, 7).saturating_mul(s.into()))
+		weight(100, 15, 15).saturating_add(weight(30, 5, 7).saturating_mul(s.into()))
 	}
 	fn settle(s: u32) -> Weight {
-		weight(200, 18, 18).saturating_add(weight(70, 7, 10).saturating_mul(s.into()))
+		weight(200, 19, 19).saturating_add(weight(70, 7, 10).saturating_mul(s.into()))
 	}
 	fn set_paused() -> Weight {
 		weight(10, 1, 1)

@@ -8,6 +8,7 @@ mod invariants;
 mod lapse;
 mod pause;
 mod pool;
+mod record;
 mod reveal;
 mod settle;
 mod submit_job;

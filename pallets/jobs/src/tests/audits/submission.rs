@@ -64,15 +64,33 @@ fn runs_without_audit_and_fee_where_nobody_could_audit() {
 
 #[test]
 fn boundaries_of_the_rate() {
+	use assay_primitives::economics::LAMBDA_DEFAULT_PPB;
 	audited(|| {
 		assert_noop!(submit_at(1), Error::<Test>::LambdaTooLow);
-		assert_noop!(submit_at(LAMBDA_MIN - 1), Error::<Test>::LambdaTooLow);
+		assert_noop!(submit_at(LAMBDA_DEFAULT_PPB - 1), Error::<Test>::LambdaTooLow);
 		assert_noop!(submit_at(LAMBDA_ONE + 1), Error::<Test>::LambdaTooHigh);
 		assert_noop!(submit_at(u32::MAX), Error::<Test>::LambdaTooHigh);
-		frame_support::hypothetically!({
-			assert_ok!(submit_at(LAMBDA_MIN));
-		});
-		assert_ok!(submit_at(LAMBDA_ONE));
+		for lambda in [LAMBDA_DEFAULT_PPB, LAMBDA_ONE] {
+			frame_support::hypothetically!({
+				assert_ok!(submit_at(lambda));
+			});
+		}
+	});
+}
+
+#[test]
+fn a_provider_with_a_record_is_audited_at_less_and_pledges_more() {
+	audited(|| {
+		super::super::record::be_trusted();
+		assert_noop!(submit_at(LAMBDA_MIN - 1), Error::<Test>::LambdaTooLow);
+		let pledge = |lambda| {
+			frame_support::hypothetically!({
+				let (digest, _) = submit_audited(0, lambda);
+				job(digest).pledge
+			})
+		};
+		let [least, default] = [LAMBDA_MIN, 50_000_000].map(pledge);
+		assert!(least > 2 * default, "{least} {default}");
 	});
 }
 
