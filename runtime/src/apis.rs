@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use assay_primitives::{
-	apis::{JobView, PoolView},
+	apis::{JobView, PoolView, RecordView},
 	DutyKey, JobDigest, LeaseId, ModelId, OfferId, SlotId, WorkerKey,
 };
 use codec::Encode;
@@ -286,6 +286,10 @@ impl_runtime_apis! {
 
 		fn bond(owner: AccountId) -> Option<reads::Bond> {
 			ProviderStake::bond_of(owner)
+		}
+
+		fn provider_record(owner: AccountId) -> Option<RecordView> {
+			Jobs::record_view(&owner)
 		}
 	}
 

@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use assay_primitives::{LeaseId, ModelId, OfferId, SlotId, WorkerKey};
+use assay_primitives::{apis::RecordView, LeaseId, ModelId, OfferId, SlotId, WorkerKey};
 use pallet_disputes::GameView;
 use pallet_leases::{LeaseViewOf, OfferOf};
 use pallet_models::ModelOf;
@@ -25,6 +25,7 @@ pub type Model = ModelOf<Runtime>;
 
 sp_api::decl_runtime_apis! {
 	/// Who may work.
+	#[api_version(2)]
 	pub trait ProvidersApi {
 		/// A provider; none if the account is not registered.
 		fn provider(owner: AccountId) -> Option<ProviderView>;
@@ -32,6 +33,9 @@ sp_api::decl_runtime_apis! {
 		fn owner_of(worker: WorkerKey) -> Option<AccountId>;
 		/// A provider's bond.
 		fn bond(owner: AccountId) -> Option<Bond>;
+		/// What is on record of a provider, and the least audit rate of its audited jobs; none of an
+		/// account that is no provider and was never guilty as one.
+		fn provider_record(owner: AccountId) -> Option<RecordView>;
 	}
 
 	/// What can be run.

@@ -246,7 +246,7 @@ const APIS: [(&str, u64, u32); 19] = [
 	("TransactionPaymentCallApi", 0xf3ff_14d5_ab52_7059, 3),
 	("GenesisBuilder", 0xfbc5_77b9_d747_efd6, 1),
 	("JobsApi", 0xb18f_5829_93e0_30f4, 1),
-	("ProvidersApi", 0x9aaf_6cf0_e0cd_b4fb, 1),
+	("ProvidersApi", 0x9aaf_6cf0_e0cd_b4fb, 2),
 	("ModelsApi", 0xad4c_c7ad_ca10_b0e7, 1),
 	("LeasesApi", 0x3739_0f57_2686_c301, 1),
 	("AuditsApi", 0xba3f_0698_1ae8_641b, 1),
