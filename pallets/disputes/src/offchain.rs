@@ -1,7 +1,9 @@
 //! The off-chain worker: plays the games of the worker keys in this node's keystore by the answers
 //! of its executor, and opens those between their claims and others of the same jobs; and where the
-//! node is told to watch, computes what others claim and challenges what is wrong. It remembers
-//! nothing: what a game waits for is on chain, what is right the executor computes again.
+//! node is told to watch, computes what others claim and challenges what is wrong, and opens and ends
+//! the games of others that are due: a job whose parties are all silent would hold its tenant's
+//! money for ever. It remembers nothing: what a game waits for is on chain, what is right the
+//! executor computes again.
 
 use crate::*;
 use alloc::{collections::BTreeSet, format, vec::Vec};
@@ -43,6 +45,8 @@ const GAMES_PER_RUN: usize = 16;
 const TRACES_PER_RUN: usize = 4;
 /// Open jobs among which one run looks for claims.
 const JOBS_LOOKED_AT: usize = 1_024;
+/// Open games among which one run looks for those whose time is over.
+const GAMES_LOOKED_AT: usize = 1_024;
 /// How many times its present bond a challenge may cost when it lands.
 const BOND_ROOM: Balance = 4;
 /// Places in which it is noted which claims were disputed.
@@ -156,6 +160,10 @@ impl<T: Config> Pallet<T> {
 		Self::pin_inputs(&run, &keys);
 		let opposed: BTreeSet<_> = keys.iter().flat_map(T::Claims::opposed).collect();
 		Self::oppose_rivals(&run, &opposed);
+		let watch = watch();
+		if watch.is_some() {
+			Self::watch_games(&run);
+		}
 		for (key, id) in Self::games_at_hand(&keys) {
 			if run.is_over() {
 				log::debug!(target: TARGET, "the run's time is over: the rest follows next block");
@@ -163,7 +171,7 @@ impl<T: Config> Pallet<T> {
 			}
 			Self::serve_game(&run, &key, id);
 		}
-		if let Some(watch) = watch() {
+		if let Some(watch) = watch {
 			Self::watch_claims(&run, &keys, watch, &opposed);
 		}
 	}
@@ -193,8 +201,7 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// Open the games between claims of this node's keys and others of the same jobs. Another's worker
-	/// may be quicker.
+	/// Open games between claims of the same jobs. Another's worker may be quicker.
 	fn oppose_rivals(run: &Run, opposed: &BTreeSet<[SlotId; 2]>) {
 		let is_due = |slots: &&[SlotId; 2]| Self::check_oppose(**slots).is_ok();
 		for [slot, other] in opposed.iter().filter(is_due).take(GAMES_PER_RUN).copied() {
@@ -205,6 +212,28 @@ impl<T: Config> Pallet<T> {
 	}
 
 	// --- watching ---
+
+	/// Open games between claims of others, and end those of others whose time is over. Both are free,
+	/// and take no executor.
+	fn watch_games(run: &Run) {
+		Self::oppose_rivals(run, &T::Claims::rivals(JOBS_LOOKED_AT).into_iter().collect());
+		for id in Self::overdue(run).into_iter().take(GAMES_PER_RUN) {
+			Self::send(run, (id, b'T'), Call::timeout { game: id });
+		}
+	}
+
+	/// Games whose time is over, among so many that one run looks at.
+	fn overdue(run: &Run) -> BTreeSet<SlotId> {
+		// Where there are more, each block begins elsewhere.
+		let seed = sp_io::hashing::twox_64(&run.block.encode());
+		let first = Disputes::<T>::hashed_key_for(SlotId(u64::from_le_bytes(seed)));
+		Disputes::<T>::iter_from(first)
+			.chain(Disputes::<T>::iter())
+			.take(GAMES_LOOKED_AT)
+			.map(|(id, _)| id)
+			.filter(|id| Self::check_timeout(*id).is_ok())
+			.collect()
+	}
 
 	/// Compute what others claim, and challenge what is wrong.
 	fn watch_claims(run: &Run, keys: &[WorkerKey], watch: Watch, opposed: &BTreeSet<[SlotId; 2]>) {

@@ -1,6 +1,9 @@
 //! What disputes ask of jobs, and do to them.
 
-use crate::{types::SlotState, *};
+use crate::{
+	types::{rivals, SlotState},
+	*,
+};
 use alloc::{collections::BTreeSet, vec::Vec};
 use assay_primitives::{
 	AccountId, Balance, ClaimInfo, Claims, JobDigest, Models, Outline, SlashReason, SlotId,
@@ -46,13 +49,8 @@ impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 	}
 
 	fn disputable(count: usize) -> Vec<SlotId> {
-		// Where there are more, each block begins elsewhere: no digest is found to sort last for ever.
-		let start = sp_io::hashing::blake2_256(&Self::block().encode()).into();
-		let (now, first) = (Self::now(), Jobs::<T>::hashed_key_for(JobDigest(start)));
-		Jobs::<T>::iter_from(first)
-			.chain(Jobs::<T>::iter())
-			.take(count)
-			.map(|(_, job)| job)
+		let now = Self::now();
+		Self::some_jobs(count)
 			.filter(|job| matches!(job.phase, Phase::Window { closes, .. } if now <= closes))
 			.flat_map(|job| job.slots)
 			.filter(|id| {
@@ -116,6 +114,14 @@ impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 			.collect()
 	}
 
+	fn rivals(count: usize) -> Vec<[SlotId; 2]> {
+		let pairs: BTreeSet<_> = Self::some_jobs(count)
+			.filter(|job| matches!(job.phase, Phase::Window { .. }) && job.slots.len() > 1)
+			.flat_map(|job| rivals(&Self::slots_of(&job)))
+			.collect();
+		pairs.into_iter().collect()
+	}
+
 	fn convict(slot_id: SlotId, kept: Balance) -> Balance {
 		let Some(mut slot) = Slots::<T>::get(slot_id) else {
 			defensive!("a dispute outlived its slot");
@@ -161,6 +167,14 @@ impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 }
 
 impl<T: Config> Pallet<T> {
+	/// At most so many open jobs, some of them twice. Where there are more, each block begins
+	/// elsewhere: no digest is found to sort last for ever.
+	fn some_jobs(count: usize) -> impl Iterator<Item = Job<AccountId>> {
+		let start = sp_io::hashing::blake2_256(&Self::block().encode()).into();
+		let first = Jobs::<T>::hashed_key_for(JobDigest(start));
+		Jobs::<T>::iter_from(first).chain(Jobs::<T>::iter()).take(count).map(|(_, job)| job)
+	}
+
 	/// A slot whose claim can be disputed now.
 	fn disputable_slot(slot_id: SlotId) -> Result<Slot<AccountId>, Error<T>> {
 		let slot = Slots::<T>::get(slot_id).ok_or(Error::<T>::SlotUnknown)?;

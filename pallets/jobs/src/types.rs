@@ -1,5 +1,6 @@
 //! Stored types and the pure transitions between their states.
 
+use alloc::vec::Vec;
 use assay_primitives::{
 	apis::SlotRole, economics, Balance, Commitment, InputDigest, JobDigest, LapseReason, LeaseId,
 	ModelId, OutputDigest, Parameters, ProgramDigest, SlotId, WeightsRoot, WorkerKey,
@@ -532,6 +533,16 @@ pub fn opposed<AccountId>(slots: &[(SlotId, Slot<AccountId>)]) -> Option<(SlotId
 	standing.find(|(_, other)| *other != output).map(|(other, _)| (first, other))
 }
 
+/// All pairs of slots that stand for different outputs, the lower one of each first.
+pub fn rivals<AccountId>(slots: &[(SlotId, Slot<AccountId>)]) -> Vec<[SlotId; 2]> {
+	let standing = || slots.iter().filter_map(|(id, slot)| Some((*id, slot.state.output()?)));
+	let pairs = standing().flat_map(|(id, output)| {
+		let others = standing().filter(move |(other, said)| id < *other && *said != output);
+		others.map(move |(other, _)| [id, other])
+	});
+	pairs.collect()
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;
@@ -670,6 +681,11 @@ mod tests {
 			let slots: Vec<_> = (0..).map(SlotId).zip(states.iter().copied().map(slot)).collect();
 			let found = opposed(&slots).map(|(a, b)| (a.0, b.0));
 			assert_eq!(found, expected, "{states:?}");
+			let pairs = rivals(&slots);
+			assert_eq!(pairs.first().map(|[a, b]| (a.0, b.0)), expected, "{states:?}");
+			assert!(pairs
+				.iter()
+				.all(|[a, b]| a < b && states[a.0 as usize] != states[b.0 as usize]));
 		}
 	}
 

@@ -188,6 +188,9 @@ pub trait Claims<AccountId, Balance> {
 	/// Pairs of claims between which a dispute can be opened, and one of which is bound to this key.
 	/// The lower slot of each comes first.
 	fn opposed(worker: &WorkerKey) -> Vec<[SlotId; 2]>;
+	/// Pairs of claims between which a dispute can be opened, whoever's they are, at most `count` jobs
+	/// being looked at. The lower slot of each comes first.
+	fn rivals(count: usize) -> Vec<[SlotId; 2]>;
 	/// The party of a slot is guilty: its pledge goes to the slash sink, but for `kept`, which stays
 	/// pledged until the last dispute about the claim is over. Returns the whole pledge; zero if the
 	/// party was guilty before.

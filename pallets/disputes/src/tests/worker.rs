@@ -479,3 +479,94 @@ fn a_watcher_puts_no_bond_against_a_rival() {
 		});
 	}
 }
+
+/// A watcher with the key of a provider that has no part in the jobs it looks at.
+fn with_watcher(test: impl FnOnce(Offchain, Pool)) {
+	with_worker(&challenger(), |state, pool| {
+		assert_ok!(ProviderStake::bond(signed(challenger()), BOND));
+		assert_ok!(register_provider(challenger()));
+		set(WATCH_KEY, Watch { budget: 0 });
+		test(state, pool);
+	});
+}
+
+/// Neither party does anything, and nobody signs anything: the tenant has its money back all the
+/// same.
+#[test]
+fn a_watcher_ends_the_job_of_two_silent_rivals() {
+	with_watcher(|_, pool| {
+		let free = || {
+			let id = assay_primitives::LeaseId(0);
+			<Leases as assay_primitives::Leases<_, _>>::open_lease(id).unwrap().free
+		};
+		let before = free();
+		let [slot, other] = rivals([&Run::cheating(1), &Run::cheating(5)]);
+		let job = slot_job(slot);
+		roll_by(100);
+		let disputed = pallet_jobs::Error::<Test>::Disputed;
+		frame_support::assert_noop!(Jobs::settle(signed(tenant()), job), disputed);
+		run();
+		assert_eq!(drain(&pool), 1);
+		let game = Disputes::games_of(key_of(&provider()))[0];
+		let view = Disputes::game_view(game).unwrap();
+		assert_eq!((view.dispute.slot, view.dispute.rival()), (slot, Some(other)));
+		// It has no part in the game, and waits for those who have.
+		jump_to(view.due_at);
+		run();
+		assert_eq!(drain(&pool), 0);
+		jump_to(view.due_at + 1);
+		run();
+		assert_eq!(drain(&pool), 1);
+		assert_eq!(closed().unwrap().verdict, crate::Verdict::BothGuilty);
+		assert!(Jobs::job(job).is_none());
+		assert_eq!(free(), before);
+		run();
+		assert_eq!(drain(&pool), 0);
+	});
+}
+
+#[test]
+fn a_watcher_opens_all_games_between_others_at_once_and_once() {
+	with_watcher(|_, pool| {
+		let (one, two) = (Run::cheating(1), Run::cheating(5));
+		for (nonce, claims) in [(0, [&one, &two]), (1, [&one, &one]), (2, [&two, &one])] {
+			opposed(nonce, claims.map(Run::claim), 0);
+		}
+		roll_by(100);
+		run();
+		roll_by(1);
+		run();
+		assert_eq!(drain(&pool), 2);
+		assert_eq!(crate::Oppositions::<Test>::iter().count(), 2);
+		roll_by(3);
+		run();
+		assert_eq!(drain(&pool), 0);
+	});
+}
+
+#[test]
+fn who_does_not_watch_leaves_the_games_of_others_alone() {
+	with_worker(&account(77), |_, pool| {
+		let [slot, other] = rivals([&Run::cheating(1), &Run::honest()]);
+		roll_by(100);
+		run();
+		assert_eq!(drain(&pool), 0);
+		let game = oppose(slot, other);
+		jump_to(Disputes::game_view(game).unwrap().due_at + 1);
+		run();
+		assert_eq!(drain(&pool), 0);
+	});
+}
+
+#[test]
+fn a_watcher_does_nothing_while_jobs_are_paused() {
+	with_watcher(|_, pool| {
+		let (_, [slot, other]) = opposed(0, [&Run::cheating(1), &Run::honest()].map(Run::claim), 0);
+		opposed(1, [&Run::cheating(1), &Run::honest()].map(Run::claim), 0);
+		let game = oppose(slot, other);
+		jump_to(Disputes::game_view(game).unwrap().due_at + 1);
+		assert_ok!(Jobs::set_paused(frame_system::RawOrigin::Root.into(), true));
+		run();
+		assert_eq!(drain(&pool), 0);
+	});
+}
