@@ -40,7 +40,7 @@ enum Command {
 	/// Executors and nodes that die, stall and lie; a chain that forks.
 	Faults,
 	/// Providers and challengers that lie, each with a trace for it, and what it costs them.
-	Attack,
+	Attack(attack::Attack),
 	/// A chat model on a chain of its own.
 	Chat,
 	/// `demo`, `e2e`, `faults`, `net` and `attack` side by side.
@@ -97,7 +97,7 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<()> {
 	match command {
 		Command::Demo { json } => demo::run(json).await,
-		Command::Attack => attack::run().await,
+		Command::Attack(attack) => attack.run().await,
 		Command::Chat => e2e::chat::run().await,
 		Command::E2e => e2e::run().await,
 		Command::Faults => faults::run().await,

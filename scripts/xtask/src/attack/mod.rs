@@ -1,16 +1,24 @@
 //! `cargo xtask attack`: nodes and executors of which some lie, and what becomes of claims, pledges
-//! and bonds. Each scenario has a chain of its own; all run side by side.
+//! and bonds. Each scenario has a chain of its own.
 
+mod books;
+mod bouts;
+mod hired;
 mod liar;
+mod report;
+mod rig;
 mod ring;
+mod trouble;
 
 use crate::{checks::Checks, net, paths, stage};
-use anyhow::Result;
+use anyhow::{ensure, Result};
 use assay_client::amount::ASY;
 use assay_models::{minilm, Imported, Tokenizer};
+use clap::Args;
+use report::Report;
 use ring::{Finds, Lies, Ring, Trouble};
 use serde_json::json;
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Instant};
 
 /// Most blocks from the reveal to the verdict, where both parties answer at once.
 const BLOCKS_TO_VERDICT_MAX: u32 = 60;
@@ -26,7 +34,99 @@ struct World {
 	checks: Checks,
 }
 
-/// Runs it.
+/// Flags of the attack.
+#[derive(Debug, Args)]
+pub(crate) struct Attack {
+	/// Print one JSON object as the last line.
+	#[arg(long)]
+	json: bool,
+	/// Only the scenarios of these names; more than once for several.
+	#[arg(long, value_name = "NAME")]
+	only: Vec<String>,
+	/// Games of the scenario `games`.
+	#[arg(long, value_name = "COUNT", default_value_t = 100)]
+	games: usize,
+	/// Chooses what is lied about.
+	#[arg(long, default_value_t = 1)]
+	seed: u64,
+}
+
+/// All scenarios in the order in which they run.
+const SCENARIOS: [&str; 16] = [
+	"minilm",
+	"games",
+	"lies",
+	"shams",
+	"crossed",
+	"invalid",
+	"silence",
+	"sham-crowd",
+	"crowd-around-liar",
+	"restarts",
+	"author-restarts",
+	"power",
+	"paused",
+	"spam",
+	"rotation",
+	"leaving",
+];
+
+impl Attack {
+	/// Runs the scenarios one after the other.
+	pub(crate) async fn run(&self) -> Result<()> {
+		for name in &self.only {
+			ensure!(SCENARIOS.contains(&name.as_str()), "no scenario {name}: {SCENARIOS:?}");
+		}
+		let is_wanted =
+			|name: &&&str| self.only.is_empty() || self.only.iter().any(|only| only == **name);
+		let mut reports = Vec::new();
+		for name in SCENARIOS.iter().filter(is_wanted) {
+			let (mut report, begun) = (Report::new(name), Instant::now());
+			if let Err(error) = self.play(name, &mut report).await {
+				report.check(false, &format!("{error:#}"));
+			}
+			report.conclude(begun.elapsed().as_secs_f64());
+			reports.push(report);
+		}
+		let failed: Vec<&str> =
+			reports.iter().filter(|report| !report.ok).map(|report| report.name.as_str()).collect();
+		if self.json {
+			let (ok, seed) = (failed.is_empty(), self.seed);
+			println!("{}", json!({ "ok": ok, "seed": seed, "scenarios": reports }));
+		}
+		ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+		Ok(())
+	}
+
+	async fn play(&self, name: &str, report: &mut Report) -> Result<()> {
+		let seed = self.seed;
+		match name {
+			"minilm" => {
+				run().await?;
+				report.check(true, "each of five chains with MiniLM ends as it must");
+				Ok(())
+			},
+			"games" => bouts::games(report, self.games, seed).await,
+			"lies" => bouts::lies(report, seed).await,
+			"shams" => bouts::shams(report, seed).await,
+			"crossed" => bouts::crossed(report, seed).await,
+			"invalid" => bouts::invalid(report, seed).await,
+			"silence" => bouts::silence(report, seed).await,
+			"sham-crowd" => bouts::crowd(report, false, seed).await,
+			"crowd-around-liar" => bouts::crowd(report, true, seed).await,
+			"restarts" => bouts::restarts(report, 1, seed).await,
+			"author-restarts" => bouts::restarts(report, 0, seed).await,
+			"power" => bouts::power(report, seed).await,
+			"paused" => bouts::paused(report, seed).await,
+			"spam" => bouts::spam(report, seed).await,
+			"rotation" => bouts::rotation(report, seed).await,
+			"leaving" => bouts::leaving(report, seed).await,
+			_ => anyhow::bail!("no scenario {name}"),
+		}
+	}
+}
+
+/// Runs the scenarios with MiniLM, side by side.
 pub(crate) async fn run() -> Result<()> {
 	let root = paths::root()?;
 	let folder = tempfile::Builder::new().prefix("assay-attack-").tempdir()?;
