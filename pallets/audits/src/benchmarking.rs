@@ -2,12 +2,12 @@
 //! the pools that it may have.
 
 use super::*;
-use crate::types::{Auditor, Counted, Draw, KnownKey, Membership, Share};
+use crate::types::{Auditor, Counted, KnownKey, Membership, Share};
 use alloc::vec::Vec;
 use assay_primitives::{
 	duty_key_statement, final_statement, notice_statement, AccountId, Anchor, AuditedJobs, Balance,
 	DutyKey, DutyKeyProof, DutyOutput, DutyProof, JobDigest, ModelId, Stake, WorkerKey,
-	WorkerSignature,
+	WorkerSignature, DUTY_BLOCKS,
 };
 use frame_benchmarking::v2::*;
 use frame_support::traits::{Authorize, Get};
@@ -68,16 +68,17 @@ fn member<T: Config>(pools: u32) -> Result<(AccountId, WorkerKey), BenchmarkErro
 	Ok((who, worker))
 }
 
-/// A job of another provider, two blocks after its commitment, and the block that decides.
+/// A job of another provider, as soon as it can be marked, and the last block that decides.
 fn committed<T: Config>() -> (JobDigest, Anchor) {
 	let (party, worker) = T::BenchmarkHelper::provider(1);
 	let job = T::BenchmarkHelper::committed(T::BenchmarkHelper::model(0), &party, &worker);
-	let number = Pallet::<T>::block().saturating_add(1);
+	let committed_at = Pallet::<T>::block();
+	let number = committed_at.saturating_add(DUTY_BLOCKS);
 	System::<T>::set_block_number(number.saturating_add(1).into());
 	let hash = H256([7; 32]);
 	frame_system::BlockHash::<T>::insert(BlockNumberFor::<T>::from(number), hash);
-	if let Some(place) = Pallet::<T>::place(number) {
-		Ring::<T>::insert(place, Draw { number, randomness: H256([8; 32]) });
+	for drawn in 1..=DUTY_BLOCKS {
+		Pallet::<T>::remember(committed_at.saturating_add(drawn), H256([8; 32]));
 	}
 	(job, Anchor { number, hash })
 }

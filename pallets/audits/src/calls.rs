@@ -6,9 +6,11 @@ use crate::{
 	types::{following, is_duty, threshold, Draw, Drawn, JoinRefusal, KnownKey, DRAW_BLOCKS},
 	*,
 };
+use alloc::vec::Vec;
 use assay_primitives::{
-	duty_key_statement, AccountId, Anchor, AuditedJob, AuditedJobs, DutyInput, DutyKey,
-	DutyKeyProof, DutyOutput, JobDigest, ModelId, Models, Providers, Stake, WorkerKey,
+	duty_key_statement, duty_randomness, AccountId, Anchor, AuditedJob, AuditedJobs, DutyInput,
+	DutyKey, DutyKeyProof, DutyOutput, JobDigest, ModelId, Models, Providers, Stake, WorkerKey,
+	DUTY_BLOCKS,
 };
 use frame_support::pallet_prelude::*;
 use frame_system::pallet_prelude::*;
@@ -155,7 +157,7 @@ impl<T: Config> Pallet<T> {
 		(draw.number == number).then_some(draw.randomness)
 	}
 
-	/// The randomness that decides about a job: of the first block after its commitment that has
+	/// The randomness that decides about a job, of the first blocks after its commitment that have
 	/// any. The same for whoever asks, and whenever.
 	pub(crate) fn draw_for(committed_at: u32) -> Drawn {
 		let (now, first) = (Self::block(), committed_at.saturating_add(1));
@@ -163,13 +165,15 @@ impl<T: Config> Pallet<T> {
 		if now > first.saturating_add(T::RingSize::get()) {
 			return Drawn::Gone;
 		}
+		let mut drawn = Vec::new();
 		for number in first..first.saturating_add(DRAW_BLOCKS) {
 			// It is written down when the block after it begins.
 			if number >= now {
 				return Drawn::Pending;
 			}
-			if let Some(randomness) = Self::randomness_at(number) {
-				return Drawn::Found(Draw { number, randomness });
+			drawn.extend(Self::randomness_at(number));
+			if drawn.len() == DUTY_BLOCKS as usize {
+				return Drawn::Found(Draw { number, randomness: duty_randomness(&drawn) });
 			}
 		}
 		Drawn::Gone
@@ -177,7 +181,7 @@ impl<T: Config> Pallet<T> {
 
 	// --- final mark ---
 
-	/// The lowest block that a mark of a commitment may rest on.
+	/// The lowest block that a mark of a commitment may rest on: the last whose author decides.
 	pub(crate) fn lowest_anchor(committed_at: u32) -> Result<u32, Error<T>> {
 		match Self::draw_for(committed_at) {
 			Drawn::Found(draw) => Ok(draw.number),

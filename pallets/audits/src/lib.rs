@@ -24,8 +24,9 @@
 //! - **counted stake**: what of it counts in this period: the bond as it was told last before.
 //! - **duty key**: sr25519 key that the provider's executor holds, and that signs nothing but VRFs.
 //! - **pool**: the providers that audit jobs of a model. Its total is the sum of counted stakes.
-//! - **randomness** of a job: the VRF of the author of the block after the first commitment; where
-//!   that has none, of the first block after it that has, among [`types::DRAW_BLOCKS`].
+//! - **randomness** of a job: a hash over the VRFs of the authors of the [`assay_primitives::DUTY_BLOCKS`] blocks after
+//!   the first commitment; where one has none, of the first blocks after it that have, among
+//!   [`types::DRAW_BLOCKS`].
 //! - **final mark**: the word of a worker that the commitment is final. Notices are taken from then
 //!   on, for [`Config::NoticeBlocks`].
 //! - **threshold**: 2^64 times audit rate times share of the stake. A number below is a duty.
@@ -52,11 +53,12 @@
 //!
 //! ```text
 //!  block 45  the first commitment
-//!  block 46  its author's VRF decides who audits; written down when block 47 begins
-//!  block 48  GRANDPA finalises block 46
-//!  block 49  final mark with the hash of block 46; notices until block 59
-//!  block 50  a notice; its sender's key, stake and membership count since block 40
-//!  block 60  no notice any more: reveals may follow
+//!  block 49  the last of the four blocks whose authors' VRFs decide who audits; it is written down
+//!            when block 50 begins
+//!  block 51  GRANDPA finalises block 49
+//!  block 52  final mark with the hash of block 49; notices until block 62
+//!  block 53  a notice; its sender's key, stake and membership count since block 40
+//!  block 63  no notice any more: reveals may follow
 //!  block 65  without any mark, the party itself could have sent it from here on
 //! ```
 //!
@@ -85,18 +87,23 @@
 //!    never stuck, and then no worker waits for finality any more: the job is marked while the ring
 //!    still knows its randomness. What trust remains: in a stall of finality a confederate provider
 //!    can mark early. It gains that notices are given on a fork that may be reverted: these show
-//!    who audits there, and on another fork as well if the block after the commitment is the same.
+//!    who audits there, and on another fork as well if the blocks that decide are the same.
 //! 5. *A provider that nobody's duty finds is not audited*: the notice is a right of its sender,
 //!    and silence costs nothing. The detection that is counted on is that of honest stake.
 //! 6. *Free calls are bounded*: one mark for each job, one notice for each duty, one refresh for
 //!    each change of a bond. Authorisation looks at state first, then at the signature, then at the
 //!    VRF; at last it tries, and undoes, what the jobs pallet would do, so that nothing is included
 //!    for free that then fails.
-//! 7. *What a captured author gains.* The author of the block after a commitment knows its VRF
-//!    long before. With provider, tenant and an auditor in league it can choose a job that falls
-//!    to that auditor; nobody else's duty is less likely for it. All auditors of a job together
-//!    are paid one run, so what a league draws out of the pool is bounded by that for each job it
-//!    pays for.
+//! 7. *What a captured author gains.* An author knows its own VRF long before, and chooses which
+//!    commitments it includes. What decides is therefore of [`assay_primitives::DUTY_BLOCKS`] authors: no single one
+//!    knows the result when a commitment is included, and the last one, who does when its turn
+//!    comes, can but make no block. That is one more throw, paid for with a block: with provider and
+//!    an auditor in league it raises the chance `p` that the job falls to that auditor to less than
+//!    `2 * p`, and lowers the chance that it falls to one whose duty key it has stolen to no less than
+//!    its square; of auditors whose keys it does not know it learns nothing. Only who makes all of
+//!    these blocks, and the one with the commitment, chooses as it likes. All auditors of a job
+//!    together are paid one run, so what a league draws out of the pool is bounded by that for each
+//!    job it pays for.
 //! 8. *The ring forgets.* A pause of jobs longer than it leaves jobs without randomness: no notice
 //!    is taken for these, and the mark still is.
 
@@ -368,11 +375,11 @@ pub mod pallet {
 		/// The job has its mark.
 		#[codec(index = 11)]
 		AlreadyMarked,
-		/// The anchor is no block of this chain below the present one, or is below the block whose
-		/// randomness decides.
+		/// The anchor is no block of this chain below the present one, or is below the last block
+		/// whose author decides.
 		#[codec(index = 12)]
 		AnchorWrong,
-		/// The block whose randomness decides has not come.
+		/// The blocks whose authors decide have not all come.
 		#[codec(index = 13)]
 		RandomnessPending,
 		/// The key acts for the party of the job: it may send the mark later.
@@ -587,7 +594,7 @@ pub mod pallet {
 		/// ## Parameters
 		///
 		/// - `job`: the job.
-		/// - `anchor`: a final block, not below the one whose randomness decides.
+		/// - `anchor`: a final block, not below the last one whose author decides.
 		/// - `worker`: the key that signs.
 		/// - `signature`: of that key over `final_statement(genesis, job, anchor)`; checked when the
 		///   call is authorised.

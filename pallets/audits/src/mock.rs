@@ -3,9 +3,10 @@
 use crate as pallet_audits;
 use crate::{AuthorRandomness, Call};
 use assay_primitives::{
-	duty_key_statement, final_statement, notice_statement, worker::WorkerPair, worker_statement,
-	AccountId, Anchor, AuditedJob, AuditedJobs, Balance, BlockNumber, Duty, DutyInput, JobDigest,
-	ModelId, Providers as _, SlotId, Stake as _, WeightsRoot, WorkerKey,
+	duty_key_statement, duty_randomness, final_statement, notice_statement, worker::WorkerPair,
+	worker_statement, AccountId, Anchor, AuditedJob, AuditedJobs, Balance, BlockNumber, Duty,
+	DutyInput, JobDigest, ModelId, Providers as _, SlotId, Stake as _, WeightsRoot, WorkerKey,
+	DUTY_BLOCKS,
 };
 use assay_program::{
 	EmbedBy, Limits, Operator, Program, TensorId, WeightId, WeightKind, WeightShape,
@@ -41,6 +42,8 @@ pub(crate) const NOTICE_BLOCKS: u32 = 10;
 pub(crate) const RING: u32 = 128;
 pub(crate) const MAX_POOLS: u32 = 2;
 pub(crate) const LAMBDA_MIN: u32 = 10_000_000;
+/// Blocks after a commitment from which its randomness is known.
+pub(crate) const DRAWN: u32 = DUTY_BLOCKS + 1;
 /// A rate at which every auditor has the duty by its share of the stake.
 pub(crate) const ALL: u32 = crate::types::RATE_PARTS;
 pub(crate) const PLEDGE_FACTOR: u32 = 2;
@@ -599,9 +602,9 @@ pub(crate) fn commit_job(seed: u32, lambda_ppb: u32) -> JobDigest {
 	job
 }
 
-/// The block that decides about a job whose authors all draw.
+/// The last block that decides about a job whose authors all draw.
 pub(crate) fn anchor_of(job: JobDigest) -> Anchor {
-	let number = MockJobs::get(job).unwrap().committed_at + 1;
+	let number = MockJobs::get(job).unwrap().committed_at + DUTY_BLOCKS;
 	Anchor { number, hash: hash_of(number) }
 }
 
@@ -611,10 +614,16 @@ pub(crate) fn mark_call(job: JobDigest, anchor: Anchor, who: &AccountId) -> Runt
 	Call::mark_final { job, anchor, worker: pair.public(), signature }.into()
 }
 
-/// A job whose commitment is marked final, two blocks after it.
+/// What the authors of the blocks after a commitment draw together.
+pub(crate) fn drawn_after(committed_at: u32) -> H256 {
+	let drawn: Vec<_> = (1..=DUTY_BLOCKS).map(|n| drawn(committed_at + n)).collect();
+	duty_randomness(&drawn)
+}
+
+/// A job whose commitment is marked final, as soon as it can be.
 pub(crate) fn marked_job(seed: u32, lambda_ppb: u32) -> JobDigest {
 	let job = commit_job(seed, lambda_ppb);
-	roll_by(2);
+	roll_by(DRAWN);
 	let marker = account(30);
 	if Providers::worker_key(&marker).is_none() {
 		register_provider(&marker);
@@ -630,7 +639,7 @@ pub(crate) fn duty_input(job: JobDigest) -> DutyInput {
 		job,
 		slot: entry.slot,
 		worker: entry.worker,
-		randomness: drawn(entry.committed_at + 1),
+		randomness: drawn_after(entry.committed_at),
 	}
 }
 

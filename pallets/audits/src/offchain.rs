@@ -186,7 +186,7 @@ impl<T: Config> Pallet<T> {
 		Self::send(run, &party.worker, (audited.slot, b'M'), call);
 	}
 
-	/// The block whose randomness decides, once it is final on this very chain. When the party
+	/// The last block whose author decides, once it is final on this very chain. When the party
 	/// itself may mark, there is nothing to wait for any more.
 	fn anchor_for(run: &Run, committed_at: u32) -> Option<Anchor> {
 		let number = Self::lowest_anchor(committed_at).ok()?;
@@ -254,7 +254,7 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// Whether the block that decides about a job is final, whoever has marked it; in the last blocks
+	/// Whether the blocks that decide about a job are final, whoever has marked it; in the last blocks
 	/// for notices nothing is waited for, so that a stall of finality costs no audit.
 	fn may_speak(run: &Run, job: JobDigest) -> bool {
 		T::Jobs::audited(job).is_some_and(|audited| {

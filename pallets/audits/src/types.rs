@@ -10,7 +10,7 @@ use frame_support::{
 use scale_info::TypeInfo;
 use sp_core::{H256, U256};
 
-/// Blocks among which the randomness of a commitment is looked for, the next one first.
+/// Blocks among which the draws of a commitment are looked for, the next one first.
 pub const DRAW_BLOCKS: u32 = 16;
 /// Blocks in which a mark that is due gets onto the chain: it may have to be sent again.
 pub const MARK_SLACK_BLOCKS: u32 = 16;
@@ -242,7 +242,7 @@ impl<MaxPools: Get<u32>> Auditor<MaxPools> {
 	}
 }
 
-/// A block's randomness, in its place in the ring.
+/// A block's randomness, in its place in the ring; or that of a job, and the last block it is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen)]
 pub struct Draw {
 	/// The block whose author drew it.

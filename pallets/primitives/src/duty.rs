@@ -35,8 +35,23 @@ pub struct DutyInput {
 	pub slot: SlotId,
 	/// The worker key of that slot.
 	pub worker: WorkerKey,
-	/// The author's randomness of the block after the commitment.
+	/// What the authors of the blocks after the commitment drew: see [`duty_randomness`].
 	pub randomness: H256,
+}
+
+/// Blocks after a commitment whose authors together decide who audits.
+///
+/// An author knows what it will draw in its slot long before, so one block would be its own choice.
+/// Of several the last author alone knows the result before the others do, and can do one thing
+/// about it: make no block, and let another author be the last. Each such refusal is one more throw
+/// for who pays for it with a block: `k` of them raise a chance `p` to `1 - (1 - p)^(k + 1)`, at most
+/// `k + 1` times `p`.
+pub const DUTY_BLOCKS: u32 = 4;
+
+/// What duties are drawn from: a hash over what the authors of the blocks after a commitment drew, in
+/// the order of the blocks.
+pub fn duty_randomness(drawn: &[H256]) -> H256 {
+	H256(sp_io::hashing::blake2_256(&("assay/draw/1", drawn).encode()))
 }
 
 /// A VRF's proof, 64 bytes: two scalars of schnorrkel.
@@ -200,6 +215,20 @@ mod tests {
 			let forged = Duty { output: duty.output, proof: DutyProof(proof) };
 			assert!(!input().verify(&pair().public(), &forged));
 		}
+	}
+
+	#[test]
+	fn every_author_and_their_order_decide() {
+		let drawn: Vec<_> = (1..=4).map(|n| H256([n; 32])).collect();
+		let all = duty_randomness(&drawn);
+		for n in 0..4 {
+			let mut other = drawn.clone();
+			other[n] = H256([9; 32]);
+			assert_ne!(duty_randomness(&other), all, "author {n}");
+		}
+		let swapped = [drawn[1], drawn[0], drawn[2], drawn[3]];
+		assert_ne!(duty_randomness(&swapped), all);
+		assert_ne!(duty_randomness(&drawn[..3]), all);
 	}
 
 	/// An executor must make the same of the same.

@@ -233,7 +233,7 @@ pub struct AuditedJob<AccountId> {
 	pub worker: WorkerKey,
 	/// Block of its submission: a duty key that is younger could have been chosen for it.
 	pub submitted_at: u32,
-	/// Block of the first commitment. The randomness of the block after it decides who audits.
+	/// Block of the first commitment. What is drawn in the blocks after it decides who audits.
 	pub committed_at: u32,
 	/// The duty period of that block: what counted in it decides who audits.
 	pub period: u32,

@@ -39,7 +39,7 @@ fn duties_are_as_frequent_as_the_rate_and_shared_by_stake() {
 		let mut audited = 0;
 		for batch in 0..JOBS / 100 {
 			let jobs: Vec<_> = (0..100).map(|n| commit_job(batch * 100 + n, LAMBDA)).collect();
-			roll_by(2);
+			roll_by(DRAWN);
 			for job in jobs {
 				MockJobs::mutate(job, |entry| {
 					entry.as_mut().unwrap().notices_until = Some(u32::MAX - 1)

@@ -132,7 +132,7 @@ fn an_attempt_leaves_nothing_behind() {
 fn is_taken_from_the_mark_until_notices_end() {
 	with_auditors(|| {
 		let job = commit_job(0, u32::MAX);
-		roll_by(2);
+		roll_by(DRAWN);
 		refused(job, Error::NotMarked);
 		let early = refusal(notice_call(job, &auditor(0)));
 		assert_eq!(early, InvalidTransaction::Future.into());
@@ -202,13 +202,13 @@ fn only_members_with_a_key_audit() {
 fn what_is_done_after_the_commitment_decides_nothing() {
 	with_auditors(|| {
 		next_period();
-		roll_by(PERIOD - 4);
+		roll_by(PERIOD - 7);
 		let job = commit_job(0, u32::MAX);
 		// All of it counts while notices are still taken, but for later jobs only.
 		assert_ok!(set_duty_key(&auditor(0)));
 		assert_ok!(Audits::leave(signed(auditor(1)), MODEL));
 		make_auditor(&auditor(2), 50 * UNIT);
-		roll_by(2);
+		roll_by(DRAWN);
 		assert_ok!(dispatch_authorized(mark_call(job, anchor_of(job), &auditor(1))).unwrap());
 		let candidate = |n| Audits::check_candidate(job, &key_of(&auditor(n)));
 		let thresholds = || [0, 1].map(|n| candidate(n).unwrap().threshold);
@@ -239,7 +239,7 @@ fn a_proof_holds_for_its_job_slot_worker_and_block_alone() {
 	with_auditors(|| {
 		let job = commit_job(0, u32::MAX);
 		let other = commit_job(1, u32::MAX);
-		roll_by(2);
+		roll_by(DRAWN);
 		for job in [job, other] {
 			assert_ok!(dispatch_authorized(mark_call(job, anchor_of(job), &auditor(1))).unwrap());
 		}

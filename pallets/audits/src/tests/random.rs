@@ -233,7 +233,7 @@ fn apply_to_jobs(story: &mut Story, op: Op) {
 		},
 		Op::Audit { party, model, lambda } => {
 			apply_to_jobs(story, Op::Commit { party, model, lambda });
-			roll_by(2);
+			roll_by(DRAWN);
 			(0..4).for_each(|by| apply_to_jobs(story, Op::Mark { job: 0, by }));
 			(0..4).for_each(|by| apply_to_jobs(story, Op::Notice { job: 0, by }));
 		},
@@ -258,8 +258,8 @@ fn notice(story: &mut Story, job: JobDigest, by: &AccountId) {
 	let until = entry.notices_until.expect("no notice before the mark");
 	assert!(System::block_number() <= until, "a notice after the end");
 	assert!(!had_slot && entry.party != *by, "no party audits, and none twice");
-	let now = Audits::period();
-	assert!(story.counted(entry.model, by, now) > 0, "stake that does not count");
+	let period = entry.committed_at / PERIOD;
+	assert!(story.counted(entry.model, by, period) > 0, "stake that does not count");
 	assert!(MockSlots::contains_key(job, by));
 	story.taken.notices += 1;
 }

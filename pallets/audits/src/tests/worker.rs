@@ -5,7 +5,7 @@ use crate::{mock::*, offchain::RESEND_BLOCKS};
 use assay_primitives::{
 	duty_key_statement,
 	offchain::{ExecutorSettings, Finalized, EXECUTOR_SETTINGS_KEY, FINALIZED_KEY},
-	AccountId, Duty, JobDigest, SlotId, Stake as _, WORKER_KEY_TYPE,
+	AccountId, Duty, JobDigest, SlotId, Stake as _, DUTY_BLOCKS, WORKER_KEY_TYPE,
 };
 use codec::{Decode, Encode};
 use frame_support::assert_ok;
@@ -110,7 +110,7 @@ fn run() {
 /// A job that is marked, of which every auditor knows for certain that it has the duty, or not.
 fn marked(seed: u32, has_duty: bool) -> JobDigest {
 	let job = commit_job(seed, if has_duty { u32::MAX } else { 1 });
-	roll_by(2);
+	roll_by(DRAWN);
 	finalize(System::block_number() - 1);
 	MockJobs::mutate(job, |entry| {
 		entry.as_mut().unwrap().notices_until = Some(System::block_number() + NOTICE_BLOCKS)
@@ -126,13 +126,13 @@ fn marks_what_is_final_once() {
 		register_provider(&account(30));
 		let job = commit_job(0, ALL);
 		let committed = System::block_number();
-		roll_by(3);
+		roll_by(DRAWN);
 		run();
 		assert_eq!(drain(&pool), 0, "nothing is known to be final");
-		finalize(committed);
+		finalize(committed + DUTY_BLOCKS - 1);
 		run();
-		assert_eq!(drain(&pool), 0, "the block that decides is not final");
-		finalize(committed + 1);
+		assert_eq!(drain(&pool), 0, "the last block that decides is not final");
+		finalize(committed + DUTY_BLOCKS);
 		run();
 		assert_eq!(drain(&pool), 1);
 		assert!(MockJobs::get(job).unwrap().notices_until.is_some());
@@ -148,8 +148,8 @@ fn does_not_mark_on_another_chain() {
 		register_provider(&account(30));
 		commit_job(0, ALL);
 		let committed = System::block_number();
-		roll_by(3);
-		set(FINALIZED_KEY, Finalized { number: committed + 1, hash: hash_of(9_999) });
+		roll_by(DRAWN);
+		set(FINALIZED_KEY, Finalized { number: committed + DUTY_BLOCKS, hash: hash_of(9_999) });
 		run();
 		assert_eq!(drain(&pool), 0);
 		// Finality has overtaken this run.
@@ -165,7 +165,7 @@ fn the_partys_own_worker_waits_and_then_marks_without_finality() {
 		let job = commit_job(0, ALL);
 		let committed = System::block_number();
 		roll_by(MARK_DELAY - 1);
-		finalize(committed + 1);
+		finalize(committed + DUTY_BLOCKS);
 		run();
 		assert_eq!(drain(&pool), 0);
 		sp_runtime::offchain::storage::StorageValueRef::persistent(FINALIZED_KEY).clear();
@@ -182,8 +182,8 @@ fn a_mark_that_the_pool_lost_is_sent_again() {
 		register_provider(&account(30));
 		commit_job(0, ALL);
 		let committed = System::block_number();
-		roll_by(2);
-		finalize(committed + 1);
+		roll_by(DRAWN);
+		finalize(committed + DUTY_BLOCKS);
 		for (block, sent) in [(0, 1), (1, 0), (2, 1)] {
 			run();
 			assert_eq!(take(&pool).len(), sent, "{block} blocks later");
@@ -198,8 +198,8 @@ fn marks_need_no_executor() {
 		register_provider(&account(30));
 		commit_job(0, ALL);
 		let committed = System::block_number();
-		roll_by(2);
-		finalize(committed + 1);
+		roll_by(DRAWN);
+		finalize(committed + DUTY_BLOCKS);
 		sp_runtime::offchain::storage::StorageValueRef::persistent(EXECUTOR_SETTINGS_KEY).clear();
 		run();
 		assert_eq!(drain(&pool), 1);
@@ -210,7 +210,7 @@ fn marks_need_no_executor() {
 fn a_key_of_nobody_does_nothing() {
 	with_workers(&[account(25)], |_, pool| {
 		commit_job(0, ALL);
-		roll_by(2);
+		roll_by(DRAWN);
 		finalize(System::block_number() - 1);
 		run();
 		assert_eq!(drain(&pool), 0);

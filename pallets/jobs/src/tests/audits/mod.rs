@@ -172,32 +172,32 @@ fn the_timeline_of_the_audit_docs_is_true() {
 		assert_eq!(TIMING.span(0, job(digest).units_max), 1, "the units of this job take a block");
 		roll_to(102);
 		assert_ok!(commit(slot).unwrap());
-		roll_to(105);
-		assert_eq!(mark(digest), Ok(111));
+		roll_to(109);
+		assert_eq!(mark(digest), Ok(115));
 		frame_support::hypothetically!({
-			roll_to(112);
+			roll_to(116);
 			assert_noop!(notice(digest, &auditors()[0]), error(Error::NoticesClosed));
 			assert_ok!(reveal(slot).unwrap());
 		});
 		assert_eq!(
 			events().last(),
-			Some(&Event::CommitPhaseClosed { job: digest, reveal_by: 131 })
+			Some(&Event::CommitPhaseClosed { job: digest, reveal_by: 135 })
 		);
 
-		roll_to(108);
+		roll_to(112);
 		let audit = notice(digest, &auditors()[0]).unwrap();
-		assert!(matches!(events().last(), Some(Event::AuditOpened { commit_by: 129, .. })));
+		assert!(matches!(events().last(), Some(Event::AuditOpened { commit_by: 133, .. })));
 		frame_support::hypothetically!({
-			roll_to(109);
+			roll_to(113);
 			assert_ok!(commit_audit(audit, true_claim()).unwrap());
-			let phase = Phase::Revealing { closed_at: 111, reveal_by: 131 };
+			let phase = Phase::Revealing { closed_at: 115, reveal_by: 135 };
 			assert_eq!(job(digest).phase, phase);
 		});
-		roll_to(120);
+		roll_to(124);
 		assert_ok!(commit_audit(audit, true_claim()).unwrap());
 		assert_eq!(
 			events().last(),
-			Some(&Event::CommitPhaseClosed { job: digest, reveal_by: 140 })
+			Some(&Event::CommitPhaseClosed { job: digest, reveal_by: 144 })
 		);
 	});
 }
