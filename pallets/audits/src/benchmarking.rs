@@ -218,6 +218,18 @@ mod benchmarks {
 	}
 
 	#[benchmark]
+	fn set_lambda_floor() -> Result<(), BenchmarkError> {
+		let floor = T::LambdaMin::get();
+		LambdaFloor::<T>::put(floor);
+
+		#[extrinsic_call]
+		_(RawOrigin::Root, crate::types::RATE_PARTS);
+
+		assert_eq!(Pallet::<T>::lambda_floor(), crate::types::RATE_PARTS);
+		Ok(())
+	}
+
+	#[benchmark]
 	fn authorize_refresh() -> Result<(), BenchmarkError> {
 		let (provider, _) = member::<T>(T::MaxPools::get())?;
 		let call = Call::<T>::refresh { provider };

@@ -3,7 +3,9 @@
 
 use crate::{
 	ledger::AuditorOf,
-	types::{following, is_duty, threshold, Draw, Drawn, JoinRefusal, KnownKey, DRAW_BLOCKS},
+	types::{
+		following, is_duty, threshold, Draw, Drawn, JoinRefusal, KnownKey, DRAW_BLOCKS, RATE_PARTS,
+	},
 	*,
 };
 use alloc::vec::Vec;
@@ -292,6 +294,22 @@ impl<T: Config> Pallet<T> {
 		let slot = T::Jobs::open_audit(job, auditor.clone(), worker)?;
 		let audited_slot = input.slot;
 		Self::deposit_event(Event::NoticeTaken { job, audited_slot, slot, auditor, output });
+		Ok(())
+	}
+	// --- the floor of audit rates ---
+
+	/// Smallest audit rate of a job that is to be audited.
+	pub(crate) fn lambda_floor() -> u32 {
+		// An upgrade may have raised what is possible at least.
+		LambdaFloor::<T>::get().unwrap_or_default().max(T::LambdaMin::get())
+	}
+
+	pub(crate) fn do_set_lambda_floor(lambda_ppb: u32) -> DispatchResult {
+		let range = T::LambdaMin::get()..=RATE_PARTS;
+		ensure!(range.contains(&lambda_ppb), Error::<T>::LambdaFloorOutOfRange);
+		let old_ppb = Self::lambda_floor();
+		LambdaFloor::<T>::put(lambda_ppb);
+		Self::deposit_event(Event::LambdaFloorSet { old_ppb, new_ppb: lambda_ppb });
 		Ok(())
 	}
 }

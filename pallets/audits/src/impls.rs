@@ -12,7 +12,7 @@ use frame_support::traits::Get;
 
 impl<T: Config> Audits<AccountId, Balance> for Pallet<T> {
 	fn lambda_min() -> u32 {
-		T::LambdaMin::get()
+		Self::lambda_floor()
 	}
 
 	/// Stake without a duty key finds nothing: that of members who have one is what counts here.

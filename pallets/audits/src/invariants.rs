@@ -1,6 +1,9 @@
 //! What must hold after every block and every call, one function for each numbered invariant.
 
-use crate::{types::following, *};
+use crate::{
+	types::{following, RATE_PARTS},
+	*,
+};
 use alloc::collections::{BTreeMap, BTreeSet};
 use assay_primitives::{AccountId, ModelId};
 use frame_support::{
@@ -16,7 +19,8 @@ impl<T: Config> Pallet<T> {
 		Self::inv_2_memberships_match()?;
 		Self::inv_3_the_ring_is_in_order()?;
 		Self::inv_4_nothing_is_of_later()?;
-		Self::inv_5_the_pool_can_be_paid()
+		Self::inv_5_the_pool_can_be_paid()?;
+		Self::inv_6_the_floor_is_a_rate()
 	}
 
 	fn inv_1_totals_are_sums() -> Result<(), TryRuntimeError> {
@@ -90,6 +94,11 @@ impl<T: Config> Pallet<T> {
 	fn inv_5_the_pool_can_be_paid() -> Result<(), TryRuntimeError> {
 		let balance = T::Currency::total_balance(&Self::money_account());
 		ensure!(balance >= T::Currency::minimum_balance(), "INV-5: the pool has no account");
+		Ok(())
+	}
+	fn inv_6_the_floor_is_a_rate() -> Result<(), TryRuntimeError> {
+		let floor = LambdaFloor::<T>::get().unwrap_or_default();
+		ensure!(floor <= RATE_PARTS, "INV-6: the floor of audit rates is above one");
 		Ok(())
 	}
 }

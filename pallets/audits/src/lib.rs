@@ -48,6 +48,7 @@
 //! | `refresh` | anyone | the bond as it is now counts from the next period on |
 //! | `mark_final` | any worker key but the party's | notices are taken |
 //! | `notice` | the auditor's worker key | a slot in the job, pledged from the audit stake |
+//! | `set_lambda_floor` | root | the smallest audit rate of jobs that are submitted from now on |
 //!
 //! A timeline, with duty periods of 20 blocks, `MarkDelay = 20` and `NoticeBlocks = 10`:
 //!
@@ -69,6 +70,7 @@
 //! - INV-3: an entry of the ring lies in its place, and is of a block before this one.
 //! - INV-4: what does not count yet counts from the next period on; no key is of a block to come.
 //! - INV-5: the account of the pool of money exists.
+//! - INV-6: the floor of audit rates is one at most.
 //!
 //! ## Low level / Design
 //!
@@ -200,7 +202,8 @@ pub mod pallet {
 		/// Blocks after the first commitment from which its party itself may mark it.
 		#[pallet::constant]
 		type MarkDelay: Get<u32>;
-		/// Smallest audit rate of a job that is to be audited, in parts per billion.
+		/// Lowest audit rate that the floor can be set to, in parts per billion; the floor until it is
+		/// set. Below it too little is found for a pledge to deter.
 		#[pallet::constant]
 		type LambdaMin: Get<u32>;
 		/// How many times the price of a job its auditors pledge.
@@ -237,6 +240,10 @@ pub mod pallet {
 	// Few keys, counted by the chain: no hash is needed.
 	#[pallet::storage]
 	pub(crate) type Ring<T: Config> = StorageMap<_, Identity, u32, Draw>;
+
+	/// Smallest audit rate of a job that is to be audited, in parts per billion, once it was set.
+	#[pallet::storage]
+	pub(crate) type LambdaFloor<T: Config> = StorageValue<_, u32>;
 
 	/// The account that audits are paid from exists from the beginning.
 	#[pallet::genesis_config]
@@ -332,6 +339,15 @@ pub mod pallet {
 			/// What it got: as much as the pool reached for.
 			paid: Balance,
 		},
+		/// The smallest audit rate of jobs that are to be audited is another one, for jobs that are
+		/// submitted from now on.
+		#[codec(index = 7)]
+		LambdaFloorSet {
+			/// What it was, in parts per billion.
+			old_ppb: u32,
+			/// What it is.
+			new_ppb: u32,
+		},
 	}
 
 	/// What is not so. Append only: wallets know errors by their place.
@@ -406,6 +422,9 @@ pub mod pallet {
 		/// The number is not below the threshold.
 		#[codec(index = 21)]
 		NoDuty,
+		/// The rate is below the lowest one from which a pledge can deter, or above one.
+		#[codec(index = 22)]
+		LambdaFloorOutOfRange,
 	}
 
 	#[pallet::hooks]
@@ -671,6 +690,39 @@ pub mod pallet {
 		) -> DispatchResult {
 			frame_system::ensure_authorized(origin)?;
 			Self::do_notice(job, worker, output)
+		}
+
+		/// Set the smallest audit rate of jobs that are to be audited.
+		///
+		/// ## Dispatch Origin
+		///
+		/// Root.
+		///
+		/// ## Details
+		///
+		/// Concerns jobs that are submitted from now on. Not below [`Config::LambdaMin`], at which the
+		/// chance of detection just suffices for a pledge to deter, and not above one, which no job
+		/// can exceed. A higher floor makes each audited job dearer and its pledge smaller.
+		///
+		/// ## Parameters
+		///
+		/// - `lambda_ppb`: the rate, in parts per billion.
+		///
+		/// ## Errors
+		///
+		/// `LambdaFloorOutOfRange`.
+		///
+		/// ## Events
+		///
+		/// `LambdaFloorSet`.
+		#[pallet::call_index(6)]
+		#[pallet::weight(T::WeightInfo::set_lambda_floor())]
+		pub fn set_lambda_floor(
+			origin: OriginFor<T>,
+			#[pallet::compact] lambda_ppb: u32,
+		) -> DispatchResult {
+			ensure_root(origin)?;
+			Self::do_set_lambda_floor(lambda_ppb)
 		}
 	}
 

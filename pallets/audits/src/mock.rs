@@ -279,8 +279,16 @@ impl AuditedJobs<AccountId> for Table {
 		})
 	}
 
-	fn auditable(count: usize) -> Vec<JobDigest> {
-		MockJobs::iter_keys().take(count).filter(|job| Self::audited(*job).is_some()).collect()
+	fn auditable(from: JobDigest, count: usize) -> Vec<JobDigest> {
+		let first = MockJobs::hashed_key_for(from);
+		let mut jobs: Vec<_> = MockJobs::iter_keys_from(first)
+			.chain(MockJobs::iter_keys())
+			.take(count)
+			.filter(|job| Self::audited(*job).is_some())
+			.collect();
+		jobs.sort();
+		jobs.dedup();
+		jobs
 	}
 
 	fn mark_final(job: JobDigest, notice_blocks: u32) -> Result<u32, DispatchError> {

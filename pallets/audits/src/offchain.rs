@@ -30,7 +30,7 @@ use sp_runtime::{
 const TARGET: &str = "worker::audits";
 /// A whole run: less than a block, since the next block starts the next run.
 const RUN_MILLIS: u64 = 2_000;
-/// Open jobs among which one run looks for some to audit.
+/// Jobs that await marks or notices among which one run looks for some to audit.
 const JOBS_LOOKED_AT: usize = 1_024;
 /// Members of each of its pools whose stake one run looks at.
 const MEMBERS_LOOKED_AT: usize = 64;
@@ -72,6 +72,13 @@ impl Run {
 	fn is_over(&self) -> bool {
 		sp_io::offchain::timestamp() >= self.deadline
 	}
+}
+
+/// After which digest a run looks for jobs: where there are more than it looks at, each node begins
+/// elsewhere in each block, so that none is overlooked by all or for ever.
+fn start_of(run: &Run, parties: &[Party]) -> JobDigest {
+	let worker = parties.first().map(|party| &party.worker);
+	JobDigest(H256(sp_io::hashing::blake2_256(&("audits", worker, run.block).encode())))
 }
 
 /// What was said about a job: by which key about what, as a hash, and what it was.
@@ -141,7 +148,7 @@ impl<T: Config> Pallet<T> {
 			Self::refresh_stake(run, party);
 		}
 		let mut marked = Vec::new();
-		for job in T::Jobs::auditable(JOBS_LOOKED_AT) {
+		for job in T::Jobs::auditable(start_of(run, parties), JOBS_LOOKED_AT) {
 			if run.is_over() {
 				log::debug!(target: TARGET, "the run's time is over: the rest follows next block");
 				return;

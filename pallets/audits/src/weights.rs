@@ -19,6 +19,8 @@ pub trait WeightInfo {
 	fn mark_final() -> Weight;
 	/// Dispatch of `notice`.
 	fn notice() -> Weight;
+	/// Dispatch of `set_lambda_floor`.
+	fn set_lambda_floor() -> Weight;
 	/// Authorisation of `refresh`.
 	fn authorize_refresh() -> Weight;
 	/// Authorisation of `mark_final`, without the attempt of what it does.
@@ -54,6 +56,9 @@ impl WeightInfo for () {
 	}
 	fn notice() -> Weight {
 		weight(150, 24, 12)
+	}
+	fn set_lambda_floor() -> Weight {
+		weight(15, 1, 1)
 	}
 	fn authorize_refresh() -> Weight {
 		weight(50, 6, 0)

@@ -31,7 +31,6 @@ use assay_primitives::{
 	apis::SlotRole, AccountId, AuditedJob, AuditedJobs, Audits, JobDigest, LapseReason, SlotId,
 	WorkerKey,
 };
-use codec::Encode;
 use frame_support::ensure;
 use sp_runtime::DispatchError;
 
@@ -53,13 +52,11 @@ impl<T: Config> AuditedJobs<AccountId> for Pallet<T> {
 		if Self::ensure_running().is_err() {
 			return Vec::new();
 		}
-		// Where there are more, each block begins elsewhere: no digest is found to sort last for ever.
-		let start = sp_io::hashing::blake2_256(&("audits", Self::block()).encode()).into();
-		let first = Jobs::<T>::hashed_key_for(JobDigest(start));
-		let mut found: Vec<_> = Jobs::<T>::iter_from(first)
-			.chain(Jobs::<T>::iter())
+		let first = AwaitingAudit::<T>::hashed_key_for(from);
+		let mut found: Vec<_> = AwaitingAudit::<T>::iter_keys_from(first)
+			.chain(AwaitingAudit::<T>::iter_keys())
 			.take(count)
-			.filter_map(|(digest, job)| Self::audited_job(job).map(|_| digest))
+			.filter(|digest| Jobs::<T>::get(digest).and_then(Self::audited_job).is_some())
 			.collect();
 		found.sort();
 		found.dedup();
@@ -126,6 +123,19 @@ impl<T: Config> Pallet<T> {
 	/// job does not settle before a game has decided between them.
 	pub fn opposed(digest: JobDigest) -> Option<(SlotId, SlotId)> {
 		opposed(&Self::slots_of(&Jobs::<T>::get(digest)?))
+	}
+
+	/// List a job among those that workers look at for as long as it awaits its mark or notices.
+	pub(crate) fn list_audit(digest: JobDigest, audit: &AuditState) {
+		let awaits = match audit {
+			AuditState::Unaudited | AuditState::Uncommitted => return,
+			AuditState::Awaiting { .. } => true,
+			AuditState::Marked { until, .. } => Self::now() <= *until,
+		};
+		match awaits {
+			true => AwaitingAudit::<T>::insert(digest, ()),
+			false => AwaitingAudit::<T>::remove(digest),
+		}
 	}
 
 	/// The duty period of a block.

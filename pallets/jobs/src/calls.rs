@@ -508,6 +508,7 @@ impl<T: Config> Pallet<T> {
 				closes_at: clock.block_of(closes),
 			});
 		}
+		Self::list_audit(digest, &job.audit);
 		Jobs::<T>::insert(digest, job);
 		count
 	}
@@ -683,6 +684,7 @@ impl<T: Config> Pallet<T> {
 		}
 		T::Models::job_closed(job.model);
 		InlineInputs::<T>::remove(digest);
+		AwaitingAudit::<T>::remove(digest);
 		Jobs::<T>::remove(digest);
 	}
 

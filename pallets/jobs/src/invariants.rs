@@ -20,7 +20,8 @@ impl<T: Config> Pallet<T> {
 		Self::check_ids()?;
 		Self::check_receipts()?;
 		Self::check_disputes()?;
-		Self::check_audits()
+		Self::check_audits()?;
+		Self::check_awaiting()
 	}
 
 	/// INV-1: every job's slots exist and name it; every slot belongs to exactly one job.
@@ -223,6 +224,26 @@ impl<T: Config> Pallet<T> {
 				}
 			}
 		}
+		Ok(())
+	}
+
+	/// INV-10: every job that awaits its mark or notices is listed; what is listed has awaited them.
+	fn check_awaiting() -> Result<(), TryRuntimeError> {
+		let now = Self::now();
+		for (digest, job) in Jobs::<T>::iter() {
+			let is_listed = AwaitingAudit::<T>::contains_key(digest);
+			let (may, must) = match job.audit {
+				AuditState::Unaudited | AuditState::Uncommitted => (false, false),
+				AuditState::Awaiting { .. } => (true, true),
+				AuditState::Marked { until, .. } => (true, now <= until),
+			};
+			ensure!(is_listed || !must, "INV-10: a job awaits an audit and is not listed");
+			ensure!(may || !is_listed, "INV-10: a job is listed that awaits no audit");
+		}
+		ensure!(
+			AwaitingAudit::<T>::iter_keys().all(Jobs::<T>::contains_key),
+			"INV-10: a job is listed that is gone"
+		);
 		Ok(())
 	}
 }

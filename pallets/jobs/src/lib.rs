@@ -70,6 +70,7 @@
 //!   others dispute its claim.
 //! - INV-9: only a job with an audit rate has an audit; that names a slot which has committed, as
 //!   soon as one has; audit slots exist from the mark on, none of a party of another slot.
+//! - INV-10: every job that awaits its mark or notices is listed; what is listed has awaited them.
 //!
 //! ## Design
 //!
@@ -204,6 +205,11 @@ pub mod pallet {
 	/// Open jobs. Keys are digests already, so they need no further hash.
 	#[pallet::storage]
 	pub type Jobs<T: Config> = StorageMap<_, Identity, JobDigest, Job<AccountId>>;
+
+	/// Jobs that await their final mark or notices: all that a worker has to look at for audits. One
+	/// that awaits neither any more is removed with its next step.
+	#[pallet::storage]
+	pub type AwaitingAudit<T: Config> = StorageMap<_, Identity, JobDigest, ()>;
 
 	/// Inputs that travelled with their jobs; removed with them.
 	#[pallet::storage]

@@ -251,8 +251,9 @@ pub trait AuditedJobs<AccountId> {
 	fn period() -> u32;
 	/// A job between its first commitment and the end of its notices; none while jobs are paused.
 	fn audited(job: JobDigest) -> Option<AuditedJob<AccountId>>;
-	/// Some jobs of which [`AuditedJobs::audited`] knows, at most `count` jobs being looked at.
-	fn auditable(count: usize) -> Vec<JobDigest>;
+	/// Some jobs of which [`AuditedJobs::audited`] knows, beginning with those after `from` in the
+	/// order of digests; at most `count` jobs are looked at, all of which await or awaited an audit.
+	fn auditable(from: JobDigest, count: usize) -> Vec<JobDigest>;
 	/// The first commitment of a job is final: notices are taken from now on for so many blocks.
 	/// Returns the clock time of their end.
 	fn mark_final(job: JobDigest, notice_blocks: u32) -> Result<u32, DispatchError>;

@@ -87,6 +87,10 @@ impl<T: frame_system::Config> pallet_audits::WeightInfo for WeightInfo<T> {
 		// The fastest run took 321_167 ns.
 		Weight::from_parts(339_854_000, 0).saturating_add(T::DbWeight::get().reads_writes(76, 8))
 	}
+	// Estimated, not measured.
+	fn set_lambda_floor() -> Weight {
+		Weight::from_parts(15_000_000, 0).saturating_add(T::DbWeight::get().reads_writes(1, 1))
+	}
 	// `AuditStake.Ledgers`: r 1, w 0.
 	// `Audits.Auditors`: r 1, w 0.
 	// `Jobs.TimingParameters`: r 1, w 0.

@@ -1,11 +1,13 @@
 //! The pool of money, and what jobs ask.
 
-use crate::{mock::*, Event};
+use crate::{mock::*, Error, Event};
 use assay_primitives::Audits as _;
 use frame_support::{
-	assert_ok,
+	assert_noop, assert_ok,
 	traits::fungible::{Inspect, Mutate},
 };
+use frame_system::RawOrigin;
+use sp_runtime::DispatchError;
 
 type Asked = Audits;
 
@@ -75,5 +77,25 @@ fn jobs_are_told_rate_and_pledge() {
 		assert_eq!(Asked::pledge(0), UNIT);
 		assert_eq!(Asked::pledge(UNIT), u128::from(PLEDGE_FACTOR) * UNIT);
 		assert_eq!(Asked::pledge(u128::MAX), u128::MAX);
+	});
+}
+
+#[test]
+fn governance_sets_the_floor_of_audit_rates() {
+	build_and_execute(|| {
+		let set = |rate| Audits::set_lambda_floor(RawOrigin::Root.into(), rate);
+		assert_eq!(Asked::lambda_min(), LAMBDA_MIN);
+		for out_of_range in [0, LAMBDA_MIN - 1, ALL + 1, u32::MAX] {
+			assert_noop!(set(out_of_range), Error::<Test>::LambdaFloorOutOfRange);
+		}
+		for rate in [LAMBDA_MIN, ALL, 3 * LAMBDA_MIN] {
+			let old_ppb = Asked::lambda_min();
+			System::reset_events();
+			assert_ok!(set(rate));
+			assert_eq!(events(), [Event::LambdaFloorSet { old_ppb, new_ppb: rate }]);
+			assert_eq!(Asked::lambda_min(), rate);
+		}
+		let origin = signed(owner());
+		assert_noop!(Audits::set_lambda_floor(origin, ALL), DispatchError::BadOrigin);
 	});
 }

@@ -143,15 +143,49 @@ fn a_few_of_those_who_await_it_are_named() {
 		assert_ok!(commit(slot).unwrap());
 		let mut open = vec![first, second];
 		open.sort();
-		assert_eq!(Jobs::auditable(16), open);
-		assert!(Jobs::auditable(1).len() <= 1);
-		assert_eq!(Jobs::auditable(0), vec![]);
+		let listed = |count| Jobs::auditable(JobDigest::default(), count);
+		assert_eq!(listed(16), open);
+		assert_eq!(listed(1), open[..1]);
+		assert_eq!(listed(0), vec![]);
+		// Another start, another first one; those before it come last.
+		assert_eq!(Jobs::auditable(open[0], 1), open[1..]);
+		assert_eq!(Jobs::auditable(open[0], 2), open);
+		assert_eq!(Jobs::auditable(open[1], 1), open[..1]);
 		roll_to(3);
 		assert_ok!(mark(first));
-		assert_eq!(Jobs::auditable(16), open);
+		assert_eq!(listed(16), open);
 		roll_to(10);
-		assert_eq!(Jobs::auditable(16), vec![second], "no notice is taken any more");
+		assert_eq!(listed(16), vec![second], "no notice is taken any more");
 		assert_ok!(Jobs::set_paused(RawOrigin::Root.into(), true));
-		assert_eq!(Jobs::auditable(16), vec![]);
+		assert_eq!(listed(16), vec![]);
+	});
+}
+
+#[test]
+fn is_looked_for_only_where_it_or_notices_are_awaited() {
+	audited(|| {
+		let listed = |digest| crate::AwaitingAudit::<Test>::contains_key(digest);
+		let (unaudited, plain) = submit_audited(7, 0);
+		let (digest, slot) = submit_audited(8, HALF);
+		assert_ok!(commit(plain).unwrap());
+		assert!(!listed(unaudited) && !listed(digest));
+		assert_ok!(commit(slot).unwrap());
+		assert!(listed(digest));
+		roll_to(3);
+		assert_ok!(mark(digest));
+		assert!(listed(digest));
+		try_state();
+		// Nothing happens when notices are over: its next step is what ends it.
+		roll_to(3 + NOTICE_BLOCKS + 1);
+		assert!(listed(digest));
+		try_state();
+		assert_ok!(reveal(slot).unwrap());
+		assert!(!listed(digest));
+		// One that ends before anybody marked it leaves nothing either.
+		let (other, slot) = submit_audited(9, HALF);
+		assert_ok!(commit(slot).unwrap());
+		assert!(listed(other));
+		crate::Pallet::<Test>::refund(other, &job(other));
+		assert!(!listed(other));
 	});
 }
