@@ -308,7 +308,8 @@ fn worker_submissions_of_two_blocks_differ() {
 
 /// Blocks of a game in which every question takes as long as one may.
 fn longest_game() -> u32 {
-	<Runtime as pallet_disputes::Config>::MoveBlocks::get()
+	let move_blocks: u32 = <Runtime as pallet_disputes::Config>::MoveBlocks::get();
+	move_blocks
 		.saturating_add(pallet_disputes::types::RUN_BLOCKS_MAX)
 		.saturating_mul(assay_trace::QUESTIONS_MAX)
 }

@@ -106,3 +106,36 @@ fn every_call_of_a_job_fits_a_block_with_its_authorisation() {
 		"the longest program"
 	);
 }
+
+/// `pallets/README.md`, as one line.
+fn page() -> String {
+	let page = include_str!("../../pallets/README.md");
+	page.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Figures of this runtime that the page of the pallets states. Those of the jobs pallet by itself
+/// are looked at there.
+#[test]
+fn the_figures_of_the_page_are_those_of_this_runtime() {
+	let mark_delay: u32 = <Runtime as pallet_audits::Config>::MarkDelay::get();
+	let notices: u32 = <Runtime as pallet_audits::Config>::NoticeBlocks::get();
+	let move_blocks: u32 = <Runtime as pallet_disputes::Config>::MoveBlocks::get();
+	let reward: sp_runtime::Permill = <Runtime as pallet_disputes::Config>::Reward::get();
+	let winners = pallet_disputes::types::WINNERS_MAX;
+	let honest = assay_primitives::economics::HONEST_SHARE_PPB;
+	let stated = [
+		("the party's own 20 blocks later", mark_delay == 20),
+		("`audits.notice`, for 10 blocks", notices == 10),
+		("At most six questions", assay_trace::QUESTIONS_MAX == 6),
+		("so eleven moves", assay_trace::MOVES_MAX == 11),
+		("a question has 32 blocks", move_blocks == 32),
+		("at most half of that is paid out", pallet_disputes::types::pot(10) == 5),
+		("to eight at most", winners == 8),
+		("what a fifth of the pledge is more", reward == sp_runtime::Permill::from_percent(20)),
+		("where 30 % of the audit stake is honest", honest == 300_000_000),
+	];
+	for (text, holds) in stated {
+		assert!(page().contains(text), "the page says no more: {text}");
+		assert!(holds, "the runtime does otherwise: {text}");
+	}
+}

@@ -10,7 +10,16 @@
 import { parseArgs } from 'node:util';
 import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
 
-const OURS = ['providerStake', 'providers', 'models', 'leases', 'jobs'];
+const OURS = [
+  'providerStake',
+  'auditStake',
+  'providers',
+  'models',
+  'leases',
+  'jobs',
+  'disputes',
+  'audits',
+];
 const DEADLINE_MS = 240_000;
 
 const { values: args } = parseArgs({

@@ -760,8 +760,7 @@ pub(crate) fn closed() -> Option<End> {
 	})
 }
 
-/// What the transaction extension and the dispatch make of an authorised call: refused by the pool,
-/// or dispatched with a result.
+/// What pool and dispatch make of an authorised call: refused, or dispatched with a result.
 pub(crate) fn dispatch_authorized(
 	call: RuntimeCall,
 ) -> Result<DispatchResult, TransactionValidityError> {

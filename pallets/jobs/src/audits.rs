@@ -48,7 +48,7 @@ impl<T: Config> AuditedJobs<AccountId> for Pallet<T> {
 		Self::audited_job(Jobs::<T>::get(digest)?)
 	}
 
-	fn auditable(count: usize) -> Vec<JobDigest> {
+	fn auditable(from: JobDigest, count: usize) -> Vec<JobDigest> {
 		if Self::ensure_running().is_err() {
 			return Vec::new();
 		}

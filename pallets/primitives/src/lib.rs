@@ -22,9 +22,7 @@ pub mod worker;
 
 pub use assay_program::{CostForm, Parameters};
 pub use assay_trace::{LeafForm, Outline};
-pub use duty::{
-	duty_randomness, Duty, DutyInput, DutyKey, DutyKeyProof, DutyProof, DUTY_BLOCKS,
-};
+pub use duty::{duty_randomness, Duty, DutyInput, DutyKey, DutyKeyProof, DutyProof, DUTY_BLOCKS};
 pub use ids::*;
 pub use reasons::*;
 pub use record::{Outcome, Record, TrustTerms};

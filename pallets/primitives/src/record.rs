@@ -145,7 +145,7 @@ impl Record {
 		let tenants = Perbill::from_rational(self.tenant_count(), terms.tenants_full);
 		let (settled, lapsed) = (u64::from(self.settled), u64::from(self.lapsed));
 		let kept = Perbill::from_rational(settled, settled.saturating_add(lapsed));
-		(fees.min(tenants) * kept).deconstruct()
+		kept.mul_floor(fees.min(tenants).deconstruct())
 	}
 }
 

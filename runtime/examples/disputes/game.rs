@@ -343,7 +343,7 @@ pub(crate) fn play(case: &Case) -> Played {
 				let is_last = matches!(view.question, Question::Openings { .. });
 				if is_asked && !(is_last && side == Side::Claimant) {
 					let made = tracer.answer(&view.question).expect("it has a trace");
-					moves.push(answer(&board, side, view.question.clone(), made));
+					moves.push(answer(&board, side, view.question, made));
 				}
 			}
 			moves.iter().for_each(|made| played.count(made));

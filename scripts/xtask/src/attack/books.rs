@@ -112,11 +112,11 @@ impl Expected {
 				self.add(who("who")?, amount("amount")?, -1);
 			},
 			("Jobs", "SlotConvicted") => self.add(who("party")?, amount("slashed")?, -1),
-			("ProviderStake", "Slashed") => {
-				// What a conviction takes is in the event of that.
-				if value::variant(value::field(fields, "reason")?)? != "Guilty" {
-					self.add(who("who")?, amount("amount")?, -1);
-				}
+			// What a conviction takes is in the event of that.
+			("ProviderStake", "Slashed")
+				if value::variant(value::field(fields, "reason")?)? != "Guilty" =>
+			{
+				self.add(who("who")?, amount("amount")?, -1);
 			},
 			("Disputes", "WinnerRepaid" | "WinnerRewarded") => {
 				self.add(who("beneficiary")?, amount("amount")?, 1);

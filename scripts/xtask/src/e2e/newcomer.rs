@@ -73,12 +73,12 @@ async fn register(root: &Path, node: &Node, provider: &As<'_>) -> Result<String>
 	let done = [&["model", "register"], &files[..], &["--royalty", "0.0001"]].concat();
 	let model = number(&provider.does(&done).await?, "model")?;
 	provider.does(&["model", "set-terms", &model, "--royalty", "0.0002"]).await?;
-	refused(provider, folder.path(), files[3]).await?;
+	refused(provider, folder.path(), [files[1], files[3]]).await?;
 	Ok(model)
 }
 
 /// Files that are no program, or are cut short: an error with its cause, and nothing on chain.
-async fn refused(provider: &As<'_>, folder: &Path, weights: &str) -> Result<()> {
+async fn refused(provider: &As<'_>, folder: &Path, [program, weights]: [&str; 2]) -> Result<()> {
 	let file = folder.join("broken");
 	std::fs::write(&file, b"this is no program")?;
 	let broken = file.display().to_string();
@@ -87,6 +87,15 @@ async fn refused(provider: &As<'_>, folder: &Path, weights: &str) -> Result<()> 
 	let (code, error) = provider.assay.run(&arguments).await?;
 	let said = error["error"].as_str().unwrap_or_default();
 	provider.checks.check(code == 4, &format!("a file that is no program is refused: {said}"));
+	let short = folder.join("short");
+	std::fs::write(&short, &std::fs::read(weights)?[..4_096])?;
+	let short = short.display().to_string();
+	let cut = ["model", "register", "--program", program, "--weights", &short];
+	let arguments = [&["--suri", PROVIDER], &cut[..]].concat();
+	let (code, error) = provider.assay.run(&arguments).await?;
+	let said = error["error"].as_str().unwrap_or_default();
+	let next = error["next"].is_string();
+	provider.checks.check(code == 1 && next, &format!("weights that are cut short: {said}"));
 	let missing = ["model", "register", "--program", "/nowhere", "--weights", weights];
 	let (code, error) = provider.assay.run(&missing).await?;
 	let told = error["next"].is_string();
