@@ -7,7 +7,7 @@ use assay_client::{
 	amount, model, Error, Kind, Result,
 };
 use assay_models::{minilm, smollm2, ImportError, Imported};
-use assay_program::{merkle, program_digest};
+use assay_program::{merkle, program_digest, Program};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -222,7 +222,9 @@ impl Register {
 		let Context { chain, account, output } = context;
 		let royalty = amount::parse(&self.royalty)?;
 		let program = read(&self.files.program)?;
-		let weights = merkle::blob(&read(&self.files.weights)?);
+		let weights = read(&self.files.weights)?;
+		check_length(&program, &weights)?;
+		let weights = merkle::blob(&weights);
 		let (id, included) = model::register(chain, account, &program, &weights, royalty).await?;
 		let value = json!({
 			"model": id,
@@ -233,6 +235,18 @@ impl Register {
 		output.included(format!("model {id} is registered"), &included, value);
 		Ok(())
 	}
+}
+
+/// Weights of a length that the program does not take would be registered, and no executor would run
+/// them. What is no program at all is for the chain to refuse.
+fn check_length(program: &[u8], weights: &[u8]) -> Result<()> {
+	let Ok(program) = Program::decode_validated(program) else { return Ok(()) };
+	let (takes, has) = (program.weights_length(), weights.len() as u64);
+	if takes == has {
+		return Ok(());
+	}
+	let said = format!("the program takes {takes} bytes of weights, the file has {has}");
+	Err(Error::new(Kind::Local, said).next("name the weights that were imported with the program"))
 }
 
 async fn show(context: &Context, id: u32) -> Result<()> {

@@ -95,7 +95,9 @@ fn gauges(registry: &Registry) -> Vec<(String, f64)> {
 	let families = registry.gather();
 	families
 		.iter()
-		.map(|family| (family.name().to_string(), family.get_metric()[0].get_gauge().value()))
+		.map(|family| {
+			(family.get_name().to_string(), family.get_metric()[0].get_gauge().get_value())
+		})
 		.collect()
 }
 
