@@ -237,8 +237,8 @@ impl Register {
 	}
 }
 
-/// Weights of a length that the program does not take would be registered, and no executor would run
-/// them. What is no program at all is for the chain to refuse.
+/// Weights of a length that the program does not take would be registered, and no executor would
+/// run them. What is no program at all is for the chain to refuse.
 fn check_length(program: &[u8], weights: &[u8]) -> Result<()> {
 	let Ok(program) = Program::decode_validated(program) else { return Ok(()) };
 	let (takes, has) = (program.weights_length(), weights.len() as u64);

@@ -24,9 +24,9 @@
 //! - **counted stake**: what of it counts in this period: the bond as it was told last before.
 //! - **duty key**: sr25519 key that the provider's executor holds, and that signs nothing but VRFs.
 //! - **pool**: the providers that audit jobs of a model. Its total is the sum of counted stakes.
-//! - **randomness** of a job: a hash over the VRFs of the authors of the [`assay_primitives::DUTY_BLOCKS`] blocks after
-//!   the first commitment; where one has none, of the first blocks after it that have, among
-//!   [`types::DRAW_BLOCKS`].
+//! - **randomness** of a job: a hash over the VRFs of the authors of the
+//!   [`assay_primitives::DUTY_BLOCKS`] blocks after the first commitment; where one has none, of
+//!   the first blocks after it that have, among [`types::DRAW_BLOCKS`].
 //! - **final mark**: the word of a worker that the commitment is final. Notices are taken from then
 //!   on, for [`Config::NoticeBlocks`].
 //! - **threshold**: 2^64 times audit rate times share of the stake. A number below is a duty.
@@ -97,15 +97,15 @@
 //!    VRF; at last it tries, and undoes, what the jobs pallet would do, so that nothing is included
 //!    for free that then fails.
 //! 7. *What a captured author gains.* An author knows its own VRF long before, and chooses which
-//!    commitments it includes. What decides is therefore of [`assay_primitives::DUTY_BLOCKS`] authors: no single one
-//!    knows the result when a commitment is included, and the last one, who does when its turn
-//!    comes, can but make no block. That is one more throw, paid for with a block: with provider and
-//!    an auditor in league it raises the chance `p` that the job falls to that auditor to less than
-//!    `2 * p`, and lowers the chance that it falls to one whose duty key it has stolen to no less than
-//!    its square; of auditors whose keys it does not know it learns nothing. Only who makes all of
-//!    these blocks, and the one with the commitment, chooses as it likes. All auditors of a job
-//!    together are paid one run, so what a league draws out of the pool is bounded by that for each
-//!    job it pays for.
+//!    commitments it includes. What decides is therefore of [`assay_primitives::DUTY_BLOCKS`]
+//!    authors: no single one knows the result when a commitment is included, and the last one,
+//!    who does when its turn comes, can but make no block. That is one more throw, paid for with
+//!    a block: with provider and an auditor in league it raises the chance `p` that the job falls
+//!    to that auditor to less than `2 * p`, and lowers the chance that it falls to one whose duty
+//!    key it has stolen to no less than its square; of auditors whose keys it does not know it
+//!    learns nothing. Only who makes all of these blocks, and the one with the commitment,
+//!    chooses as it likes. All auditors of a job together are paid one run, so what a league
+//!    draws out of the pool is bounded by that for each job it pays for.
 //! 8. *The ring forgets.* A pause of jobs longer than it leaves jobs without randomness: no notice
 //!    is taken for these, and the mark still is.
 

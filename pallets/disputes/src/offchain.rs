@@ -1,9 +1,9 @@
-//! The off-chain worker: plays the games of the worker keys in this node's keystore by the answers
-//! of its executor, and opens those between their claims and others of the same jobs; and where the
-//! node is told to watch, computes what others claim and challenges what is wrong, and opens and ends
-//! the games of others that are due: a job whose parties are all silent would hold its tenant's
-//! money for ever. It remembers nothing: what a game waits for is on chain, what is right the
-//! executor computes again.
+//! The off-chain worker: plays the games of the worker keys in this node's keystore by the
+//! answers of its executor, and opens those between their claims and others of the same jobs; and
+//! where the node is told to watch, computes what others claim and challenges what is wrong, and
+//! opens and ends the games of others that are due: a job whose parties are all silent would hold
+//! its tenant's money for ever. It remembers nothing: what a game waits for is on chain, what is
+//! right the executor computes again.
 
 use crate::*;
 use alloc::{collections::BTreeSet, format, vec::Vec};

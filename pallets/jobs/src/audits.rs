@@ -17,9 +17,9 @@
 //! A worked timeline on a development chain (commit base 20, window base 10, grace 20) with six
 //! blocks for notices and a job whose units take a block: committed in block 102; the authors of
 //! blocks 103 to 106 decide who audits; block 106 is final in 108 and the mark lands in 109, so
-//! notices are taken until block 115. Without one, reveals follow that block, on time until 135. A
-//! notice in block 112 has to commit until 133; it does so in 113, and nothing else changes; it does
-//! so in 124, and the phase closes there, with reveals on time until 144. The test
+//! notices are taken until block 115. Without one, reveals follow that block, on time until 135.
+//! A notice in block 112 has to commit until 133; it does so in 113, and nothing else changes; it
+//! does so in 124, and the phase closes there, with reveals on time until 144. The test
 //! `the_timeline_of_the_audit_docs_is_true` walks it.
 
 use crate::{

@@ -41,15 +41,15 @@ pub struct DutyInput {
 
 /// Blocks after a commitment whose authors together decide who audits.
 ///
-/// An author knows what it will draw in its slot long before, so one block would be its own choice.
-/// Of several the last author alone knows the result before the others do, and can do one thing
-/// about it: make no block, and let another author be the last. Each such refusal is one more throw
-/// for who pays for it with a block: `k` of them raise a chance `p` to `1 - (1 - p)^(k + 1)`, at most
-/// `k + 1` times `p`.
+/// An author knows what it will draw in its slot long before, so one block would be its own
+/// choice. Of several the last author alone knows the result before the others do, and can do one
+/// thing about it: make no block, and let another author be the last. Each such refusal is one
+/// more throw for who pays for it with a block: `k` of them raise a chance `p` to `1 - (1 - p)^(k
+/// + 1)`, at most `k + 1` times `p`.
 pub const DUTY_BLOCKS: u32 = 4;
 
-/// What duties are drawn from: a hash over what the authors of the blocks after a commitment drew, in
-/// the order of the blocks.
+/// What duties are drawn from: a hash over what the authors of the blocks after a commitment
+/// drew, in the order of the blocks.
 pub fn duty_randomness(drawn: &[H256]) -> H256 {
 	H256(sp_io::hashing::blake2_256(&("assay/draw/1", drawn).encode()))
 }

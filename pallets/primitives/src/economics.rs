@@ -23,12 +23,13 @@ use sp_core::U256;
 pub const PPB: u32 = 1_000_000_000;
 
 /// Audits per job where a tenant asks for no other rate, and the fewest of a provider without a
-/// record: five in a hundred, which is also what they add to its price. Less makes pledges too large
-/// for small providers, more is paid by every tenant.
+/// record: five in a hundred, which is also what they add to its price. Less makes pledges too
+/// large for small providers, more is paid by every tenant.
 pub const LAMBDA_DEFAULT_PPB: u32 = 50_000_000;
 
-/// Smallest rate of a job that is to be audited, for the providers with the best record: with [`HONEST_SHARE_PPB`] the smallest full per
-/// cent whose detection is not below [`DETECTION_MIN_PPB`].
+/// Smallest rate of a job that is to be audited, for the providers with the best record: with
+/// [`HONEST_SHARE_PPB`] the smallest full per cent whose detection is not below
+/// [`DETECTION_MIN_PPB`].
 pub const LAMBDA_MIN_PPB: u32 = 20_000_000;
 
 /// Share of a model's audit stake that is taken to be honest: pledges are right where it is at

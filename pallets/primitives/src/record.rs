@@ -238,7 +238,7 @@ mod tests {
 
 	proptest! {
 		#[test]
-		fn the_order_of_decays_does_not_matter(record in any_record(), a in 0..70u32, b in 0..70u32) {
+		fn decays_in_any_order_are_the_same(record in any_record(), a in 0..70u32, b in 0..70u32) {
 			prop_assert_eq!(record.decayed(a).decayed(b), record.decayed(b).decayed(a));
 			prop_assert_eq!(record.decayed(a).decayed(b), record.decayed(a + b));
 		}

@@ -35,7 +35,8 @@
 //! - **record**: what became of its slots: paid, lapsed, convicted; its distinct tenants, and what
 //!   its jobs cost them that nobody gets back.
 //! - **trust**: how far a record lowers the least audit rate of the provider's jobs.
-//! - **half-life**: a fixed number of duty periods; with each end the numbers of a record are halved.
+//! - **half-life**: a fixed number of duty periods; with each end the numbers of a record are
+//!   halved.
 //!
 //! ## Life of a provider
 //!
@@ -79,8 +80,8 @@
 //! - INV-4: nobody was heard of in a period that has not come.
 //! - INV-5: what is on hold for records is for each provider what its ticket says, and for anybody
 //!   else nothing.
-//! - INV-6: a record is of a provider, or says nothing but guilt; it says something, and of no period
-//!   that has not come.
+//! - INV-6: a record is of a provider, or says nothing but guilt; it says something, and of no
+//!   period that has not come.
 //!
 //! ## Low level / Design
 //!
@@ -90,8 +91,8 @@
 //!    no hook walks over anybody.
 //! 3. *Free calls are ordered*: authorisation looks at numbers, then at the record, and at the
 //!    signature last; one tag for each provider and period keeps copies out of the pool.
-//! 4. *A record fades when somebody looks*: halvings are counted from the period that it was written
-//!    in, so the result does not depend on when or how often that happens.
+//! 4. *A record fades when somebody looks*: halvings are counted from the period that it was
+//!    written in, so the result does not depend on when or how often that happens.
 //! 5. *A clean record is worth nothing.* What [`assay_primitives::record`] calls trust is zero
 //!    without fees and tenants, so an account that is new, or leaves and comes back, gains nothing
 //!    over one that stays, but to have lost its guilt by losing its name. Under the same name guilt

@@ -1,7 +1,7 @@
 //! What a run costs its provider more because a claim about it can be disputed.
 //!
-//! Traces are made when a game asks, by running a job again: a run itself keeps nothing. All that it
-//! does for the chain is the digest of its output.
+//! Traces are made when a game asks, by running a job again: a run itself keeps nothing. All that
+//! it does for the chain is the digest of its output.
 
 use assay_cpu::CpuBackend;
 use assay_models::{input_blob, minilm};

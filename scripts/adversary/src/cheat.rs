@@ -1,5 +1,6 @@
-//! A wrong trace that holds together: a run whose tensors are changed on their way into the tree, so
-//! that every disclosure fits every other one and one step does not follow from those before it.
+//! A wrong trace that holds together: a run whose tensors are changed on their way into the tree,
+//! so that every disclosure fits every other one and one step does not follow from those before
+//! it.
 
 use crate::{bend::bend, Lie, Plan};
 use anyhow::{ensure, Context, Result};

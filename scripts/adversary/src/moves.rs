@@ -1,4 +1,5 @@
-//! Challenges and answers by hand: what no worker would send, in the form that any node's RPC takes.
+//! Challenges and answers by hand: what no worker would send, in the form that any node's RPC
+//! takes.
 
 use assay_program::{Claim, Hash};
 use assay_trace::{Answer, Game, Question, Side};

@@ -1,5 +1,5 @@
-//! A decoder that is computed in no time. Its traces have every operator of a decoder, reductions of
-//! several blocks, and runs that end before the step limit.
+//! A decoder that is computed in no time. Its traces have every operator of a decoder, reductions
+//! of several blocks, and runs that end before the step limit.
 
 use anyhow::{Context, Result};
 use assay_program::{Outcome, Parameters, Program};

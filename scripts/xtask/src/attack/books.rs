@@ -1,5 +1,5 @@
-//! Who has what: all accounts of the chain in one block, and what its events say should have changed
-//! from one block to another.
+//! Who has what: all accounts of the chain in one block, and what its events say should have
+//! changed from one block to another.
 
 use anyhow::{ensure, Context, Result};
 use assay_client::{chain::Event, value, Chain};

@@ -20,8 +20,8 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(1_200);
 /// Watchers of the random games: each disputes every claim that is not its own.
 const WATCHERS: usize = 5;
-/// Jobs of which a node traces at the same time: more would keep each other from being answered where
-/// one of them is never.
+/// Jobs of which a node traces at the same time: more would keep each other from being answered
+/// where one of them is never.
 const SIDE_BY_SIDE: usize = 4;
 /// Challenges that nobody defends.
 const CROWD: usize = 9;
@@ -139,8 +139,8 @@ pub(super) async fn silence(report: &mut Report, seed: u64) -> Result<()> {
 	table(report, claimants.chain(challengers).collect(), SIDE_BY_SIDE, seed).await
 }
 
-/// A chain with one watcher for a table of plans; where some parties do not answer, a few jobs after
-/// the others.
+/// A chain with one watcher for a table of plans; where some parties do not answer, a few jobs
+/// after the others.
 async fn table(report: &mut Report, plans: Vec<Vec<Plan>>, waves: usize, seed: u64) -> Result<()> {
 	let (folder, spec) = chain().await?;
 	let mut rig = Rig::start(folder.path(), &spec, 1, plans.len()).await?;
@@ -181,8 +181,8 @@ pub(super) async fn fight(
 	Ok(facts)
 }
 
-/// A few jobs with a trouble in the middle: the provider lies in the first half of them, its watcher
-/// in the other.
+/// A few jobs with a trouble in the middle: the provider lies in the first half of them, its
+/// watcher in the other.
 async fn troubled(report: &mut Report, troubles: &[Trouble], jobs: u64, seed: u64) -> Result<()> {
 	let (folder, spec) = chain().await?;
 	let mut rig = Rig::start(folder.path(), &spec, 1, jobs as usize).await?;

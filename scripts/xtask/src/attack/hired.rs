@@ -1,5 +1,5 @@
-//! Challengers without a node: accounts of no provider that challenge by signed calls, and send their
-//! moves through the RPC of somebody's node. Some play, some only stand in the way.
+//! Challengers without a node: accounts of no provider that challenge by signed calls, and send
+//! their moves through the RPC of somebody's node. Some play, some only stand in the way.
 
 use super::rig::Rig;
 use anyhow::{Context, Result};
@@ -95,8 +95,8 @@ fn place(revealed: &Event) -> Result<(u64, Hash)> {
 /// was refused, of how many times.
 pub(super) type Refusals = BTreeMap<&'static str, (u32, u32)>;
 
-/// A challenger that plays with a trace of its own, and tries everything that it must not beside each
-/// of its moves.
+/// A challenger that plays with a trace of its own, and tries everything that it must not beside
+/// each of its moves.
 pub(super) struct Player {
 	chain: Chain,
 	account: Account,

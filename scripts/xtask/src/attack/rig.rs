@@ -1,5 +1,5 @@
-//! A network of a provider and watchers, each with a node, a real executor, and an adversary between
-//! the two, that run a small model.
+//! A network of a provider and watchers, each with a node, a real executor, and an adversary
+//! between the two, that run a small model.
 
 use super::{
 	books::{Books, Expected},
