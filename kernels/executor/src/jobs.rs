@@ -175,6 +175,7 @@ impl Jobs {
 				self.insert(&mut table, job, Open { request, starts, class }, pins);
 				if let Some(known) = table.jobs.get_mut(&job) {
 					known.journalled = true;
+					known.alone = starts > 0;
 				}
 			},
 			Err(error) => {
@@ -484,7 +485,7 @@ impl Jobs {
 			}
 			let next = {
 				let mut table = self.table();
-				table.next().and_then(|job| {
+				table.next(self.models.jobs_at_once()).and_then(|job| {
 					let (request, _) = table.jobs.get(&job)?.open.as_ref()?;
 					Some((job, request.clone()))
 				})
@@ -583,6 +584,7 @@ impl Jobs {
 			self.blobs.refresh(BlobKind::Output, &output);
 		}
 		table.ended.push_back(job);
+		table.alone = table.alone.filter(|alone| *alone != job);
 		let queue = table.queue_mut(class);
 		queue.open = queue.open.saturating_sub(1);
 		while table.ended.len() > self.limits.finished {

@@ -35,6 +35,12 @@
 //! is taken. A stop gives a run [`Limits::drain`] to end; one that is longer is broken off between
 //! two steps.
 //!
+//! As many jobs run at once as the backend is best given
+//! ([`Backend::jobs_at_once`](assay_program::Backend::jobs_at_once)): one on the processor, whose
+//! threads share every job; several on GPUs, which compute on each of them, and those that wait
+//! together. A job that was begun when the process was killed runs alone after the restart: were
+//! it the one that does the killing, it would take others down with it, whose starts count too.
+//!
 //! A device that lacks memory for a model, or for a run that has told no step yet, is given another
 //! try without any other model; then the job fails with `out_of_memory`, and may be handed in again
 //! after [`Limits::retry`].
@@ -42,12 +48,13 @@
 //! ## Classes
 //!
 //! A node that watches has the jobs of others computed, to compare their claims: `?class=watch`. A
-//! watched job is begun only when no paid one waits or is at hand, so that a paid job waits for at
-//! most one of them, the one that runs. Each class has a bound of its own, [`Limits::queue`] and
-//! [`Limits::watched`]. Where there is no room for the output of a paid job, watched jobs that have
-//! not begun fail with `displaced`, the last one first, and may be handed in again; their outputs
-//! make room for others at any time. A watched job that is handed in without `class` is paid from
-//! then on; if its output is gone, it is computed again.
+//! watched job is begun only when no paid one waits or is at hand, and only where it runs at once,
+//! so that a paid job waits for at most one of them, the first of those that run to end. Each class
+//! has a bound of its own, [`Limits::queue`] and [`Limits::watched`]. Where there is no room for
+//! the output of a paid job, watched jobs that have not begun fail with `displaced`, the last one
+//! first, and may be handed in again; their outputs make room for others at any time. A watched job
+//! that is handed in without `class` is paid from then on; if its output is gone, it is computed
+//! again.
 //!
 //! ## Control listener
 //!

@@ -52,6 +52,11 @@ impl Models {
 		Self { backend, budget, loaded, loading: Mutex::default(), programs, metrics }
 	}
 
+	/// How many jobs may run at once.
+	pub(crate) fn jobs_at_once(&self) -> usize {
+		self.backend.jobs_at_once().max(1)
+	}
+
 	/// Program and weights of each loaded model.
 	pub(crate) fn list(&self) -> Vec<(Hash, Hash)> {
 		lock(&self.loaded).iter().map(|loaded| (loaded.program, loaded.weights)).collect()

@@ -1,5 +1,6 @@
-//! The stages of a job: fetch, run, keep. Each is a task or thread of its own, joined by short
+//! The stages of a job: fetch, run, keep. Each is a task or threads of its own, joined by short
 //! channels, so that the next input is read and the last output written while one job computes.
+//! As many threads run jobs as the backend is best given at once.
 
 use crate::{
 	blobs::{hex, BlobKind, Blobs},
@@ -15,7 +16,7 @@ use std::{
 	cell::Cell,
 	ops::ControlFlow,
 	panic::{catch_unwind, AssertUnwindSafe},
-	sync::Arc,
+	sync::{Arc, Mutex, PoisonError},
 	thread,
 	time::Instant,
 };
@@ -59,13 +60,18 @@ impl Stages {
 	pub(crate) fn start(self) -> std::io::Result<JoinHandle<()>> {
 		let (fetched, to_run) = mpsc::channel(BETWEEN);
 		let (ran, to_keep) = mpsc::channel(BETWEEN);
-		let runtime = Handle::current();
-		let (fetch, run) = (self.clone(), self.clone());
-		let ran_too = ran.clone();
-		thread::Builder::new()
-			.name("assay-run".into())
-			.spawn(move || run.run(&runtime, to_run, &ran))?;
-		tokio::spawn(async move { fetch.fetch(fetched, ran_too).await });
+		let to_run = Arc::new(Mutex::new(to_run));
+		let at_once = self.models.jobs_at_once();
+		for number in 0..at_once {
+			let (run, runtime) = (self.clone(), Handle::current());
+			let (to_run, ran) = (to_run.clone(), ran.clone());
+			thread::Builder::new()
+				.name(format!("assay-run-{number}"))
+				.spawn(move || run.run(&runtime, &to_run, &ran))?;
+		}
+		tracing::info!(at_once, "jobs are run");
+		let fetch = self.clone();
+		tokio::spawn(async move { fetch.fetch(fetched, ran).await });
 		Ok(tokio::spawn(async move {
 			let cut = self.cut.clone();
 			tokio::select! {
@@ -93,8 +99,15 @@ impl Stages {
 
 	/// Runs jobs until there are no more or the executor stops. What is not begun by then stands
 	/// in the journal.
-	fn run(&self, runtime: &Handle, mut to_run: mpsc::Receiver<Fetched>, ran: &mpsc::Sender<Ran>) {
-		while let Some(fetched) = to_run.blocking_recv() {
+	fn run(
+		&self,
+		runtime: &Handle,
+		to_run: &Mutex<mpsc::Receiver<Fetched>>,
+		ran: &mpsc::Sender<Ran>,
+	) {
+		// One thread waits for the next job, the others wait for that one to have it.
+		let next = || to_run.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+		while let Some(fetched) = next() {
 			let job = fetched.job;
 			if self.stop.is_cancelled() {
 				break;

@@ -44,6 +44,8 @@ pub(super) struct Job {
 	pub(super) begun: bool,
 	/// Whether its end is being written.
 	pub(super) ending: bool,
+	/// Whether no other may run beside it: it was begun when the process was killed.
+	pub(super) alone: bool,
 	/// When it may be tried again, where that is not at once.
 	pub(super) retry_at: Option<Instant>,
 	/// What is needed to run it; gone once it has ended.
@@ -63,6 +65,7 @@ impl Job {
 			journalled: false,
 			begun: false,
 			ending: false,
+			alone: false,
 			retry_at: None,
 			open: None,
 		}
@@ -85,6 +88,8 @@ pub(super) struct Table {
 	pub(super) ended: VecDeque<Hash>,
 	pub(super) paid: Queue,
 	pub(super) watched: Queue,
+	/// The job at hand that no other may run beside.
+	pub(super) alone: Option<Hash>,
 	/// Nothing begins any more.
 	pub(super) closed: bool,
 }
@@ -96,6 +101,13 @@ pub(super) struct Queue {
 	pub(super) waiting: VecDeque<Hash>,
 	/// How many wait or run.
 	pub(super) open: usize,
+}
+
+impl Queue {
+	/// How many were taken out of the line and have not ended.
+	fn at_hand(&self) -> usize {
+		self.open.saturating_sub(self.waiting.len())
+	}
 }
 
 impl Table {
@@ -113,17 +125,79 @@ impl Table {
 		}
 	}
 
-	/// Takes the job that is next. A watched one only when no other is at hand: while one runs, the
-	/// next is fetched already, and a paid job that came meanwhile would have to wait for both.
-	pub(super) fn next(&mut self) -> Option<Hash> {
-		if let Some(job) = self.paid.waiting.pop_front() {
-			return Some(job);
+	/// Takes the job that is next, where so many run at once. A watched one only when no paid one is
+	/// at hand and it runs at once: were it fetched while others run, a paid job that came meanwhile
+	/// would have to wait for two. One that has to run alone waits until nothing is at hand, and
+	/// until it has ended there is no next.
+	pub(super) fn next(&mut self, at_once: usize) -> Option<Hash> {
+		if self.alone.is_some() {
+			return None;
 		}
-		let is_idle = self.paid.open == 0 && self.watched.open == self.watched.waiting.len();
-		if is_idle {
-			self.watched.waiting.pop_front()
-		} else {
-			None
+		let is_free = self.paid.open == 0 && self.watched.at_hand() < at_once;
+		let class = if self.paid.waiting.is_empty() { Class::Watch } else { Class::Paid };
+		if class == Class::Watch && !is_free {
+			return None;
+		}
+		let next = *self.queue(class).waiting.front()?;
+		if self.jobs.get(&next).is_some_and(|job| job.alone) {
+			if self.paid.at_hand().saturating_add(self.watched.at_hand()) > 0 {
+				return None;
+			}
+			self.alone = Some(next);
+		}
+		self.queue_mut(class).waiting.pop_front()
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	/// A table with jobs of these classes in line, by number.
+	fn table(classes: &[Class]) -> Table {
+		let mut table = Table::default();
+		for (number, class) in (0u8..).zip(classes) {
+			table.jobs.insert([number; 32], Job::new([0; 32], None, JobState::Queued, 0));
+			let queue = table.queue_mut(*class);
+			queue.waiting.push_back([number; 32]);
+			queue.open += 1;
+		}
+		table
+	}
+
+	fn end(table: &mut Table, class: Class, number: u8) {
+		table.queue_mut(class).open -= 1;
+		table.alone = table.alone.filter(|alone| *alone != [number; 32]);
+	}
+
+	#[test]
+	fn paid_jobs_are_fetched_ahead_and_watched_ones_run_at_once() {
+		use Class::{Paid, Watch};
+		let mut table = table(&[Watch, Paid, Watch, Paid, Watch, Watch]);
+		assert_eq!(table.next(2), Some([1; 32]));
+		assert_eq!(table.next(2), Some([3; 32]));
+		// As long as one that is paid for has not ended, nobody else begins.
+		assert_eq!(table.next(2), None);
+		end(&mut table, Paid, 1);
+		assert_eq!(table.next(2), None);
+		end(&mut table, Paid, 3);
+		assert_eq!((table.next(2), table.next(2)), (Some([0; 32]), Some([2; 32])));
+		assert_eq!(table.next(2), None);
+		end(&mut table, Watch, 0);
+		assert_eq!((table.next(2), table.next(2)), (Some([4; 32]), None));
+	}
+
+	#[test]
+	fn a_job_that_has_to_be_alone_is_alone() {
+		use Class::{Paid, Watch};
+		for class in [Paid, Watch] {
+			let mut table = table(&[class; 3]);
+			table.jobs.get_mut(&[1; 32]).unwrap().alone = true;
+			assert_eq!((table.next(4), table.next(4)), (Some([0; 32]), None), "{class:?}");
+			end(&mut table, class, 0);
+			assert_eq!((table.next(4), table.next(4)), (Some([1; 32]), None), "{class:?}");
+			end(&mut table, class, 1);
+			assert_eq!(table.next(4), Some([2; 32]), "{class:?}");
 		}
 	}
 }

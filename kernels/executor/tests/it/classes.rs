@@ -16,16 +16,16 @@ async fn watch(control: &Control, job: &JobRequest) -> Response {
 	control.submit_as(job, "?class=watch").await
 }
 
-async fn watched(control: &Control, job: &JobRequest) {
+pub async fn watched(control: &Control, job: &JobRequest) {
 	assert_eq!(watch(control, job).await.status(), StatusCode::ACCEPTED);
 }
 
-async fn paid(control: &Control, job: &JobRequest) {
+pub async fn paid(control: &Control, job: &JobRequest) {
 	assert_eq!(control.submit(job).await.status(), StatusCode::ACCEPTED);
 }
 
 /// Holds a sample's model and an input, and gives jobs that run it.
-async fn jobs<const N: usize>(control: &Control, sample: &Sample) -> [JobRequest; N] {
+pub async fn jobs<const N: usize>(control: &Control, sample: &Sample) -> [JobRequest; N] {
 	control.put_model(sample).await;
 	let input = sample.input(1);
 	control.put_input(&input).await;
@@ -55,7 +55,7 @@ async fn closed(gate: &Arc<Gated>, limit: impl FnOnce(&mut Limits)) -> Executor 
 }
 
 /// The numbers of the jobs in the order in which the journal says they were begun.
-fn begun(folder: &Path, jobs: &[JobRequest]) -> Vec<u64> {
+pub fn begun(folder: &Path, jobs: &[JobRequest]) -> Vec<u64> {
 	let journal = fs::read_to_string(folder.join("journal")).unwrap();
 	let payloads = journal.lines().skip(1).filter_map(|line| line.split_once(' '));
 	let job_of = |payload: &str| {
@@ -65,7 +65,7 @@ fn begun(folder: &Path, jobs: &[JobRequest]) -> Vec<u64> {
 	payloads.filter_map(|(_, payload)| job_of(payload)).collect()
 }
 
-async fn all_end(control: &Control, jobs: &[JobRequest]) {
+pub async fn all_end(control: &Control, jobs: &[JobRequest]) {
 	for job in jobs {
 		let end = soon(control.end(&job.digest())).await;
 		assert!(matches!(end, JobState::Done { .. }), "{end:?}");

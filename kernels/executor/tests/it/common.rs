@@ -173,6 +173,8 @@ pub struct Gated {
 	pub entered: watch::Sender<usize>,
 	/// How many steps were made.
 	pub made: watch::Sender<u32>,
+	/// How many jobs it wants at once; 0 is one, too.
+	at_once: usize,
 }
 
 #[derive(Default)]
@@ -189,6 +191,11 @@ struct GateState {
 impl Gated {
 	pub fn new() -> Arc<Self> {
 		Arc::default()
+	}
+
+	/// One that wants so many jobs at once.
+	pub fn at_once(jobs: usize) -> Arc<Self> {
+		Arc::new(Self { at_once: jobs, ..Self::default() })
 	}
 
 	/// A backend that gives answers of its own.
@@ -251,6 +258,10 @@ impl Gated {
 		self.state.lock().unwrap().panics = true;
 	}
 
+	pub fn calm_down(&self) {
+		self.state.lock().unwrap().panics = false;
+	}
+
 	/// Waits until `runs` runs have reached the gate.
 	pub async fn until_entered(&self, runs: usize) {
 		self.entered.subscribe().wait_for(|entered| *entered >= runs).await.unwrap();
@@ -273,6 +284,10 @@ impl Backend for GatedBackend {
 	fn load(&self, program: Arc<Program>, weights: Bytes) -> Result<Arc<dyn Model>, BackendError> {
 		let inner = ReferenceBackend.load(program, weights)?;
 		Ok(Arc::new(GatedModel { gate: self.0.clone(), inner }))
+	}
+
+	fn jobs_at_once(&self) -> usize {
+		self.0.at_once
 	}
 }
 

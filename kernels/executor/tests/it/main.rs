@@ -2,6 +2,7 @@
 // Clippy takes only `#[test]` functions for tests, not what they share.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod at_once;
 mod binary;
 mod blobs;
 mod classes;
