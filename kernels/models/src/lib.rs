@@ -51,23 +51,12 @@
 //!
 //! `cargo xtask quality` repeats both.
 //!
-//! # Speed of SmolLM2 on a processor
+//! # Speed
 //!
-//! `cargo run --release -p assay-models --example speed -- 1 2` runs `assay-cpu` and llama.cpp
-//! (node-llama-cpp 3.22.1, the same weights at Q8_0) in turns. Medians of two runs with one
-//! thread, on a virtual machine with two cores of an AMD EPYC with AVX-512 VNNI (family 25, model
-//! 17). Builds ran on it at the same time, a load of 10, so rates are per second of a processor;
-//! by the clock, which then says little, the ratios were 0.73 and 1.14.
-//!
-//! | | assay | llama.cpp | ratio |
-//! |---|---|---|---|
-//! | tokens a second, 128 after a prompt of 128 | 100.8 | 97.9 | 1.03 |
-//! | tokens a second of a prompt of 512 | 552.4 | 380.1 | 1.45 |
-//! | peak memory, MiB | 218 | 368 | |
-//!
-//! In the same run 1, 2 and 4 prompts at once made 109, 180 and 225 tokens a second of a
-//! processor; a token took 9.7, 10.9, 11.6 and 14.8 ms of it behind 256, 512, 1,024 and 2,032
-//! others; the written model was loaded in 0.56 s. Two threads were not measured.
+//! `cargo run --release -p assay-models --example speed`, which `cargo xtask bench cpu` runs, times
+//! MiniLM and SmolLM2 on `assay-cpu` beside onnxruntime and llama.cpp in turns. Figures, and on
+//! what machine they were taken, are in `kernels/README.md` and nowhere else, so that they age
+//! together.
 #![forbid(unsafe_code)]
 
 mod builder;
