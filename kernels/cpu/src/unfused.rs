@@ -21,9 +21,12 @@ use crate::{
 	CpuBackend, TABLE_BYTES, TENSOR_BYTES,
 };
 use assay_program::{
-	BackendError, Bytes, Dim, Limits, Operator, Outcome, Parameters, Program, TensorId,
+	merkle, BackendError, Bytes, Dim, Limits, Operator, Outcome, Parameters, Program, TensorId,
 };
-use assay_reference::element;
+use assay_reference::{
+	element,
+	golden::{self, SelfTestError},
+};
 use attention::{Piece, Scene};
 use core::fmt;
 use std::{borrow::Cow, ops::ControlFlow, sync::Arc};
@@ -72,6 +75,51 @@ impl CpuBackend {
 			None => Way::Reference { program, weights },
 		};
 		Ok(Unfused { machine, way })
+	}
+}
+
+impl CpuBackend {
+	/// Holds every tensor of the golden vectors against what operators make one at a time. A
+	/// backend that fails must make no traces.
+	///
+	/// # Errors
+	/// The first vector that differs, with two digests of its first other tensor, or of the output.
+	pub fn unfused_self_test(&self) -> Result<(), SelfTestError> {
+		for (name, maybe_vector) in golden::vectors() {
+			let damaged = SelfTestError::Damaged { vector: name };
+			let vector = maybe_vector.ok_or(damaged.clone())?;
+			self.test_vector(name, &vector, damaged)?;
+		}
+		Ok(())
+	}
+
+	fn test_vector(
+		&self,
+		name: &'static str,
+		vector: &golden::Vector,
+		damaged: SelfTestError,
+	) -> Result<(), SelfTestError> {
+		let failed = |error: BackendError| {
+			let message = error.to_string();
+			SelfTestError::Failed { vector: name, message }
+		};
+		let program = Program::decode_validated(&vector.program).map_err(|_| damaged)?;
+		let weights = vector.weights.clone().into();
+		let unfused = self.unfused(program.into(), weights).map_err(failed)?;
+		let mut tensors = Vec::new();
+		let keep = &mut |_, _, bytes: &[u8]| {
+			tensors.push(merkle::blob(bytes));
+			ControlFlow::Continue(())
+		};
+		let outcome = unfused.trace(&vector.input, &vector.parameters, keep).map_err(failed)?;
+		let pairs = vector.tensors.iter().copied().zip(tensors.iter().copied());
+		let last = (vector.outcome.digest(), outcome.digest());
+		match pairs.chain([last]).find(|(expected, actual)| expected != actual) {
+			Some((expected, actual)) => {
+				Err(SelfTestError::Differs { vector: name, expected, actual })
+			},
+			None => Ok(()),
+		}
 	}
 }
 

@@ -79,6 +79,13 @@ fn every_tensor_of_the_golden_vectors_comes_out() {
 	assert!(by_kernels > 30, "{by_kernels}");
 }
 
+#[test]
+fn the_self_test_passes() {
+	for processor in Processor::all() {
+		CpuBackend::with_processor(Some(2), processor).unfused_self_test().unwrap();
+	}
+}
+
 fn shapes() -> impl Strategy<Value = Shape> {
 	let sizes = (1_u32..3, 1_u32..40, 1_u32..4, 1_u32..60);
 	let rest = (1_u32..50, 1_u32..5, 1_u32..90, any::<bool>(), 8_u8..=20, 1_u32..40);

@@ -483,8 +483,14 @@ pub async fn start(config: Config) -> Result<Handle, StartError> {
 		stop.clone(),
 	);
 	let jobs = Arc::new(jobs.await);
-	let traces =
-		Traces::new(jobs.clone(), blobs.clone(), limits.clone(), metrics.clone(), stop.clone());
+	let traces = Traces::new(
+		jobs.clone(),
+		blobs.clone(),
+		limits.clone(),
+		metrics.clone(),
+		stop.clone(),
+		threads,
+	);
 	let shared = Arc::new(Shared {
 		traces: Arc::new(traces),
 		register: Register::new(genesis, limits.clone(), metrics.clone()),

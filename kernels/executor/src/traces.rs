@@ -2,11 +2,12 @@
 //!
 //! A trace is known by its job's digest. Nothing of it is on disk and nothing of it is in the
 //! journal: whoever needs it after a restart asks again. One run builds and one answers at a time,
-//! each on a thread of its own beside the one that runs jobs.
+//! each on a thread of its own beside the one that runs jobs, with the threads of a CPU backend
+//! that is there for traces alone.
 
 mod rerun;
 
-use self::rerun::{Rerun, Traced};
+use self::rerun::{Kernels, Rerun, Traced};
 use crate::{
 	blobs::{hex, BlobKind, Blobs},
 	config::Limits,
@@ -168,6 +169,7 @@ pub(crate) struct Traces {
 	limits: Limits,
 	metrics: Arc<Metrics>,
 	stop: CancellationToken,
+	kernels: Arc<Kernels>,
 	/// Turns to build.
 	builds: Semaphore,
 	/// Turns to answer: an answer has a deadline, and does not wait for what is being built.
@@ -181,9 +183,11 @@ impl Traces {
 		limits: Limits,
 		metrics: Arc<Metrics>,
 		stop: CancellationToken,
+		threads: Option<usize>,
 	) -> Self {
 		let (builds, answers) = (Semaphore::new(1), Semaphore::new(1));
-		Self { kept: Mutex::default(), jobs, blobs, limits, metrics, stop, builds, answers }
+		let (kept, kernels) = (Mutex::default(), Arc::new(Kernels::new(threads)));
+		Self { kept, jobs, blobs, limits, metrics, stop, kernels, builds, answers }
 	}
 
 	/// A trace that is kept; from now on the last one used.
@@ -322,8 +326,9 @@ impl Traces {
 			failure(&error)
 		})?;
 		let (parameters, gone) = (request.parameters.clone(), trace.gone.clone());
-		let rerun = Rerun { program, weights, input, parameters, gone };
-		match on_a_thread(move || rerun.trace()).await {
+		let rerun = Rerun { program, weights, input, parameters, gone, maybe_kernels: None };
+		let (kernels, known) = (self.kernels.clone(), self.result(&trace.job).await);
+		match on_a_thread(move || rerun.trace(&kernels, known)).await {
 			Some(Ok(traced)) => Ok(traced),
 			Some(Err(error)) => {
 				tracing::warn!(job = %hex(&trace.job), %error, "the job cannot be run again");
@@ -333,12 +338,18 @@ impl Traces {
 		}
 	}
 
+	/// What the job came to here, if it was run here.
+	async fn result(&self, job: &Hash) -> Option<Claim> {
+		match self.jobs.state(job, Duration::ZERO).await {
+			Ok(JobState::Done { claim }) => Some(claim),
+			_ => None,
+		}
+	}
+
 	/// Holds the trace against what the job came to here, if it was run here: a difference is the
 	/// backend's, and would be slashed.
 	async fn compare(&self, job: &Hash, traced: &Traced) {
-		let Ok(JobState::Done { claim }) = self.jobs.state(job, Duration::ZERO).await else {
-			return;
-		};
+		let Some(claim) = self.result(job).await else { return };
 		let truth = match traced.upper() {
 			Ok(upper) => upper.claim(),
 			Err(code) => Claim::Invalid { code: code.code() },
