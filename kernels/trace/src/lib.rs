@@ -90,6 +90,7 @@ mod bounds;
 mod disclosure;
 mod error;
 mod form;
+pub mod freivalds;
 mod game;
 pub mod input;
 mod layout;
