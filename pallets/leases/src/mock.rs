@@ -152,6 +152,7 @@ impl assay_primitives::Models<AccountId, Balance> for Neighbours {
 			owner: MODEL_OWNER,
 			royalty_per_unit,
 			leaves: Default::default(),
+			weights_bytes: 0,
 			cost: CostForm {
 				semantics: assay_program::SEMANTICS_DRAFT,
 				max_batch: 1,

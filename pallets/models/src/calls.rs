@@ -50,8 +50,14 @@ impl<T: Config> Pallet<T> {
 			length,
 			deposit: deposit.amount(),
 		});
-		let record =
-			ProgramRecord { cost: program.cost_form(), leaves, length, models: 0, deposit };
+		let record = ProgramRecord {
+			cost: program.cost_form(),
+			leaves,
+			weights_bytes: program.weights_length(),
+			length,
+			models: 0,
+			deposit,
+		};
 		Programs::<T>::insert(digest, record);
 		ProgramBytes::<T>::insert(digest, bytes);
 		Ok(())

@@ -17,6 +17,7 @@ impl<T: Config> assay_primitives::Models<T::AccountId, BalanceOf<T>> for Pallet<
 			royalty_per_unit: model.royalty_per_unit,
 			cost: program.cost,
 			leaves: program.leaves,
+			weights_bytes: program.weights_bytes,
 			retired: model.retired,
 		})
 	}

@@ -89,6 +89,10 @@ impl<T: Config> Pallet<T> {
 				"INV-3: the leaf form is that of the program"
 			);
 			ensure!(
+				record.weights_bytes == program.weights_length(),
+				"INV-3: the length of the weights is that of the program's"
+			);
+			ensure!(
 				usize::try_from(record.length) == Ok(bytes.len()),
 				"INV-3: the length is that of the bytes"
 			);

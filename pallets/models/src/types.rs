@@ -51,6 +51,8 @@ pub struct ProgramRecord<AccountId, Balance> {
 	pub cost: CostForm,
 	/// How large the traces of its jobs are.
 	pub leaves: LeafForm,
+	/// Length of its weights, in bytes.
+	pub weights_bytes: u64,
 	/// Length of its bytes.
 	pub length: u32,
 	/// Registered models that use it. It goes with the last one.

@@ -68,6 +68,8 @@ pub struct ModelInfo<AccountId, Balance> {
 	pub cost: CostForm,
 	/// How large the traces of its jobs are.
 	pub leaves: LeafForm,
+	/// Length of its weights, in bytes.
+	pub weights_bytes: u64,
 	/// A retired model takes no new lease and no new job.
 	pub retired: bool,
 }

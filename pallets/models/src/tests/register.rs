@@ -40,6 +40,7 @@ fn stores_program_and_model_under_deposits() {
 				royalty_per_unit: ROYALTY,
 				cost: program(VOCABULARY).cost_form(),
 				leaves: LeafForm::of(&program(VOCABULARY)).unwrap(),
+				weights_bytes: program(VOCABULARY).weights_length(),
 				retired: false,
 			})
 		);
