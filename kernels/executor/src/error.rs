@@ -102,6 +102,9 @@ rejections! {
 	/// The blob is not held.
 	BlobUnknown { kind: &'static str, digest: String } = NOT_FOUND, "blob_unknown",
 		"no {kind} with digest {digest} is held here";
+	/// The weights have fewer segments.
+	SegmentUnknown { segment: u64, segments: u64 } = NOT_FOUND, "segment_unknown",
+		"the weights have {segments} segments, and none with number {segment}";
 	/// The disk budget is used up.
 	StoreFull { budget: u64 } = INSUFFICIENT_STORAGE, "store_full",
 		"the blob store has used its {budget} bytes and nothing in it may go; raise --store-mib \

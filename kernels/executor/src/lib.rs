@@ -70,6 +70,7 @@
 //! | `GET`, `HEAD /v1/blobs/{kind}/{digest}` | 200, the bytes |
 //! | `PUT /v1/jobs/{digest}?class=` | 202 taken or open, 200 ended; the job's state |
 //! | `GET /v1/jobs/{digest}?wait_ms=` | 200, the job's state at its end or after the wait |
+//! | `GET /v1/models/{weights}/segments/{number}` | 200, a segment of held weights and its path |
 //! | `PUT /v1/jobs/pinned` | 204, the blobs of these jobs stay |
 //! | `POST /v1/traces/{digest}?wait_ms=` | 200, the trace's state at its end or after the wait |
 //! | `POST /v1/traces/{digest}/answers?wait_ms=` | 200, the answer; 202, it is being made |
@@ -214,6 +215,7 @@
 //! | `program_invalid` | 422 | a program that does not validate; nothing kept |
 //! | `output_malformed` | 422 | an output that is no outcome; nothing kept |
 //! | `blob_unknown` | 404 | a blob that is not held is asked for |
+//! | `segment_unknown` | 404 | a segment beyond the end of the weights is asked for |
 //! | `store_full` | 507 | disk budget used up |
 //! | `store_failed` | 500 | the disk refused |
 //! | `job_digest_mismatch` | 422 | a request that is another job |
@@ -278,6 +280,11 @@
 //! during which that happened counts as `blob_corrupt`, and its job may be handed in again. What is
 //! not found before the next load is a byte that a disk changes by itself, without the system
 //! writing it, and that is read again after it was dropped from memory.
+//!
+//! `GET /v1/models/{weights}/segments/{number}` answers with an [`Opening`](assay_trace::Opening) in
+//! SCALE, 4,096 bytes and the siblings on the way to the root, by which a provider shows on chain
+//! that it holds the weights. It reads that segment and the list of all, and gives nothing that does
+//! not lead to the digest.
 //!
 //! ## Folder
 //!

@@ -1,13 +1,17 @@
 //! Weights, mapped into memory instead of read: models of any backend share one copy, which the
 //! system may drop and read again.
 
-use super::{hex, segments::Damage, segments::Segments, segments_path, BlobKind, Blobs};
-use assay_program::Hash;
+use super::{
+	hex, segments::Damage, segments::Segments, segments_path, store_failed, BlobKind, Blobs,
+};
+use crate::error::Error;
+use assay_program::{merkle, Hash, SEGMENT};
+use assay_trace::Opening;
 use bytes::Bytes;
 use memmap2::Mmap;
 use std::{
 	fs::{self, File, Metadata},
-	io,
+	io::{self, Read, Seek, SeekFrom},
 	os::unix::fs::MetadataExt,
 	path::Path,
 	time::{Duration, Instant},
@@ -95,6 +99,43 @@ impl Blobs {
 		Ok(bytes)
 	}
 
+	/// A segment of weights that are held, with its path to their digest; so it is the right one
+	/// whatever happened to their file. Reads that segment alone, and the list of all.
+	pub(crate) async fn segment(&self, digest: &Hash, segment: u64) -> Result<Opening, Error> {
+		let kind = BlobKind::Weights;
+		let unknown = || Error::BlobUnknown { kind: kind.word(), digest: hex(digest) };
+		let bytes = self.length(kind, digest).ok_or_else(unknown)?;
+		let segments = bytes.div_ceil(SEGMENT as u64);
+		if segment >= segments {
+			return Err(Error::SegmentUnknown { segment, segments });
+		}
+		if let Some(opening) = self.open_segment(digest, segment).await? {
+			return Ok(opening);
+		}
+		// The list is lost, or the bytes are damaged: this makes the list again, or removes the blob.
+		self.weights(digest).await.map_err(|error| match error {
+			MapError::System(error) => store_failed(error),
+			MapError::Unknown | MapError::Damaged(_) => unknown(),
+		})?;
+		self.open_segment(digest, segment).await?.ok_or_else(unknown)
+	}
+
+	/// The segment and its path, where file and list agree about it.
+	async fn open_segment(&self, digest: &Hash, segment: u64) -> Result<Option<Opening>, Error> {
+		let name = segments_path(BlobKind::Weights, digest);
+		let Ok(list) = self.operator.read(&name).await else { return Ok(None) };
+		let (file, digest) = (self.file(BlobKind::Weights, digest), *digest);
+		// Of two gigabytes half a million hashes are made: not on an async thread.
+		let opened = tokio::task::spawn_blocking(move || {
+			let Some(segments) = Segments::decode(&list.to_vec(), &digest) else { return Ok(None) };
+			let bytes = read_segment(&file, segment)?;
+			let is_right = segments.leaf(segment) == Some(merkle::leaf(&bytes));
+			let path = || segments.path(segment);
+			Ok(is_right.then(|| Opening { bytes, path: path() }))
+		});
+		opened.await.map_err(store_failed)?.map_err(|error: io::Error| store_failed(error))
+	}
+
 	/// Whether the file of weights is still the one that was checked last, unwritten since. Looks
 	/// at the file's metadata, not at its bytes.
 	pub(crate) fn are_as_checked(&self, weights: &Hash) -> bool {
@@ -102,6 +143,16 @@ impl Blobs {
 		let now = fs::metadata(self.file(BlobKind::Weights, weights));
 		checked.is_some() && checked == now.ok().as_ref().map(Stamp::of)
 	}
+}
+
+/// The bytes of a segment of a file, filled up with zeros at its end. Blocks.
+fn read_segment(file: &Path, segment: u64) -> io::Result<Vec<u8>> {
+	let mut file = File::open(file)?;
+	file.seek(SeekFrom::Start(segment.saturating_mul(SEGMENT as u64)))?;
+	let mut bytes = Vec::with_capacity(SEGMENT);
+	file.take(SEGMENT as u64).read_to_end(&mut bytes)?;
+	bytes.resize(SEGMENT, 0);
+	Ok(bytes)
 }
 
 /// Maps a file, unless that was done and it is the same one still, and checks it. Blocks.
@@ -162,7 +213,6 @@ fn check(weights: &[u8], digest: &Hash, kept: Option<Segments>) -> Result<Segmen
 mod tests {
 	use super::*;
 	use crate::{config::Limits, metrics::Metrics};
-	use assay_program::{merkle, SEGMENT};
 	use futures::stream;
 	use std::{fs::OpenOptions, os::unix::fs::FileExt, sync::Arc};
 	use tempfile::TempDir;

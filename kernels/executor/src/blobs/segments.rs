@@ -30,6 +30,17 @@ impl Segments {
 		merkle::sized(self.length, &merkle::root(self.leaves.iter().copied()))
 	}
 
+	/// The digest of a segment.
+	pub(super) fn leaf(&self, segment: u64) -> Option<Hash> {
+		self.leaves.get(usize::try_from(segment).ok()?).copied()
+	}
+
+	/// The siblings on the way from a segment to the root of all, lowest first.
+	pub(super) fn path(&self, segment: u64) -> Vec<Hash> {
+		u32::try_from(segment)
+			.map_or_else(|_| Vec::new(), |segment| assay_trace::path(&self.leaves, segment))
+	}
+
 	/// The number of the first segment that another blob has otherwise, or only one of the two has.
 	pub(super) fn first_difference(&self, other: &Self) -> Option<u64> {
 		let pairs = self.leaves.iter().zip(&other.leaves);

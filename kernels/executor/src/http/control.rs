@@ -38,6 +38,7 @@ pub(crate) fn router(listener: Listener) -> Router {
 	let guarded = Router::new()
 		.route("/v1/capabilities", get(capabilities))
 		.route("/v1/blobs/{kind}/{digest}", get(get_blob).put(put_blob))
+		.route("/v1/models/{weights}/segments/{segment}", get(get_segment))
 		.route("/v1/jobs/pinned", put(put_pinned))
 		.route("/v1/jobs/{digest}", get(get_job).put(put_job))
 		.route("/v1/traces/{digest}", post(post_trace))
@@ -171,6 +172,16 @@ async fn get_blob(
 ) -> Result<Response, Error> {
 	let (kind, digest) = (kind.parse::<BlobKind>()?, digest_in_path(&digest)?);
 	listener.shared.get_blob(kind, &digest).await
+}
+
+/// In SCALE alone, as the chain takes it.
+async fn get_segment(
+	State(listener): State<Listener>,
+	Path((weights, segment)): Path<(String, String)>,
+) -> Result<Response, Error> {
+	let weights = digest_in_path(&weights)?;
+	let segment = segment.parse().map_err(|_| Error::RouteUnknown)?;
+	Ok(scale(&listener.shared.blobs.segment(&weights, segment).await?))
 }
 
 /// The query of a job that is handed in.

@@ -16,6 +16,7 @@ mod jobs;
 mod pinned;
 mod restart;
 mod room;
+mod segments;
 mod slow;
 mod streams;
 mod traces;
