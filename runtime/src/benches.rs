@@ -196,6 +196,18 @@ impl pallet_audits::BenchmarkHelper for Helper {
 		id
 	}
 
+	fn largest_model(weights: impl FnOnce(ModelId, u64) -> WeightsRoot) -> ModelId {
+		let owner = AccountId::new([0x0d; 32]);
+		Balances::set_balance(&owner, 1_000_000 * ASY);
+		let id = pallet_models::NextModelId::<Runtime>::get();
+		// Nearly two gigabytes, so that a path has as many hashes as one can have.
+		let program = program_with_table(1 << 20, 2_032);
+		let root = weights(id, program.weights_length());
+		let program = program.encode().try_into().expect("it is a few bytes long; qed");
+		assert_ok!(Models::register(RawOrigin::Signed(owner).into(), program, root, 1));
+		id
+	}
+
 	fn committed(model: ModelId, party: &AccountId, worker: &WorkerKey) -> JobDigest {
 		let lease = lease_of(party.clone(), model);
 		let first = pallet_jobs::NextSlot::<Runtime>::get();
@@ -256,6 +268,7 @@ fn audit(who: &AccountId, model: ModelId) {
 		.expect("the key was just made in this keystore; qed");
 	assert_ok!(Audits::set_duty_key(RawOrigin::Signed(who.clone()).into(), key, proof));
 	assert_ok!(Audits::join(RawOrigin::Signed(who.clone()).into(), model));
+	assert_ok!(Audits::assume_shown(who, model));
 	let period = Jobs::timing().duty_period;
 	System::set_block_number(System::block_number().saturating_add(period));
 }
@@ -347,12 +360,17 @@ fn reveal(slot: SlotId, provider: &AccountId, claim: Claim) {
 /// A program that looks its input up in a table and returns what it found. It takes as many tokens
 /// as an inline input can hold.
 fn smallest_program() -> Vec<u8> {
+	program_with_table(8, 8).encode()
+}
+
+/// A program that looks tokens up in a table of so many rows.
+fn program_with_table(rows: u32, width: u32) -> Program {
 	let weights = vec![
-		WeightShape { kind: WeightKind::Int8, dims: vec![8, 8] },
-		WeightShape { kind: WeightKind::Int32, dims: vec![8] },
+		WeightShape { kind: WeightKind::Int8, dims: vec![rows, width] },
+		WeightShape { kind: WeightKind::Int32, dims: vec![rows] },
 	];
 	let operators = vec![
-		Operator::Tokens { vocabulary: 8 },
+		Operator::Tokens { vocabulary: rows },
 		Operator::Embed {
 			ids: TensorId(0),
 			table: WeightId(0),
@@ -364,5 +382,5 @@ fn smallest_program() -> Vec<u8> {
 		Operator::Emit { value: TensorId(1), stop: TensorId(2) },
 	];
 	let limits = Limits::encoder(1, 4_096);
-	Program { semantics: SEMANTICS_DRAFT, limits, weights, operators }.encode()
+	Program { semantics: SEMANTICS_DRAFT, limits, weights, operators }
 }

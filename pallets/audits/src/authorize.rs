@@ -2,10 +2,11 @@
 //! VRF. What would fail in the jobs pallet is not let in either: it would cost nothing and could be
 //! sent for ever.
 
-use crate::*;
+use crate::{calls::DueShow, *};
 use assay_primitives::{
-	final_statement, notice_statement, AccountId, Anchor, AuditedJobs, Duty, DutyOutput, DutyProof,
-	JobDigest, WorkerKey, WorkerSignature,
+	final_statement, notice_statement, show_statement, AccountId, Anchor, AuditedJobs, Duty,
+	DutyOutput, DutyProof, JobDigest, ModelId, SegmentBytes, SegmentPath, WorkerKey,
+	WorkerSignature,
 };
 use codec::Encode;
 use frame_support::{pallet_prelude::*, storage::with_transaction, traits::PalletError};
@@ -31,6 +32,7 @@ enum Purpose {
 	Refresh(AccountId),
 	MarkFinal(JobDigest),
 	Notice(JobDigest, AccountId),
+	Show(ModelId, AccountId, u32),
 }
 
 impl<T: Config> Pallet<T> {
@@ -76,6 +78,21 @@ impl<T: Config> Pallet<T> {
 		Self::valid(Purpose::Notice(*job, auditor), PRIORITY)
 	}
 
+	pub(crate) fn authorize_show(
+		_source: TransactionSource,
+		model: &ModelId,
+		bytes: &SegmentBytes,
+		path: &SegmentPath,
+		worker: &WorkerKey,
+		signature: &WorkerSignature,
+	) -> TransactionValidityWithRefund {
+		let due = Self::check_show(*model, bytes, path, worker).map_err(Self::refusal)?;
+		let DueShow { provider, period, segment, .. } = due;
+		let statement = show_statement(&Self::genesis(), *model, period, segment);
+		Self::ensure_signed_by(worker, &statement, signature)?;
+		Self::valid(Purpose::Show(*model, provider, period), REFRESH_PRIORITY)
+	}
+
 	fn ensure_signed_by(
 		worker: &WorkerKey,
 		statement: &[u8],
@@ -117,13 +134,15 @@ impl<T: Config> Pallet<T> {
 	fn refusal(error: Error<T>) -> TransactionValidityError {
 		match error {
 			Error::NothingToRefresh
+			| Error::AlreadyShown
 			| Error::JobUnknown
 			| Error::AlreadyMarked
 			| Error::NoticesOver
 			| Error::RandomnessGone => InvalidTransaction::Stale.into(),
-			Error::RandomnessPending | Error::PartyMarksLater | Error::NotMarked => {
-				InvalidTransaction::Future.into()
-			},
+			Error::RandomnessPending
+			| Error::PeriodDrawPending
+			| Error::PartyMarksLater
+			| Error::NotMarked => InvalidTransaction::Future.into(),
 			other => {
 				let index = other.encode().first().copied().unwrap_or(REFUSED_BY_JOBS);
 				InvalidTransaction::Custom(index).into()

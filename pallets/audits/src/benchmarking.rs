@@ -2,12 +2,12 @@
 //! the pools that it may have.
 
 use super::*;
-use crate::types::{Auditor, Counted, KnownKey, Membership, Share};
+use crate::types::{Auditor, Counted, KnownKey, Membership, Renewed, Share, Total};
 use alloc::vec::Vec;
 use assay_primitives::{
-	duty_key_statement, final_statement, notice_statement, AccountId, Anchor, AuditedJobs, Balance,
-	DutyKey, DutyKeyProof, DutyOutput, DutyProof, JobDigest, ModelId, Stake, WorkerKey,
-	WorkerSignature, DUTY_BLOCKS,
+	duty_key_statement, final_statement, notice_statement, rows::forged_segment, segment_to_show,
+	show_statement, AccountId, Anchor, AuditedJobs, Balance, DutyKey, DutyKeyProof, DutyOutput,
+	DutyProof, JobDigest, ModelId, Stake, WeightsRoot, WorkerKey, WorkerSignature, DUTY_BLOCKS,
 };
 use frame_benchmarking::v2::*;
 use frame_support::traits::{Authorize, Get};
@@ -28,6 +28,9 @@ pub trait BenchmarkHelper {
 	fn provider(seed: u32) -> (AccountId, WorkerKey);
 	/// A model that can be audited. Another one for each seed.
 	fn model(seed: u32) -> ModelId;
+	/// A new model whose weights have paths as long as they may be. Their root is what is made of its
+	/// id and of their length, in bytes.
+	fn largest_model(weights: impl FnOnce(ModelId, u64) -> WeightsRoot) -> ModelId;
 	/// A job of this model with audit rate one, whose first commitment is this party's, by this key
 	/// and in this block, with as many slots as a notice can find.
 	fn committed(model: ModelId, party: &AccountId, worker: &WorkerKey) -> JobDigest;
@@ -41,21 +44,43 @@ fn duty_key<T: Config>(who: &AccountId) -> Result<(DutyKey, DutyKeyProof), Bench
 	Ok((key, proof))
 }
 
+impl<T: Config> Pallet<T> {
+	/// As if a provider had shown in this period that it holds the weights of a model.
+	pub fn assume_shown(who: &AccountId, model: ModelId) -> Result<(), Error<T>> {
+		let old = Self::auditor_of(who);
+		let mut new = old.clone();
+		new.show(model, Self::period());
+		Self::store_auditor(who, &old, new)
+	}
+}
+
+/// What counts in the last period, in this one and in the next.
+fn around<V: Clone + Default>(now: u32, value: V) -> Renewed<V> {
+	let mut renewed = Renewed::default();
+	for period in [now.saturating_sub(2), now.saturating_sub(1), now] {
+		renewed.set_next(period, value.clone());
+	}
+	renewed
+}
+
 /// A provider that is a member of so many pools, alone in each, since when there are periods, with
 /// a stake that is not what it has bonded.
 fn member<T: Config>(pools: u32) -> Result<(AccountId, WorkerKey), BenchmarkError> {
 	let (who, worker) = T::BenchmarkHelper::provider(0);
 	let (key, _) = duty_key::<T>(&who)?;
+	let now = Pallet::<T>::period();
 	let stake = T::AuditStake::bonded(&who).saturating_sub(1);
 	let models: Vec<_> = (0..pools).map(T::BenchmarkHelper::model).collect();
-	let share = Share { stake, keyed: stake };
+	let sum = Share { stake, holders: 1 };
 	for model in &models {
-		Pools::<T>::insert(model, Counted::always(share));
+		let total = Total { sum, largest: Some((who.clone(), stake)), second: 0 };
+		Pools::<T>::insert(model, around(now, total));
 		Members::<T>::insert(model, &who, ());
 	}
+	let counts = Counted::always(true);
 	let memberships: Vec<_> = models
 		.into_iter()
-		.map(|model| Membership { model, counts: Counted::always(true) })
+		.map(|model| Membership { model, counts, shown: around(now, true) })
 		.collect();
 	let pools =
 		BoundedVec::try_from(memberships).map_err(|_| BenchmarkError::Stop("too many pools"))?;
@@ -66,6 +91,31 @@ fn member<T: Config>(pools: u32) -> Result<(AccountId, WorkerKey), BenchmarkErro
 	};
 	Auditors::<T>::insert(&who, auditor);
 	Ok((who, worker))
+}
+
+/// A showing of the weights with the longest paths, by a provider with as many pools as it may have.
+fn show_call<T: Config>() -> Result<(AccountId, Call<T>), BenchmarkError> {
+	let (who, worker) = member::<T>(T::MaxPools::get().saturating_sub(1))?;
+	let (period, randomness) = (Pallet::<T>::period(), H256([5; 32]));
+	PeriodDraw::<T>::put((period, randomness));
+	let mut opened = None;
+	let model = T::BenchmarkHelper::largest_model(|model, weights_bytes| {
+		let segment = segment_to_show(&randomness, &who, model, weights_bytes).unwrap_or_default();
+		let (root, bytes, path) = forged_segment(weights_bytes, segment);
+		opened = Some((segment, bytes, path));
+		root
+	});
+	let (segment, bytes, path) = opened.ok_or(BenchmarkError::Stop("no root was asked for"))?;
+	Auditors::<T>::mutate(&who, |auditor| {
+		let counts = Counted::always(true);
+		let membership = Membership { model, counts, shown: Renewed::default() };
+		auditor.as_mut().and_then(|auditor| auditor.pools.try_push(membership).ok())
+	})
+	.ok_or(BenchmarkError::Stop("no place for one more pool"))?;
+	Members::<T>::insert(model, &who, ());
+	let statement = show_statement(&Pallet::<T>::genesis(), model, period, segment);
+	let signature = sign(&worker, statement)?;
+	Ok((who, Call::show { model, bytes, path, worker, signature }))
 }
 
 /// A job of another provider, as soon as it can be marked, and the last block that decides.
@@ -133,6 +183,8 @@ mod benchmarks {
 		{
 			let _ = T::AuthorRandomness::author_vrf();
 			Pallet::<T>::remember(size, H256([2; 32]));
+			// Once a period.
+			Pallet::<T>::remember_of_period(T::Jobs::period_of(size), H256([2; 32]));
 		}
 
 		assert_eq!(Pallet::<T>::randomness_at(size), Some(H256([2; 32])));
@@ -226,6 +278,33 @@ mod benchmarks {
 		_(RawOrigin::Root, crate::types::RATE_PARTS);
 
 		assert_eq!(Pallet::<T>::lambda_floor(), crate::types::RATE_PARTS);
+		Ok(())
+	}
+
+	#[benchmark]
+	fn show() -> Result<(), BenchmarkError> {
+		let (who, call) = show_call::<T>()?;
+		let Call::show { model, bytes, path, worker, signature } = call else {
+			return Err(BenchmarkError::Stop("another call"));
+		};
+
+		#[extrinsic_call]
+		_(RawOrigin::Authorized, model, bytes, path, worker, signature);
+
+		let next = Pallet::<T>::period().saturating_add(1);
+		assert!(Pallet::<T>::auditor_of(&who).has_shown(model, next));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn authorize_show() -> Result<(), BenchmarkError> {
+		let (_, call) = show_call::<T>()?;
+
+		#[block]
+		{
+			authorize(&call)?;
+		}
+
 		Ok(())
 	}
 

@@ -10,9 +10,9 @@ use crate::{
 };
 use alloc::vec::Vec;
 use assay_primitives::{
-	duty_key_statement, duty_randomness, AccountId, Anchor, AuditedJob, AuditedJobs, DutyInput,
-	DutyKey, DutyKeyProof, DutyOutput, JobDigest, ModelId, Models, Providers, Stake, WorkerKey,
-	DUTY_BLOCKS,
+	duty_key_statement, duty_randomness, is_segment, segment_to_show, AccountId, Anchor,
+	AuditedJob, AuditedJobs, DutyInput, DutyKey, DutyKeyProof, DutyOutput, JobDigest, ModelId,
+	Models, Providers, Stake, WeightsRoot, WorkerKey, DUTY_BLOCKS,
 };
 use frame_support::pallet_prelude::*;
 use frame_system::pallet_prelude::*;
@@ -28,6 +28,19 @@ pub(crate) struct Candidate {
 	pub(crate) input: DutyInput,
 	/// The number below which it has the duty.
 	pub(crate) threshold: u128,
+}
+
+/// What a provider has to show in this duty period to count in the next one.
+pub(crate) struct DueShow {
+	pub(crate) provider: AccountId,
+	/// The present duty period.
+	pub(crate) period: u32,
+	/// The segment of the weights.
+	pub(crate) segment: u32,
+	/// The root of these.
+	pub(crate) weights: WeightsRoot,
+	/// Their length.
+	pub(crate) weights_bytes: u64,
 }
 
 impl<T: Config> Pallet<T> {
@@ -138,7 +151,20 @@ impl<T: Config> Pallet<T> {
 		let Some(number) = now.checked_sub(1) else { return };
 		if let Some(randomness) = T::AuthorRandomness::author_vrf() {
 			Self::remember(number, randomness);
+			Self::remember_of_period(T::Jobs::period_of(number), randomness);
 		}
+	}
+
+	/// Write down what the first author in a duty period drew who drew anything.
+	pub(crate) fn remember_of_period(period: u32, randomness: H256) {
+		if PeriodDraw::<T>::get().is_none_or(|(known, _)| known != period) {
+			PeriodDraw::<T>::put((period, randomness));
+		}
+	}
+
+	/// What decides which segments are to be shown in a duty period, once it is known.
+	pub(crate) fn draw_of_period(period: u32) -> Option<H256> {
+		PeriodDraw::<T>::get().and_then(|(known, drawn)| (known == period).then_some(drawn))
 	}
 
 	/// Write down what the author of a block drew, over what is older by a ring.
@@ -179,6 +205,57 @@ impl<T: Config> Pallet<T> {
 			}
 		}
 		Drawn::Gone
+	}
+
+	// --- weights ---
+
+	/// What the provider of this worker key has to show of a model in this period, if it has not.
+	pub(crate) fn check_due_show(model: ModelId, worker: &WorkerKey) -> Result<DueShow, Error<T>> {
+		let provider = T::Providers::provider_of(worker).ok_or(Error::<T>::NotAProvider)?;
+		let (period, record) = (Self::period(), Self::auditor_of(&provider));
+		let next = following(period);
+		// Who will be a member when it counts.
+		ensure!(record.is_member(model, next), Error::<T>::NotAMember);
+		ensure!(record.key.at(next).is_some(), Error::<T>::NoDutyKey);
+		ensure!(!record.has_shown(model, next), Error::<T>::AlreadyShown);
+		let drawn = Self::draw_of_period(period).ok_or(Error::<T>::PeriodDrawPending)?;
+		let info = T::Models::model(model).ok_or(Error::<T>::ModelUnknown)?;
+		let (weights, weights_bytes) = (info.weights, info.weights_bytes);
+		let segment = segment_to_show(&drawn, &provider, model, weights_bytes)
+			.ok_or(Error::<T>::NothingToShow)?;
+		Ok(DueShow { provider, period, segment, weights, weights_bytes })
+	}
+
+	/// As [`Self::check_due_show`], and that it is this.
+	pub(crate) fn check_show(
+		model: ModelId,
+		bytes: &[u8],
+		path: &[H256],
+		worker: &WorkerKey,
+	) -> Result<DueShow, Error<T>> {
+		let due = Self::check_due_show(model, worker)?;
+		ensure!(
+			is_segment(&due.weights, due.weights_bytes, due.segment, bytes, path),
+			Error::<T>::SegmentWrong
+		);
+		Ok(due)
+	}
+
+	pub(crate) fn do_show(
+		model: ModelId,
+		bytes: &[u8],
+		path: &[H256],
+		worker: &WorkerKey,
+	) -> DispatchResult {
+		let DueShow { provider, period, segment, .. } =
+			Self::check_show(model, bytes, path, worker)?;
+		let old = Self::auditor_of(&provider);
+		let mut new = old.clone();
+		new.show(model, period);
+		Self::store_auditor(&provider, &old, new)?;
+		let period = following(period);
+		Self::deposit_event(Event::WeightsShown { provider, model, segment, period });
+		Ok(())
 	}
 
 	// --- final mark ---
@@ -257,11 +334,12 @@ impl<T: Config> Pallet<T> {
 			Drawn::Pending => return Err(Error::<T>::RandomnessPending),
 			Drawn::Gone => return Err(Error::<T>::RandomnessGone),
 		};
+		ensure!(record.has_shown(audited.model, period), Error::<T>::NotShown);
 
 		// Stake that is gone must not find anything: neither by what counted nor by what is bonded.
 		let counted = record.share(audited.model, period).stake;
 		let stake = counted.min(T::AuditStake::bonded(&auditor));
-		let total = Self::share_of_others(audited.model, &audited.party, period).stake;
+		let (others, _) = Self::share_of_others(audited.model, &audited.party, period);
 		let input = DutyInput {
 			genesis: Self::genesis(),
 			job,
@@ -269,7 +347,7 @@ impl<T: Config> Pallet<T> {
 			worker: audited.worker,
 			randomness: draw.randomness,
 		};
-		let threshold = threshold(audited.lambda_ppb, stake, total);
+		let threshold = threshold(audited.lambda_ppb, stake, others.stake);
 		Ok(Candidate { auditor, key: known.key, input, threshold })
 	}
 

@@ -15,9 +15,11 @@ impl<T: Config> Audits<AccountId, Balance> for Pallet<T> {
 		Self::lambda_floor()
 	}
 
-	/// Stake without a duty key finds nothing: that of members who have one is what counts here.
-	fn is_auditable(model: ModelId, party: &AccountId) -> bool {
-		Self::share_of_others(model, party, Self::period()).keyed > 0
+	fn is_auditable(model: ModelId, party: &AccountId, pledge: Balance) -> bool {
+		let (others, largest) = Self::share_of_others(model, party, Self::period());
+		others.holders >= T::MinHolders::get()
+			&& others.stake >= T::MinHeldStake::get()
+			&& largest >= pledge
 	}
 
 	fn pledge(price_max: Balance) -> Balance {
@@ -54,9 +56,9 @@ impl<T: Config> Pallet<T> {
 			.collect();
 		PoolView {
 			members,
-			total: total.at(now).stake,
-			total_with_key: total.at(now).keyed,
-			total_next: total.next(now).stake,
+			total: total.at(now).sum.stake,
+			total_with_key: total.at(now).sum.stake,
+			total_next: total.next(now).sum.stake,
 		}
 	}
 

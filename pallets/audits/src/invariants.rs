@@ -20,7 +20,8 @@ impl<T: Config> Pallet<T> {
 		Self::inv_3_the_ring_is_in_order()?;
 		Self::inv_4_nothing_is_of_later()?;
 		Self::inv_5_the_pool_can_be_paid()?;
-		Self::inv_6_the_floor_is_a_rate()
+		Self::inv_6_the_floor_is_a_rate()?;
+		Self::inv_7_the_largest_are_known()
 	}
 
 	fn inv_1_totals_are_sums() -> Result<(), TryRuntimeError> {
@@ -37,7 +38,7 @@ impl<T: Config> Pallet<T> {
 			}
 			for (model, total) in Pools::<T>::iter() {
 				let sum = sums.remove(&model).unwrap_or_default();
-				ensure!(*total.at(period) == sum, "INV-1: a total is not the sum of the shares");
+				ensure!(total.at(period).sum == sum, "INV-1: a total is not the sum of the shares");
 			}
 			let is_nothing = |share: &Share| *share == Share::default();
 			ensure!(sums.values().all(is_nothing), "INV-1: a pool with stake has no total");
@@ -83,11 +84,15 @@ impl<T: Config> Pallet<T> {
 				ensure!(set_at <= Self::block(), "INV-4: a key of a block to come");
 			}
 		}
-		let totals = Pools::<T>::iter_values().map(|total| total.begins());
+		let shown = Auditors::<T>::iter_values()
+			.flat_map(|auditor| auditor.pools.into_iter().map(|pool| pool.shown.begins()));
+		let totals = Pools::<T>::iter_values().map(|total| total.begins()).chain(shown);
 		ensure!(
 			totals.max().is_none_or(|period| period <= next),
-			"INV-4: a total counts from a period after the next one on"
+			"INV-4: a total or a showing is of a period after the next one"
 		);
+		let drawn = PeriodDraw::<T>::get().map_or(0, |(period, _)| period);
+		ensure!(drawn <= Self::period(), "INV-4: randomness of a period to come");
 		Ok(())
 	}
 
@@ -99,6 +104,30 @@ impl<T: Config> Pallet<T> {
 	fn inv_6_the_floor_is_a_rate() -> Result<(), TryRuntimeError> {
 		let floor = LambdaFloor::<T>::get().unwrap_or_default();
 		ensure!(floor <= RATE_PARTS, "INV-6: the floor of audit rates is above one");
+		Ok(())
+	}
+	fn inv_7_the_largest_are_known() -> Result<(), TryRuntimeError> {
+		let now = Self::period();
+		for (who, auditor) in Auditors::<T>::iter() {
+			for membership in &auditor.pools {
+				let pool = Pools::<T>::get(membership.model);
+				for period in [now, following(now)] {
+					let share = auditor.share(membership.model, period);
+					let total = pool.at(period);
+					let stated = match &total.largest {
+						Some((top, most)) if *top == who => *most,
+						_ => total.second,
+					};
+					ensure!(share.stake <= stated, "INV-7: a member has more than the largest");
+				}
+			}
+		}
+		for pool in Pools::<T>::iter_values() {
+			for total in [pool.at(now), pool.next(now)] {
+				let most = total.largest.map_or(0, |(_, most)| most);
+				ensure!(total.second <= most, "INV-7: the second is larger than the largest");
+			}
+		}
 		Ok(())
 	}
 }

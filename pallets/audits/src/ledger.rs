@@ -2,7 +2,7 @@
 //! is written together.
 
 use crate::{
-	types::{following, Auditor, Share},
+	types::{following, Auditor, Share, Total},
 	*,
 };
 use alloc::collections::BTreeSet;
@@ -41,9 +41,12 @@ impl<T: Config> Pallet<T> {
 			auditor.pools.iter().map(|membership| membership.model).collect::<BTreeSet<_>>()
 		};
 		let (before, after) = (models(old), models(&new));
+		let next = following(now);
 		let totals = before
 			.union(&after)
-			.map(|model| Self::total_after(*model, old, &new).map(|total| (*model, total)))
+			.map(|model| (*model, old.share(*model, next), new.share(*model, next)))
+			.filter(|(_, was, will)| was != will)
+			.map(|(model, was, will)| Some((model, Self::total_after(model, who, &was, &will)?)))
 			.collect::<Option<alloc::vec::Vec<_>>>()
 			.ok_or(Error::<T>::StakeOverflow)?;
 		for (model, total) in totals {
@@ -64,36 +67,41 @@ impl<T: Config> Pallet<T> {
 
 	/// What a pool will have in the next period when a member changes; none where that is more than
 	/// a balance can hold.
-	fn total_after(model: ModelId, old: &AuditorOf<T>, new: &AuditorOf<T>) -> Option<Share> {
-		let next = following(Self::period());
-		let total = *Pools::<T>::get(model).at(next);
+	fn total_after(model: ModelId, who: &AccountId, was: &Share, will: &Share) -> Option<Total> {
+		let total = Pools::<T>::get(model).next(Self::period());
 		// INV-1: a member's share is a part of the total.
-		let others = total.checked_sub(&old.share(model, next));
-		if others.is_none() {
+		if total.sum.checked_sub(was).is_none() {
 			defensive!("a member has more than its pool");
 		}
-		others?.checked_add(&new.share(model, next))
+		total.after_change(who, was, will)
 	}
 
-	fn store_total(model: ModelId, total: Share) {
+	fn store_total(model: ModelId, total: Total) {
 		let now = Self::period();
 		Pools::<T>::mutate_exists(model, |pool| {
-			let mut counted = pool.take().unwrap_or_default();
-			counted.set_next(now, total);
-			let nothing = Share::default();
-			let is_empty = *counted.at(now) == nothing && *counted.next(now) == nothing;
-			*pool = (!is_empty).then_some(counted);
+			let mut renewed = pool.take().unwrap_or_default();
+			renewed.set_next(now, total);
+			// Duties of the last period may still be asked for.
+			let is_empty = (now.saturating_sub(1)..=following(now))
+				.all(|period| renewed.at(period).sum == Share::default());
+			*pool = (!is_empty).then_some(renewed);
 		});
 	}
 
-	/// What a pool has in a period, this one or the last one, without a provider's own share.
-	pub(crate) fn share_of_others(model: ModelId, party: &AccountId, period: u32) -> Share {
-		let total = *Pools::<T>::get(model).at(period);
+	/// What others than a provider have in a pool in a period, this one or the last one: all of it,
+	/// and the most of one of them.
+	pub(crate) fn share_of_others(
+		model: ModelId,
+		party: &AccountId,
+		period: u32,
+	) -> (Share, Balance) {
 		let own = Self::auditor_of(party).share(model, period);
-		total.checked_sub(&own).unwrap_or_else(|| {
+		let total = Pools::<T>::get(model).at(period);
+		let others = total.sum.checked_sub(&own).unwrap_or_else(|| {
 			defensive!("a member has more than its pool");
 			Share::default()
-		})
+		});
+		(others, total.largest_but(party))
 	}
 
 	/// The account that audits are paid from.

@@ -11,7 +11,8 @@
 //!
 //! A job that pays for audits is computed a second time now and then, by somebody whom its
 //! provider cannot know beforehand. Providers that are ready to do so put up an audit stake,
-//! register a *duty key* and join the pools of the models they hold. Once a job's commitment is
+//! register a *duty key*, join the pools of the models they hold, and show in each period, by a
+//! segment that nobody chooses, that they do hold the weights. Once a job's commitment is
 //! final, each member of the pool asks its duty key, in private, whether the job is its to audit:
 //! the more stake, the more often. Whoever has the duty says so by a *notice* with a proof, which
 //! opens a slot of its own in the job. What follows is the jobs pallet's: the auditor commits
@@ -27,6 +28,12 @@
 //! - **randomness** of a job: a hash over the VRFs of the authors of the
 //!   [`assay_primitives::DUTY_BLOCKS`] blocks after the first commitment; where one has none, of
 //!   the first blocks after it that have, among [`types::DRAW_BLOCKS`].
+//! - **to show**: to open the segment of a model's weights that chance names for provider and period.
+//!   Counted is the stake of members that have shown, in period `p` for the whole of `p + 1` and for
+//!   no other: who does not show in `p` counts nothing from the first to the last block of `p + 1`.
+//! - **auditable**: of a job, that [`Config::MinHolders`] others than its party count at its
+//!   submission, with [`Config::MinHeldStake`] in all, and one with as much as its audit pledges.
+//!   Any other job is `Unaudited`.
 //! - **final mark**: the word of a worker that the commitment is final. Notices are taken from then
 //!   on, for [`Config::NoticeBlocks`].
 //! - **threshold**: 2^64 times audit rate times share of the stake. A number below is a duty.
@@ -46,6 +53,7 @@
 //! | `set_duty_key` | provider | another duty key from the next period on |
 //! | `join`, `leave` | provider | member of a pool, or not, from the next period on |
 //! | `refresh` | anyone | the bond as it is now counts from the next period on |
+//! | `show` | a member's worker key | its stake counts in the next period |
 //! | `mark_final` | any worker key but the party's | notices are taken |
 //! | `notice` | the auditor's worker key | a slot in the job, pledged from the audit stake |
 //! | `set_lambda_floor` | root | the smallest audit rate of jobs that are submitted from now on |
@@ -53,6 +61,8 @@
 //! A timeline, with duty periods of 20 blocks, `MarkDelay = 20` and `NoticeBlocks = 10`:
 //!
 //! ```text
+//!  block 21  the first author of the period of blocks 20 to 39 has drawn: segments are shown
+//!  block 39  the last in which one is: the stake of who has shown counts in blocks 40 to 59
 //!  block 45  the first commitment
 //!  block 49  the last of the four blocks whose authors' VRFs decide who audits; it is written down
 //!            when block 50 begins
@@ -65,17 +75,21 @@
 //!
 //! ## Invariants
 //!
-//! - INV-1: the total of a pool is the sum of its members' shares, in this period and in the next.
+//! - INV-1: the total of a pool is the sum of its members' shares, in this period and in the next;
+//!   only who has shown has any.
 //! - INV-2: memberships and pools' members lead to each other, one to one.
 //! - INV-3: an entry of the ring lies in its place, and is of a block before this one.
 //! - INV-4: what does not count yet counts from the next period on; no key is of a block to come.
 //! - INV-5: the account of the pool of money exists.
 //! - INV-6: the floor of audit rates is one at most.
+//! - INV-7: no member of a pool has more than what is stated as the largest, nor than the second if it
+//!   is not the largest itself.
 //!
 //! ## Low level / Design
 //!
 //! 1. *No hook walks over anybody.* What changes with a period is a pair of values and the period
-//!    in which the second one begins to count ([`types::Counted`]); nothing is rolled over.
+//!    in which the second one begins to count ([`types::Counted`]); nothing is rolled over. What has
+//!    to be shown again ends by itself ([`types::Renewed`]).
 //! 2. *What is counted was known before the randomness.* Key, membership, stake and total are
 //!    those of the duty period of the commitment, also where notices reach into the next one:
 //!    nothing that is done after a draw changes it, neither one's own nor that of others. A key
@@ -108,6 +122,13 @@
 //!    draws out of the pool is bounded by that for each job it pays for.
 //! 8. *The ring forgets.* A pause of jobs longer than it leaves jobs without randomness: no notice
 //!    is taken for these, and the mark still is.
+//! 9. *Who has shown a segment has it, or gets it within a period.* Of weights of `n` segments one
+//!    who keeps the share `x` can show one with chance `x`, and counts so often. One that fetches
+//!    from another what it is asked for is not found out; nor does that help it with an audit, for
+//!    which it needs all of them within the time to commit.
+//! 10. *What is stated as the largest only rises.* So that neither submission nor leaving looks
+//!     through a pool, a member that shrinks after it has shown is overstated for one period. That
+//!     makes no job safer to forge: a member that is large and idle would do the same for ever.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
@@ -118,6 +139,7 @@ mod authorize;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
 mod calls;
+mod errors;
 mod impls;
 #[cfg(any(feature = "std", feature = "try-runtime"))]
 mod invariants;
@@ -131,10 +153,12 @@ mod mock;
 #[cfg(test)]
 mod tests;
 
+use frame_support::pallet_macros::import_section;
+
 #[cfg(feature = "runtime-benchmarks")]
 pub use benchmarking::BenchmarkHelper;
 pub use pallet::*;
-pub use types::{Auditor, Counted, Draw, Drawn, KnownKey, Membership, Share};
+pub use types::{Auditor, Counted, Draw, Drawn, KnownKey, Membership, Renewed, Share, Total};
 pub use weights::WeightInfo;
 
 /// Where the randomness of blocks comes from.
@@ -151,12 +175,13 @@ pub trait AuthorRandomness {
 /// The pallet.
 // What the macros expand to has `expect` in places that we cannot reach.
 #[allow(missing_debug_implementations, clippy::expect_used)]
+#[import_section(errors::errors)]
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
 	use assay_primitives::{
 		apis::PoolView, AccountId, Anchor, Balance, DutyKey, DutyKeyProof, DutyOutput, DutyProof,
-		JobDigest, ModelId, SlotId, WorkerKey, WorkerSignature,
+		JobDigest, ModelId, SegmentBytes, SegmentPath, SlotId, WorkerKey, WorkerSignature,
 	};
 	use frame_support::{pallet_prelude::*, traits::fungible, PalletId};
 	use frame_system::{offchain::CreateAuthorizedTransaction, pallet_prelude::*};
@@ -206,6 +231,12 @@ pub mod pallet {
 		/// set. Below it too little is found for a pledge to deter.
 		#[pallet::constant]
 		type LambdaMin: Get<u32>;
+		/// Fewest providers beside its party that hold the weights of a job that is to be audited.
+		#[pallet::constant]
+		type MinHolders: Get<u32>;
+		/// Least audit stake of these in all.
+		#[pallet::constant]
+		type MinHeldStake: Get<Balance>;
 		/// How many times the price of a job its auditors pledge.
 		#[pallet::constant]
 		type AuditPledgeFactor: Get<u32>;
@@ -229,7 +260,7 @@ pub mod pallet {
 	// Model ids are counted by the chain: a fast hasher will do.
 	#[pallet::storage]
 	pub(crate) type Pools<T: Config> =
-		StorageMap<_, Twox64Concat, ModelId, Counted<Share>, ValueQuery>;
+		StorageMap<_, Twox64Concat, ModelId, Renewed<Total>, ValueQuery>;
 
 	/// Providers with a membership in a pool that counts, now or in the next period.
 	#[pallet::storage]
@@ -240,6 +271,11 @@ pub mod pallet {
 	// Few keys, counted by the chain: no hash is needed.
 	#[pallet::storage]
 	pub(crate) type Ring<T: Config> = StorageMap<_, Identity, u32, Draw>;
+
+	/// What decides which segments of weights are to be shown: the last duty period in which an author
+	/// drew something, and what the first of these drew.
+	#[pallet::storage]
+	pub(crate) type PeriodDraw<T: Config> = StorageValue<_, (u32, H256)>;
 
 	/// Smallest audit rate of a job that is to be audited, in parts per billion, once it was set.
 	#[pallet::storage]
@@ -348,83 +384,18 @@ pub mod pallet {
 			/// What it is.
 			new_ppb: u32,
 		},
-	}
-
-	/// What is not so. Append only: wallets know errors by their place.
-	#[pallet::error]
-	pub enum Error<T> {
-		/// The account is no provider with a worker key, or the key is no provider's. Register first.
-		#[codec(index = 0)]
-		NotAProvider,
-		/// No key is made of these bytes.
-		#[codec(index = 1)]
-		DutyKeyInvalid,
-		/// The proof is not the duty key's signature over this chain and this account. Ask the
-		/// executor that holds the key for one.
-		#[codec(index = 2)]
-		DutyKeyProofInvalid,
-		/// No model has this id.
-		#[codec(index = 3)]
-		ModelUnknown,
-		/// The model is retired: it gets no new job to audit.
-		#[codec(index = 4)]
-		ModelRetired,
-		/// The provider is a member of this pool.
-		#[codec(index = 5)]
-		AlreadyMember,
-		/// The provider has as many pools as it may have. A pool that it has left counts until the
-		/// period ends.
-		#[codec(index = 6)]
-		TooManyPools,
-		/// The provider is no member of this pool.
-		#[codec(index = 7)]
-		NotAMember,
-		/// What counts of the provider is what it has bonded.
+		/// A provider has shown that it holds a model's weights: it may audit in the next period.
 		#[codec(index = 8)]
-		NothingToRefresh,
-		/// The stakes of a pool are more than a balance can hold.
-		#[codec(index = 9)]
-		StakeOverflow,
-		/// No job with this digest waits for a mark or for notices.
-		#[codec(index = 10)]
-		JobUnknown,
-		/// The job has its mark.
-		#[codec(index = 11)]
-		AlreadyMarked,
-		/// The anchor is no block of this chain below the present one, or is below the last block
-		/// whose author decides.
-		#[codec(index = 12)]
-		AnchorWrong,
-		/// The blocks whose authors decide have not all come.
-		#[codec(index = 13)]
-		RandomnessPending,
-		/// The key acts for the party of the job: it may send the mark later.
-		#[codec(index = 14)]
-		PartyMarksLater,
-		/// The commitment has no final mark.
-		#[codec(index = 15)]
-		NotMarked,
-		/// Notices are taken no more.
-		#[codec(index = 16)]
-		NoticesOver,
-		/// No party of a job audits it.
-		#[codec(index = 17)]
-		OwnJob,
-		/// The provider has no duty key that counts in this period.
-		#[codec(index = 18)]
-		NoDutyKey,
-		/// The duty key was registered after the commitment.
-		#[codec(index = 19)]
-		DutyKeyTooNew,
-		/// The ring does not know the job's randomness any more.
-		#[codec(index = 20)]
-		RandomnessGone,
-		/// The number is not below the threshold.
-		#[codec(index = 21)]
-		NoDuty,
-		/// The rate is below the lowest one from which a pledge can deter, or above one.
-		#[codec(index = 22)]
-		LambdaFloorOutOfRange,
+		WeightsShown {
+			/// Who.
+			provider: AccountId,
+			/// Whose weights.
+			model: ModelId,
+			/// The number of the segment that it opened.
+			segment: u32,
+			/// The duty period in which that counts.
+			period: u32,
+		},
 	}
 
 	#[pallet::hooks]
@@ -440,6 +411,7 @@ pub mod pallet {
 
 		fn integrity_test() {
 			assert!(T::MaxPools::get() > 0, "MaxPools is zero: nobody could audit");
+			assert!(T::MinHolders::get() > 0, "a job that nobody could audit is not audited");
 			assert!(
 				T::NoticeBlocks::get() >= 8,
 				"blocks that rotate a session carry no notice, and one may have to be sent again"
@@ -666,8 +638,8 @@ pub mod pallet {
 		/// ## Errors
 		///
 		/// `JobUnknown`, `NotMarked`, `NoticesOver`, `NotAProvider`, `OwnJob`, `NotAMember`,
-		/// `NoDutyKey`, `DutyKeyTooNew`, `RandomnessPending`, `RandomnessGone`, `NoDuty`; what the
-		/// jobs pallet says, where the auditor has a slot already or its stake does not cover the
+		/// `NoDutyKey`, `DutyKeyTooNew`, `RandomnessPending`, `RandomnessGone`, `NotShown`, `NoDuty`;
+		/// what the jobs pallet says, where the auditor has a slot already or its stake does not cover the
 		/// pledge.
 		///
 		/// ## Events
@@ -724,6 +696,52 @@ pub mod pallet {
 			ensure_root(origin)?;
 			Self::do_set_lambda_floor(lambda_ppb)
 		}
+
+		/// Show that one holds the weights of a model whose jobs one audits.
+		///
+		/// ## Dispatch Origin
+		///
+		/// Authorised: signed inside by the provider's worker key; anybody may carry it. No fee.
+		///
+		/// ## Details
+		///
+		/// Taken once in each duty period of a provider that will be a member of the pool, with a duty
+		/// key, in the next one; counts in that one alone. Which segment is to be shown is decided by
+		/// what the first author of the period drew, by the provider and by the model.
+		///
+		/// ## Parameters
+		///
+		/// - `model`: the model.
+		/// - `bytes`: the segment, 4,096 bytes.
+		/// - `path`: the siblings on the way to the root of all segments, lowest first.
+		/// - `worker`: the provider's worker key.
+		/// - `signature`: of that key over `show_statement(genesis, model, period, segment)`; checked
+		///   when the call is authorised.
+		///
+		/// ## Errors
+		///
+		/// `NotAProvider`, `NotAMember`, `NoDutyKey`, `AlreadyShown`, `PeriodDrawPending`,
+		/// `ModelUnknown`, `NothingToShow`, `SegmentWrong`, `StakeOverflow`.
+		///
+		/// ## Events
+		///
+		/// `WeightsShown`.
+		#[pallet::call_index(7)]
+		#[pallet::weight(T::WeightInfo::show())]
+		#[pallet::weight_of_authorize(T::WeightInfo::authorize_show())]
+		#[pallet::authorize(Self::authorize_show)]
+		pub fn show(
+			origin: OriginFor<T>,
+			model: ModelId,
+			bytes: SegmentBytes,
+			path: SegmentPath,
+			worker: WorkerKey,
+			// Checked by the authorisation that `ensure_authorized` asks for.
+			_signature: WorkerSignature,
+		) -> DispatchResult {
+			frame_system::ensure_authorized(origin)?;
+			Self::do_show(model, &bytes, &path, &worker)
+		}
 	}
 
 	#[pallet::view_functions]
@@ -746,6 +764,11 @@ pub mod pallet {
 		/// What is recorded of a provider that audits.
 		pub fn auditor(provider: AccountId) -> Option<Auditor<T::MaxPools>> {
 			Auditors::<T>::get(provider)
+		}
+
+		/// What decides which segments of weights are to be shown in this duty period.
+		pub fn period_randomness() -> Option<H256> {
+			Self::draw_of_period(Self::period())
 		}
 
 		/// The account that audits are paid from.

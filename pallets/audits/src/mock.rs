@@ -3,14 +3,14 @@
 use crate as pallet_audits;
 use crate::{AuthorRandomness, Call};
 use assay_primitives::{
-	duty_key_statement, duty_randomness, final_statement, notice_statement, worker::WorkerPair,
-	worker_statement, AccountId, Anchor, AuditedJob, AuditedJobs, Balance, BlockNumber, Duty,
-	DutyInput, JobDigest, ModelId, Providers as _, SlotId, Stake as _, WeightsRoot, WorkerKey,
-	DUTY_BLOCKS,
+	duty_key_statement, duty_randomness, final_statement, notice_statement, segment_to_show,
+	show_statement, worker::WorkerPair, worker_statement, AccountId, Anchor, AuditedJob,
+	AuditedJobs, Balance, BlockNumber, Duty, DutyInput, JobDigest, ModelId, Opening,
+	Providers as _, SlotId, Stake as _, WeightsRoot, WorkerKey, DUTY_BLOCKS,
 };
 use assay_program::{
-	EmbedBy, Limits, Operator, Program, TensorId, WeightId, WeightKind, WeightShape,
-	SEMANTICS_DRAFT,
+	merkle, EmbedBy, Limits, Operator, Program, TensorId, WeightId, WeightKind, WeightShape,
+	SEGMENT, SEMANTICS_DRAFT,
 };
 use codec::{Decode, Encode, MaxEncodedLen};
 use frame_support::{
@@ -118,6 +118,9 @@ parameter_types! {
 	pub const RecordBase: Balance = UNIT / 10;
 	pub const RecordByte: Balance = UNIT / 10_000;
 	pub const AuditPool: PalletId = PalletId(*b"as/audit");
+	/// Fewest holders of an auditable model, and their least stake.
+	pub storage MinHolders: u32 = 1;
+	pub storage MinHeldStake: Balance = UNIT;
 	/// Whether jobs are paused.
 	pub storage Paused: bool = false;
 	/// Whether the table takes no mark.
@@ -126,6 +129,9 @@ parameter_types! {
 	pub storage StoodStill: u32 = 0;
 	/// Blocks whose authors draw nothing.
 	pub storage Mute: Vec<u32> = Vec::new();
+	/// Whether nobody shows weights but who is told to; otherwise everybody does at the end of a
+	/// period.
+	pub storage Idle: bool = false;
 }
 
 impl pallet_stake::Config<pallet_stake::Instance1> for Test {
@@ -245,7 +251,11 @@ impl AuditedJobs<AccountId> for Table {
 	}
 
 	fn period() -> u32 {
-		System::block_number() / PERIOD
+		Self::period_of(System::block_number())
+	}
+
+	fn period_of(block: u32) -> u32 {
+		block / PERIOD
 	}
 
 	fn audited(job: JobDigest) -> Option<AuditedJob<AccountId>> {
@@ -333,6 +343,8 @@ impl pallet_audits::Config for Test {
 	type NoticeBlocks = ConstU32<NOTICE_BLOCKS>;
 	type MarkDelay = ConstU32<MARK_DELAY>;
 	type LambdaMin = ConstU32<LAMBDA_MIN>;
+	type MinHolders = MinHolders;
+	type MinHeldStake = MinHeldStake;
 	type AuditPledgeFactor = ConstU32<PLEDGE_FACTOR>;
 	type AuditPledgeMin = ConstU128<UNIT>;
 	type WeightInfo = ();
@@ -357,6 +369,15 @@ impl crate::BenchmarkHelper for Table {
 
 	fn model(seed: u32) -> ModelId {
 		ModelId(seed)
+	}
+
+	fn largest_model(weights: impl FnOnce(ModelId, u64) -> WeightsRoot) -> ModelId {
+		let model = pallet_models::NextModelId::<Test>::get();
+		let program = with_rows(1 << 20, 2_032);
+		let weights = weights(model, program.weights_length());
+		let bytes = program.encode().try_into().unwrap();
+		assert_ok!(Models::register(signed(owner()), bytes, weights, 0));
+		model
 	}
 
 	fn committed(model: ModelId, party: &AccountId, worker: &WorkerKey) -> JobDigest {
@@ -452,16 +473,22 @@ pub(crate) fn hash_of(number: BlockNumber) -> H256 {
 	H256::from_low_u64_be(1_000_000 + u64::from(number))
 }
 
-fn program() -> Program {
+/// One whose weights have five segments.
+pub(crate) fn program() -> Program {
+	with_rows(1_500, 8)
+}
+
+/// One that looks tokens up in a table of so many rows.
+fn with_rows(rows: u32, width: u32) -> Program {
 	Program {
 		semantics: SEMANTICS_DRAFT,
 		limits: Limits::encoder(4, 16),
 		weights: vec![
-			WeightShape { kind: WeightKind::Int8, dims: vec![100, 8] },
-			WeightShape { kind: WeightKind::Int32, dims: vec![100] },
+			WeightShape { kind: WeightKind::Int8, dims: vec![rows, width] },
+			WeightShape { kind: WeightKind::Int32, dims: vec![rows] },
 		],
 		operators: vec![
-			Operator::Tokens { vocabulary: 100 },
+			Operator::Tokens { vocabulary: rows },
 			Operator::Embed {
 				ids: TensorId(0),
 				table: WeightId(0),
@@ -472,6 +499,81 @@ fn program() -> Program {
 			Operator::Stop { next: None, ends: vec![] },
 			Operator::Emit { value: TensorId(1), stop: TensorId(2) },
 		],
+	}
+}
+
+/// The segments of a model's weights, of which no two are the same.
+fn segments(model: ModelId) -> Vec<Vec<u8>> {
+	let length = program().weights_length() as usize;
+	let byte = |index: usize| (index / 64) as u8 ^ model.0 as u8 ^ (index / SEGMENT) as u8;
+	let blob: Vec<u8> = (0..length).map(byte).collect();
+	let segment = |bytes: &[u8]| [bytes, &vec![0; SEGMENT - bytes.len()][..]].concat();
+	blob.chunks(SEGMENT).map(segment).collect()
+}
+
+fn leaves(model: ModelId) -> Vec<assay_program::Hash> {
+	segments(model).iter().map(|bytes| merkle::leaf(bytes)).collect()
+}
+
+/// The root of a model's weights.
+pub(crate) fn weights(model: ModelId) -> WeightsRoot {
+	let root = merkle::root(leaves(model).into_iter());
+	merkle::sized(program().weights_length(), &root).into()
+}
+
+/// What an executor that holds a model's weights answers about a segment.
+pub(crate) fn opening(model: ModelId, segment: u32) -> Opening {
+	let bytes = segments(model).swap_remove(segment as usize);
+	Opening { bytes, path: assay_trace::path(&leaves(model), segment) }
+}
+
+/// What a provider has to show of a model in this period.
+pub(crate) fn segment_of(who: &AccountId, model: ModelId) -> Option<u32> {
+	let drawn = Audits::period_randomness()?;
+	segment_to_show(&drawn, who, model, program().weights_length())
+}
+
+/// A showing of a segment by a provider's worker, as for this period.
+pub(crate) fn show_call_with(
+	who: &AccountId,
+	model: ModelId,
+	segment: u32,
+	opening: Opening,
+) -> RuntimeCall {
+	let pair = worker_of(who);
+	let statement = show_statement(&genesis(), model, Audits::period(), segment);
+	let path: Vec<H256> = opening.path.into_iter().map(H256).collect();
+	Call::show {
+		model,
+		bytes: opening.bytes.try_into().unwrap(),
+		path: path.try_into().unwrap(),
+		worker: pair.public(),
+		signature: pair.sign(&statement),
+	}
+	.into()
+}
+
+pub(crate) fn show_call(who: &AccountId, model: ModelId) -> RuntimeCall {
+	let segment = segment_of(who, model).unwrap_or_default();
+	show_call_with(who, model, segment, opening(model, segment))
+}
+
+/// Show that a provider holds the weights of a model, as soon as that can be done.
+pub(crate) fn show(who: &AccountId, model: ModelId) {
+	while segment_of(who, model).is_none() {
+		roll_by(1);
+	}
+	assert_ok!(dispatch_authorized(show_call(who, model)).unwrap());
+}
+
+/// Everybody shows what is due.
+pub(crate) fn show_all() {
+	for (who, auditor) in crate::Auditors::<Test>::iter().collect::<Vec<_>>() {
+		for pool in auditor.pools {
+			if Audits::check_due_show(pool.model, &key_of(&who)).is_ok() {
+				show(&who, pool.model);
+			}
+		}
 	}
 }
 
@@ -512,7 +614,7 @@ pub(crate) fn try_state() {
 fn set_up() {
 	let bytes = program().encode();
 	for (number, model) in MODELS.into_iter().enumerate() {
-		let weights = WeightsRoot::from([number as u8; 32]);
+		let weights = weights(model);
 		assert_ok!(match number {
 			0 => Models::register(signed(owner()), bytes.clone().try_into().unwrap(), weights, 0),
 			_ => Models::register_existing(
@@ -544,6 +646,9 @@ fn start_block(number: BlockNumber) {
 pub(crate) fn roll_by(blocks: BlockNumber) {
 	for _ in 0..blocks {
 		let now = System::block_number();
+		if now % PERIOD == PERIOD - 1 && !Idle::get() {
+			show_all();
+		}
 		AllPalletsWithSystem::on_finalize(now);
 		start_block(now + 1);
 	}

@@ -1,16 +1,22 @@
 //! The off-chain worker: says that commitments are final, asks the executor whether a job is one's
-//! own to audit, and gives notice where it is. What the executor said is noted in local storage, so
+//! own to audit, and gives notice where it is; shows once a period that its providers hold the
+//! weights of their pools. What the executor said is noted in local storage, so
 //! it is asked once for each job; done means seen on chain.
 
-use crate::{calls::Candidate, types::is_duty, *};
-use alloc::vec::Vec;
+use crate::{
+	calls::{Candidate, DueShow},
+	types::is_duty,
+	*,
+};
+use alloc::{format, vec::Vec};
 use assay_primitives::{
 	final_statement, notice_statement,
 	offchain::{
-		executor_settings, finalized, is_due_to_send, request, ExecutorSettings, Finalized,
+		executor_settings, finalized, hex, is_due_to_send, request, ExecutorSettings, Finalized,
 		RequestError,
 	},
-	AccountId, Anchor, AuditedJob, AuditedJobs, Duty, JobDigest, Providers, SlotId, WorkerKey,
+	show_statement, AccountId, Anchor, AuditedJob, AuditedJobs, Duty, JobDigest, ModelId, Opening,
+	Providers, SegmentBytes, SegmentPath, SlotId, WorkerKey,
 };
 use codec::{Decode, Encode};
 use frame_system::{offchain::SubmitTransaction, pallet_prelude::BlockNumberFor};
@@ -36,6 +42,10 @@ const JOBS_LOOKED_AT: usize = 1_024;
 const MEMBERS_LOOKED_AT: usize = 64;
 /// Refreshes that one run sends.
 const REFRESHES_PER_RUN: usize = 4;
+/// Segments of weights for which one run asks its executor.
+const SHOWS_PER_RUN: usize = 4;
+/// Longest answer with a segment: 4 KiB, the longest path, and both lengths.
+const SEGMENT_BYTES_MAX: usize = 5 * 1_024;
 /// Blocks before the end of notices in which nothing is waited for any more.
 const LAST_BLOCKS: u32 = 4;
 /// Jobs about which one run asks its executor; the rest has its turn in the next blocks.
@@ -162,6 +172,8 @@ impl<T: Config> Pallet<T> {
 			}
 		}
 		Self::answer_duties(run, parties, marked);
+		// Last: they have the whole period.
+		Self::show_weights(run, parties);
 	}
 
 	/// What is bonded by now is to count from the next period on.
@@ -178,6 +190,94 @@ impl<T: Config> Pallet<T> {
 			let duty = (SlotId(u64::from_le_bytes(tag)), b'F');
 			Self::send(run, &party.worker, duty, Call::refresh { provider });
 		}
+	}
+
+	// --- weights ---
+
+	/// Show the weights of one's own pools, once in each period.
+	fn show_weights(run: &Run, parties: &[Party]) {
+		let Some(settings) = &run.settings else { return };
+		let due = |party: &'_ Party| {
+			let models = Self::auditor_of(&party.account).pools.into_iter().map(|pool| pool.model);
+			models
+				.filter_map(|model| Some((model, Self::check_due_show(model, &party.worker).ok()?)))
+				.collect::<Vec<_>>()
+		};
+		let all =
+			parties.iter().flat_map(|party| due(party).into_iter().map(move |due| (party, due)));
+		let sent = |(party, (model, due)): &(&Party, (ModelId, DueShow))| {
+			let tag = (&due.provider, model, due.period).encode();
+			let tag = SlotId(u64::from_le_bytes(sp_io::hashing::twox_64(&tag)));
+			Self::is_due(run, &party.worker, (tag, b'S'))
+		};
+		for (party, (model, due)) in all.filter(sent).take(SHOWS_PER_RUN) {
+			if run.is_over() {
+				log::debug!(target: TARGET, "the run's time is over: the rest follows next block");
+				return;
+			}
+			match Self::ask_segment(run, settings, &due) {
+				Ok(Some(opening)) => Self::show_segment(run, party, model, &due, opening),
+				Ok(None) => (),
+				Err(error) => {
+					log::warn!(target: TARGET, "the executor does not answer: {error:?}");
+					return;
+				},
+			}
+		}
+	}
+
+	/// A segment from the executor; none where it has none that holds.
+	fn ask_segment(
+		run: &Run,
+		settings: &ExecutorSettings,
+		due: &DueShow,
+	) -> Result<Option<Opening>, RequestError> {
+		let path = format!("/v1/models/{}/segments/{}", hex(due.weights.as_ref()), due.segment);
+		let (method, body) = (Method::Get, Vec::new());
+		let answer = request(settings, method, &path, body, run.deadline, SEGMENT_BYTES_MAX)?;
+		if !answer.is_success() {
+			log::warn!(
+				target: TARGET,
+				"the executor does not show the weights {:?} of {:?}, which counts no more for their \
+				 audits: status {}, {}",
+				due.weights.0,
+				due.provider,
+				answer.status,
+				answer.error.as_deref().unwrap_or("no code"),
+			);
+			return Ok(None);
+		}
+		let opening = Opening::decode(&mut &answer.body[..]).ok();
+		if opening.is_none() {
+			log::error!(target: TARGET, "the executor's answer is no segment of weights");
+		}
+		Ok(opening)
+	}
+
+	fn show_segment(run: &Run, party: &Party, model: ModelId, due: &DueShow, opening: Opening) {
+		let path: Vec<H256> = opening.path.into_iter().map(H256).collect();
+		let (Ok(bytes), Ok(path)) =
+			(SegmentBytes::try_from(opening.bytes), SegmentPath::try_from(path))
+		else {
+			log::error!(target: TARGET, "the executor's segment of weights is too long");
+			return;
+		};
+		if let Err(error) = Self::check_show(model, &bytes, &path, &party.worker) {
+			log::error!(
+				target: TARGET,
+				"the executor's segment {} of {:?} is not to be shown: {error:?}",
+				due.segment,
+				due.weights.0,
+			);
+			return;
+		}
+		let statement = show_statement(&run.genesis, model, due.period, due.segment);
+		let Some(signature) = party.worker.sign(&statement) else { return };
+		let worker = party.worker.clone();
+		Self::submit(
+			(SlotId(due.segment.into()), b'S'),
+			Call::show { model, bytes, path, worker, signature },
+		);
 	}
 
 	// --- final marks ---
@@ -322,12 +422,20 @@ impl<T: Config> Pallet<T> {
 		Self::send(run, worker, (slot, b'N'), call);
 	}
 
+	/// Whether something was not sent within the last blocks, and notes that it is sent now.
+	fn is_due(run: &Run, worker: &WorkerKey, duty: (SlotId, u8)) -> bool {
+		let prefix = [SENT_PREFIX, worker.as_ref()].concat();
+		is_due_to_send(&prefix, duty, run.block, RESEND_BLOCKS)
+	}
+
 	/// Send a call unless it was sent within the last blocks.
 	fn send(run: &Run, worker: &WorkerKey, duty: (SlotId, u8), call: Call<T>) {
-		let prefix = [SENT_PREFIX, worker.as_ref()].concat();
-		if !is_due_to_send(&prefix, duty, run.block, RESEND_BLOCKS) {
-			return;
+		if Self::is_due(run, worker, duty) {
+			Self::submit(duty, call);
 		}
+	}
+
+	fn submit(duty: (SlotId, u8), call: Call<T>) {
 		let transaction = T::create_authorized_transaction(call.into());
 		match SubmitTransaction::<T, Call<T>>::submit_transaction(transaction) {
 			Ok(()) => log::debug!(target: TARGET, "sent {} of slot {}", duty.1 as char, duty.0 .0),

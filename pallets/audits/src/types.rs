@@ -1,7 +1,7 @@
 //! What is recorded of auditors and pools, and every way in which it may change. No storage here:
 //! transitions work on values, so they are tested without a chain.
 
-use assay_primitives::{Balance, DutyKey, ModelId};
+use assay_primitives::{AccountId, Balance, DutyKey, ModelId};
 use codec::{Decode, Encode, MaxEncodedLen};
 use frame_support::{
 	traits::Get, BoundedVec, CloneNoBound, DebugNoBound, DefaultNoBound, EqNoBound,
@@ -85,6 +85,49 @@ impl<V: Clone + PartialEq> Counted<V> {
 	}
 }
 
+/// A value that counts in one duty period and has to be told anew for each: where nothing was told
+/// for a period it is nothing. As of a [`Counted`] one can ask for the period before this one, for
+/// this one and for the next.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen)]
+pub struct Renewed<V> {
+	/// The duty period in which `after` counts.
+	period: u32,
+	/// What counts in the period before the one before that.
+	earlier: V,
+	/// What counts in the period before that.
+	before: V,
+	after: V,
+}
+
+impl<V: Clone + Default> Renewed<V> {
+	/// What counts in a period.
+	pub fn at(&self, period: u32) -> V {
+		match self.period.checked_sub(period) {
+			Some(0) => self.after.clone(),
+			Some(1) => self.before.clone(),
+			Some(2) => self.earlier.clone(),
+			_ => V::default(),
+		}
+	}
+
+	/// The last period for which something was told.
+	#[cfg(any(feature = "std", feature = "try-runtime"))]
+	pub(crate) fn begins(&self) -> u32 {
+		self.period
+	}
+
+	/// What will count in the period after this one.
+	pub fn next(&self, now: u32) -> V {
+		self.at(following(now))
+	}
+
+	/// Tell what counts in the next period, over what was told before.
+	pub fn set_next(&mut self, now: u32, value: V) {
+		let earlier = now.checked_sub(1).map_or_else(V::default, |last| self.at(last));
+		*self = Self { period: following(now), earlier, before: self.at(now), after: value };
+	}
+}
+
 /// The period after this one.
 pub(crate) fn following(period: u32) -> u32 {
 	// There are never so many periods.
@@ -101,13 +144,14 @@ pub struct KnownKey {
 	pub set_at: u32,
 }
 
-/// What a provider brings into a pool, or a pool has of all its members.
+/// What a provider brings into a pool, or a pool has of all its members: of those alone who have a
+/// duty key and have shown in the period before that they hold the weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen)]
 pub struct Share {
 	/// Audit stake.
 	pub stake: Balance,
-	/// What of it belongs to members with a duty key.
-	pub keyed: Balance,
+	/// Providers with any.
+	pub holders: u32,
 }
 
 impl Share {
@@ -115,7 +159,7 @@ impl Share {
 	pub fn checked_add(&self, other: &Self) -> Option<Self> {
 		Some(Self {
 			stake: self.stake.checked_add(other.stake)?,
-			keyed: self.keyed.checked_add(other.keyed)?,
+			holders: self.holders.checked_add(other.holders)?,
 		})
 	}
 
@@ -123,18 +167,76 @@ impl Share {
 	pub fn checked_sub(&self, other: &Self) -> Option<Self> {
 		Some(Self {
 			stake: self.stake.checked_sub(other.stake)?,
-			keyed: self.keyed.checked_sub(other.keyed)?,
+			holders: self.holders.checked_sub(other.holders)?,
 		})
 	}
 }
 
+/// What a pool has in a period.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen)]
+pub struct Total {
+	/// The sum of what its members bring.
+	pub sum: Share,
+	/// Who brings most, and how much.
+	///
+	/// It only rises until the period begins: a member that shrinks after it has shown is overstated
+	/// for one period, since what the others bring is not looked through again. The sum is exact.
+	pub largest: Option<(AccountId, Balance)>,
+	/// The most that anybody else brings.
+	pub second: Balance,
+}
+
+impl Total {
+	/// What it is after a member has changed; none where that is more than a balance can hold, or
+	/// where the member had more than all.
+	pub fn after_change(self, who: &AccountId, old: &Share, new: &Share) -> Option<Self> {
+		let sum = self.sum.checked_sub(old)?.checked_add(new)?;
+		Some(Self { sum, ..self }.raised(who, new.stake))
+	}
+
+	fn raised(self, who: &AccountId, stake: Balance) -> Self {
+		match self.largest {
+			_ if stake == 0 => self,
+			Some((top, most)) if top == *who => {
+				Self { largest: Some((top, most.max(stake))), ..self }
+			},
+			Some((_, most)) if stake <= most => Self { second: self.second.max(stake), ..self },
+			other => {
+				let second = other.map_or(0, |(_, most)| most);
+				Self { largest: Some((who.clone(), stake)), second, ..self }
+			},
+		}
+	}
+
+	/// The most that a member brings, this one left out.
+	pub fn largest_but(&self, party: &AccountId) -> Balance {
+		match &self.largest {
+			Some((top, most)) if top != party => *most,
+			Some(_) => self.second,
+			None => 0,
+		}
+	}
+}
+
 /// Membership in a pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen)]
 pub struct Membership {
 	/// Whose jobs are audited.
 	pub model: ModelId,
-	/// Whether it counts.
+	/// Whether it is one.
 	pub counts: Counted<bool>,
+	/// Whether the provider has shown that it holds the weights, told for the period after that in
+	/// which it did.
+	pub shown: Renewed<bool>,
+}
+
+impl Membership {
+	/// One that begins with the next period.
+	fn new(model: ModelId, now: u32) -> Self {
+		let mut counts = Counted::always(false);
+		counts.set_next(now, true);
+		Self { model, counts, shown: Renewed::default() }
+	}
 }
 
 /// What is recorded of a provider that audits.
@@ -177,14 +279,28 @@ impl<MaxPools: Get<u32>> Auditor<MaxPools> {
 		self.membership(model).is_some_and(|membership| *membership.counts.at(period))
 	}
 
-	/// What it brings into a pool in a period; nothing if it is no member.
+	/// Whether it has shown, in the period before this one, that it holds the weights of a pool.
+	pub fn has_shown(&self, model: ModelId, period: u32) -> bool {
+		self.membership(model).is_some_and(|membership| membership.shown.at(period))
+	}
+
+	/// What it brings into a pool in a period: nothing if it is no member then, has no duty key, or
+	/// has not shown in the period before that it holds the weights.
 	pub fn share(&self, model: ModelId, period: u32) -> Share {
-		if !self.is_member(model, period) {
-			return Share::default();
+		let counts = self.is_member(model, period)
+			&& self.has_shown(model, period)
+			&& self.key.at(period).is_some();
+		match *self.stake.at(period) {
+			stake if counts && stake > 0 => Share { stake, holders: 1 },
+			_ => Share::default(),
 		}
-		let stake = *self.stake.at(period);
-		let has_key = self.key.at(period).is_some();
-		Share { stake, keyed: if has_key { stake } else { 0 } }
+	}
+
+	/// It has shown that it holds the weights of a pool: that counts in the next period.
+	pub(crate) fn show(&mut self, model: ModelId, now: u32) {
+		for membership in self.pools.iter_mut().filter(|entry| entry.model == model) {
+			membership.shown.set_next(now, true);
+		}
 	}
 
 	/// Become a member of a pool from the next period on.
@@ -197,9 +313,7 @@ impl<MaxPools: Get<u32>> Auditor<MaxPools> {
 			membership.counts.set_next(now, true);
 			return Ok(());
 		}
-		let mut counts = Counted::always(false);
-		counts.set_next(now, true);
-		self.pools.try_push(Membership { model, counts }).map_err(|_| JoinRefusal::TooMany)
+		self.pools.try_push(Membership::new(model, now)).map_err(|_| JoinRefusal::TooMany)
 	}
 
 	/// Be no member of a pool from the next period on; whether it was one.
@@ -350,14 +464,20 @@ mod tests {
 		auditor.tell_stake(10, 4);
 		assert_eq!(auditor.join(model, 4), Ok(()));
 		assert_eq!(auditor.share(model, 4), Share::default());
-		assert_eq!(auditor.share(model, 5), Share { stake: 10, keyed: 0 });
+		auditor.show(model, 4);
+		assert_eq!(auditor.share(model, 5), Share::default(), "there is no duty key");
 		let key = KnownKey { key: DutyKey::from_raw([1; 32]), set_at: 0 };
 		auditor.key.set_next(5, Some(key));
-		assert_eq!(auditor.share(model, 5), Share { stake: 10, keyed: 0 });
-		assert_eq!(auditor.share(model, 6), Share { stake: 10, keyed: 10 });
+		assert_eq!(auditor.share(model, 6), Share::default(), "nothing was shown");
+		auditor.show(model, 5);
+		let all = Share { stake: 10, holders: 1 };
+		assert_eq!(auditor.share(model, 5), Share::default());
+		assert_eq!(auditor.share(model, 6), all);
+		assert_eq!(auditor.share(model, 7), Share::default(), "it is shown in each period");
+		auditor.show(model, 6);
 		assert!(auditor.leave(model, 6));
 		assert!(!auditor.leave(model, 6));
-		assert_eq!(auditor.share(model, 6), Share { stake: 10, keyed: 10 });
+		assert_eq!(auditor.share(model, 6), all);
 		assert_eq!(auditor.share(model, 7), Share::default());
 	}
 
@@ -394,8 +514,10 @@ mod tests {
 		auditor.key.set_next(0, Some(KnownKey { key: DutyKey::from_raw([1; 32]), set_at: 0 }));
 		auditor.tell_stake(7, 0);
 		assert_eq!(auditor.join(ModelId(1), 0), Ok(()));
+		auditor.show(ModelId(1), 0);
+		auditor.show(ModelId(1), 1);
 		auditor.retire(1);
-		assert_eq!(auditor.share(ModelId(1), 1), Share { stake: 7, keyed: 7 });
+		assert_eq!(auditor.share(ModelId(1), 1), Share { stake: 7, holders: 1 });
 		assert_eq!(auditor.share(ModelId(1), 2), Share::default());
 		assert!(!auditor.is_empty(1));
 		auditor.retire(2);
@@ -404,10 +526,73 @@ mod tests {
 
 	#[test]
 	fn shares_never_wrap() {
-		let (one, most) = (Share { stake: 1, keyed: 0 }, Share { stake: u128::MAX, keyed: 3 });
+		let (one, most) = (Share { stake: 1, holders: 0 }, Share { stake: u128::MAX, holders: 3 });
 		assert_eq!(most.checked_add(&one), None);
 		assert_eq!(one.checked_sub(&most), None);
-		assert_eq!(most.checked_sub(&one), Some(Share { stake: u128::MAX - 1, keyed: 3 }));
+		assert_eq!(most.checked_sub(&one), Some(Share { stake: u128::MAX - 1, holders: 3 }));
+	}
+
+	#[test]
+	fn what_is_renewed_counts_in_its_own_period() {
+		let mut value = Renewed::default();
+		assert_eq!([0, 1, 2].map(|period| value.at(period)), [0, 0, 0]);
+		value.set_next(0, 1);
+		assert_eq!([0, 1, 2].map(|period| value.at(period)), [0, 1, 0]);
+		value.set_next(4, 2);
+		value.set_next(4, 3);
+		assert_eq!([3, 4, 5, 6].map(|period| value.at(period)), [0, 0, 3, 0]);
+		value.set_next(5, 4);
+		value.set_next(6, 5);
+		assert_eq!([4, 5, 6, 7, 8].map(|period| value.at(period)), [0, 3, 4, 5, 0]);
+		value.set_next(7, 6);
+		assert_eq!([6, 7, 8, 9].map(|period| value.at(period)), [4, 5, 6, 0]);
+	}
+
+	proptest! {
+		/// Against a table of what was told for every period.
+		#[test]
+		fn three_periods_are_enough(changes in prop::collection::vec((0u32..4, 0u8..4), 1..40)) {
+			let (mut value, mut now) = (Renewed::default(), 1u32);
+			let mut table = [0u8; 200];
+			for (passed, set) in changes {
+				now += passed;
+				value.set_next(now, set);
+				table[now as usize + 1] = set;
+				for period in now - 1..now + 4 {
+					prop_assert_eq!(value.at(period), table[period as usize]);
+				}
+			}
+		}
+
+		/// Whoever is left out, nobody else brings more than is said; with rising shares it is exact.
+		#[test]
+		fn the_largest_of_others_is_known(changes in prop::collection::vec((0u8..4, 0u128..9), 1..40)) {
+			let account = |n: u8| AccountId::new([n; 32]);
+			let (mut total, mut risen) = (Total::default(), Total::default());
+			let (mut shares, mut most) = ([0u128; 4], [0u128; 4]);
+			let share = |stake| Share { stake, holders: u32::from(stake > 0) };
+			for (n, stake) in changes {
+				let (at, who) = (usize::from(n), account(n));
+				let old = share(shares[at]);
+				total = total.after_change(&who, &old, &share(stake)).unwrap();
+				shares[at] = stake;
+				if stake > most[at] {
+					risen = risen.after_change(&who, &share(most[at]), &share(stake)).unwrap();
+					most[at] = stake;
+				}
+				let sum = shares.iter().fold(Share::default(), |sum, stake| {
+					sum.checked_add(&share(*stake)).unwrap()
+				});
+				prop_assert_eq!(total.sum, sum);
+				for party in 0..5u8 {
+					let others = |of: [u128; 4]| {
+						(0..4).filter(|n| *n != party).map(|n| of[usize::from(n)]).max().unwrap()
+					};
+					prop_assert!(total.largest_but(&account(party)) >= others(shares));
+					prop_assert_eq!(risen.largest_but(&account(party)), others(most));
+				}
+			}
+		}
 	}
 
 	#[test]

@@ -21,8 +21,12 @@ pub trait WeightInfo {
 	fn notice() -> Weight;
 	/// Dispatch of `set_lambda_floor`.
 	fn set_lambda_floor() -> Weight;
+	/// Dispatch of `show`, of a segment of the longest weights.
+	fn show() -> Weight;
 	/// Authorisation of `refresh`.
 	fn authorize_refresh() -> Weight;
+	/// Authorisation of `show`, of a segment of the longest weights.
+	fn authorize_show() -> Weight;
 	/// Authorisation of `mark_final`, without the attempt of what it does.
 	fn authorize_mark_final() -> Weight;
 	/// Authorisation of `notice`, without the attempt of what it does.
@@ -37,7 +41,7 @@ fn weight(microseconds: u64, reads: u64, writes: u64) -> Weight {
 /// Estimates, rounded up.
 impl WeightInfo for () {
 	fn on_initialize() -> Weight {
-		weight(5, 1, 1)
+		weight(10, 3, 2)
 	}
 	fn set_duty_key() -> Weight {
 		weight(200, 40, 40)
@@ -62,6 +66,12 @@ impl WeightInfo for () {
 	}
 	fn authorize_refresh() -> Weight {
 		weight(50, 6, 0)
+	}
+	fn show() -> Weight {
+		weight(150, 10, 2)
+	}
+	fn authorize_show() -> Weight {
+		weight(250, 10, 0)
 	}
 	fn authorize_mark_final() -> Weight {
 		weight(150, 24, 0)

@@ -148,7 +148,7 @@ impl Audits<AccountId, Balance> for NoAudits {
 		20_000_000
 	}
 
-	fn is_auditable(_model: ModelId, _party: &AccountId) -> bool {
+	fn is_auditable(_model: ModelId, _party: &AccountId, _pledge: Balance) -> bool {
 		false
 	}
 

@@ -43,6 +43,10 @@ impl<T: Config> AuditedJobs<AccountId> for Pallet<T> {
 		Self::period_of(Self::block())
 	}
 
+	fn period_of(block: u32) -> u32 {
+		Self::period_of(block)
+	}
+
 	fn audited(digest: JobDigest) -> Option<AuditedJob<AccountId>> {
 		Self::ensure_running().ok()?;
 		Self::audited_job(Jobs::<T>::get(digest)?)

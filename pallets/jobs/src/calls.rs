@@ -158,12 +158,12 @@ impl<T: Config> Pallet<T> {
 		let model = T::Models::model(lease.model).ok_or(Error::<T>::ModelUnknown)?;
 		ensure!(!model.retired, Error::<T>::ModelRetired);
 		let (input, inline) = Self::submit_job_input(&model, input, &parameters)?;
-		let lambda_ppb = Self::submit_job_lambda(&lease, lambda_ppb, inline.is_some())?;
+		let units_max = model.cost.units(&parameters, parameters.max_steps);
+		let lambda_ppb = Self::submit_job_lambda(&lease, units_max, lambda_ppb, inline.is_some())?;
 		ensure!(T::Providers::may_take_work(&lease.provider), Error::<T>::ProviderUnavailable);
 		let open = OpenSlots::<T>::get(&lease.provider);
 		ensure!(open < T::MaxOpenSlots::get(), Error::<T>::TooManyOpenSlots);
 
-		let units_max = model.cost.units(&parameters, parameters.max_steps);
 		let terms = Self::submit_job_terms(&lease, units_max, value_declared, lambda_ppb)?;
 		ensure!(T::Stake::free(&lease.provider) >= terms.pledge, Error::<T>::BondTooLow);
 		let slot = NextSlot::<T>::get();
@@ -199,6 +199,7 @@ impl<T: Config> Pallet<T> {
 	/// The audit rate that a job will have: the one asked for, or zero where nobody could audit it.
 	fn submit_job_lambda(
 		lease: &LeaseInfo<AccountId, Balance>,
+		units_max: u64,
 		lambda_ppb: u32,
 		is_inline: bool,
 	) -> Result<u32, Error<T>> {
@@ -208,7 +209,10 @@ impl<T: Config> Pallet<T> {
 		ensure!(lambda_ppb >= Self::lambda_min_for(&lease.provider), Error::<T>::LambdaTooLow);
 		ensure!(lambda_ppb <= LAMBDA_ONE, Error::<T>::LambdaTooHigh);
 		ensure!(is_inline, Error::<T>::AuditNeedsInlineInput);
-		let is_auditable = T::Audits::is_auditable(lease.model, &lease.provider);
+		// A price beyond any balance is refused with the terms.
+		let price_max = lease.price_per_unit.saturating_mul(Balance::from(units_max));
+		let pledge = T::Audits::pledge(price_max);
+		let is_auditable = T::Audits::is_auditable(lease.model, &lease.provider, pledge);
 		Ok(if is_auditable { lambda_ppb } else { 0 })
 	}
 

@@ -153,8 +153,8 @@ impl Audits<AccountId, Balance> for PlainAudits {
 		LAMBDA_MIN
 	}
 
-	fn is_auditable(_model: ModelId, party: &AccountId) -> bool {
-		let has_stake = |who: &AccountId| <AuditStake as Stake<_, _>>::bonded(who) > 0;
+	fn is_auditable(_model: ModelId, party: &AccountId, pledge: Balance) -> bool {
+		let has_stake = |who: &AccountId| <AuditStake as Stake<_, _>>::bonded(who) >= pledge.max(1);
 		frame_system::Account::<Test>::iter_keys().any(|who| who != *party && has_stake(&who))
 	}
 

@@ -184,9 +184,11 @@ pub struct RecordView {
 pub struct PoolMember {
 	/// Who.
 	pub provider: AccountId,
-	/// Its audit stake that counts in this duty period; zero before its membership does.
+	/// Its audit stake that counts in this duty period; zero where its membership does not, or where
+	/// it has not shown in the last one that it holds the weights.
 	pub stake: Balance,
-	/// Its audit stake that will count in the next one.
+	/// Its audit stake that will count in the next one, if nothing changes; zero before it has shown
+	/// in this one that it holds the weights.
 	pub stake_next: Balance,
 	/// Whether a duty key of it counts in this duty period.
 	pub has_duty_key: bool,
@@ -200,9 +202,10 @@ pub struct PoolView {
 	pub members: Vec<PoolMember>,
 	/// Audit stake of all that counts in this duty period.
 	pub total: Balance,
-	/// What of it belongs to members whose duty key counts.
+	/// What of it belongs to members whose duty key counts: all of it, for nobody else's counts.
 	pub total_with_key: Balance,
-	/// Audit stake of all that will count in the next duty period.
+	/// Audit stake of all who have shown by now that they hold the weights: it will count in the next
+	/// duty period.
 	pub total_next: Balance,
 }
 

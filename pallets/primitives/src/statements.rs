@@ -1,7 +1,7 @@
 //! What a worker key signs. Every statement opens with its own domain string and the genesis hash,
 //! and names its slot, so none can be taken for another, on this chain or on another one.
 
-use crate::{Commitment, DutyOutput, JobDigest, OutputDigest, SlotId};
+use crate::{Commitment, DutyOutput, JobDigest, ModelId, OutputDigest, SlotId};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
@@ -82,6 +82,12 @@ pub fn notice_statement(
 	output: &DutyOutput,
 ) -> Vec<u8> {
 	("assay/notice/1", genesis, job, slot, output).encode()
+}
+
+/// A showing: in this duty period this worker's provider holds the weights of a model, of which it
+/// opens this segment.
+pub fn show_statement(genesis: &H256, model: ModelId, period: u32, segment: u32) -> Vec<u8> {
+	("assay/showing/1", genesis, model, period, segment).encode()
 }
 
 /// A challenge: this worker will play for the claim that the claim of a slot of this job is

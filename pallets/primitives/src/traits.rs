@@ -211,8 +211,9 @@ pub trait Claims<AccountId, Balance> {
 pub trait Audits<AccountId, Balance> {
 	/// Smallest audit rate of a job that is to be audited, whoever does it, in parts per billion.
 	fn lambda_min() -> u32;
-	/// Whether somebody else than `party` has audit stake that counts for jobs of this model now.
-	fn is_auditable(model: ModelId, party: &AccountId) -> bool;
+	/// Whether enough others than `party`, with enough audit stake in all, hold the weights of a model
+	/// now, and one of them has enough for the pledge of an audit: see [`Audits::pledge`].
+	fn is_auditable(model: ModelId, party: &AccountId, pledge: Balance) -> bool;
 	/// What an auditor of a job of this price has to pledge of its audit stake.
 	fn pledge(price_max: Balance) -> Balance;
 	/// Where the audit fees of jobs go, and what audits are paid from. An account that exists.
@@ -251,6 +252,8 @@ pub trait AuditedJobs<AccountId> {
 	fn now() -> u32;
 	/// The number of the present duty period.
 	fn period() -> u32;
+	/// The number of the duty period of a block.
+	fn period_of(block: u32) -> u32;
 	/// A job between its first commitment and the end of its notices; none while jobs are paused.
 	fn audited(job: JobDigest) -> Option<AuditedJob<AccountId>>;
 	/// Some jobs of which [`AuditedJobs::audited`] knows, beginning with those after `from` in the

@@ -207,6 +207,10 @@ impl pallet_audits::Config for Runtime {
 	// A minute: an honest provider waits no longer where nobody else sends the mark.
 	type MarkDelay = ConstU32<20>;
 	type MaxPools = ConstU32<16>;
+	// One other holder with the smallest audit bond: test networks are small. A network with value
+	// on it asks for more.
+	type MinHeldStake = ConstU128<ASY>;
+	type MinHolders = ConstU32<1>;
 	type Models = Models;
 	type NoticeBlocks = ConstU32<10>;
 	type PalletId = AuditPoolId;

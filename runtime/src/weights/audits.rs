@@ -18,7 +18,8 @@ impl<T: frame_system::Config> pallet_audits::WeightInfo for WeightInfo<T> {
 	// `Babe.AuthorVrfRandomness`: r 1, w 0.
 	fn on_initialize() -> Weight {
 		// The fastest run took 5_017 ns.
-		Weight::from_parts(5_498_000, 0).saturating_add(T::DbWeight::get().reads_writes(1, 1))
+		// Estimated: the randomness of the period is looked at too, and once a period written.
+		Weight::from_parts(10_000_000, 0).saturating_add(T::DbWeight::get().reads_writes(3, 2))
 	}
 	// `Audits.Auditors`: r 1, w 1.
 	// `Audits.Pools`: r 16, w 16.
@@ -86,6 +87,14 @@ impl<T: frame_system::Config> pallet_audits::WeightInfo for WeightInfo<T> {
 	fn notice() -> Weight {
 		// The fastest run took 321_167 ns.
 		Weight::from_parts(339_854_000, 0).saturating_add(T::DbWeight::get().reads_writes(76, 8))
+	}
+	// Estimated, not measured.
+	fn show() -> Weight {
+		Weight::from_parts(150_000_000, 0).saturating_add(T::DbWeight::get().reads_writes(10, 2))
+	}
+	// Estimated, not measured.
+	fn authorize_show() -> Weight {
+		Weight::from_parts(250_000_000, 0).saturating_add(T::DbWeight::get().reads_writes(10, 0))
 	}
 	// Estimated, not measured.
 	fn set_lambda_floor() -> Weight {

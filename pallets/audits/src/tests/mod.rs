@@ -6,4 +6,5 @@ mod money;
 mod notice;
 mod pools;
 mod random;
+mod show;
 mod worker;

@@ -101,14 +101,22 @@ fn whoever_joins_counts_from_the_next_period() {
 			events().last(),
 			Some(&Event::Joined { provider: who.clone(), model: MODEL, period: 1 })
 		);
+		assert_eq!(totals(), (0, 0), "nothing was shown yet");
+		show(&who, MODEL);
 		assert_eq!(totals(), (0, 5 * UNIT));
-		assert!(!Audits::is_auditable(MODEL, &party()));
+		assert!(!Audits::is_auditable(MODEL, &party(), UNIT));
 		next_period();
-		assert_eq!(totals(), (5 * UNIT, 5 * UNIT));
-		assert!(Audits::is_auditable(MODEL, &party()));
-		let member =
-			PoolMember { provider: who, stake: 5 * UNIT, stake_next: 5 * UNIT, has_duty_key: true };
-		assert_eq!(Audits::pool(MODEL).members, [member]);
+		assert_eq!(totals(), (5 * UNIT, 0));
+		assert!(Audits::is_auditable(MODEL, &party(), UNIT));
+		let member = |stake_next| PoolMember {
+			provider: who.clone(),
+			stake: 5 * UNIT,
+			stake_next,
+			has_duty_key: true,
+		};
+		assert_eq!(Audits::pool(MODEL).members, [member(0)]);
+		show(&who, MODEL);
+		assert_eq!(Audits::pool(MODEL).members, [member(5 * UNIT)]);
 	});
 }
 
@@ -136,6 +144,8 @@ fn whoever_leaves_counts_until_the_period_ends() {
 		let who = auditor(0);
 		make_auditor(&who, 5 * UNIT);
 		next_period();
+		show(&who, MODEL);
+		assert_eq!(totals(), (5 * UNIT, 5 * UNIT));
 		System::reset_events();
 		assert_ok!(Audits::leave(signed(who.clone()), MODEL));
 		let period = Audits::period() + 1;
@@ -177,6 +187,7 @@ fn stake_that_is_raised_counts_from_the_next_period() {
 		let who = auditor(0);
 		make_auditor(&who, 5 * UNIT);
 		next_period();
+		show(&who, MODEL);
 		bond(&who, 3 * UNIT);
 		// Not told, so not counted.
 		assert_eq!(totals(), (5 * UNIT, 5 * UNIT));
@@ -186,6 +197,7 @@ fn stake_that_is_raised_counts_from_the_next_period() {
 		assert_eq!(events(), [Event::Refreshed { provider: who.clone(), stake, period }]);
 		assert_eq!(totals(), (5 * UNIT, 8 * UNIT));
 		next_period();
+		show(&who, MODEL);
 		assert_eq!(totals(), (8 * UNIT, 8 * UNIT));
 	});
 }
@@ -196,6 +208,7 @@ fn stake_that_is_lowered_or_slashed_counts_until_the_period_ends() {
 		let who = auditor(0);
 		make_auditor(&who, 9 * UNIT);
 		next_period();
+		show(&who, MODEL);
 		assert_ok!(AuditStake::unbond(signed(who.clone()), 3 * UNIT));
 		refresh(&who);
 		assert_eq!(totals(), (9 * UNIT, 6 * UNIT));
@@ -204,6 +217,7 @@ fn stake_that_is_lowered_or_slashed_counts_until_the_period_ends() {
 		refresh(&who);
 		assert_eq!(totals(), (9 * UNIT, 4 * UNIT));
 		next_period();
+		show(&who, MODEL);
 		assert_eq!(totals(), (4 * UNIT, 4 * UNIT));
 	});
 }
@@ -264,6 +278,7 @@ fn who_is_no_provider_any_more_is_forgotten() {
 		let who = auditor(0);
 		make_auditor(&who, 5 * UNIT);
 		next_period();
+		show(&who, MODEL);
 		assert_ok!(Providers::leave(signed(who.clone())));
 		refresh(&who);
 		assert_eq!(totals(), (5 * UNIT, 0));
@@ -283,6 +298,8 @@ fn a_pool_without_stake_is_not_stored() {
 	build_and_execute(|| {
 		let who = auditor(0);
 		make_auditor(&who, 5 * UNIT);
+		assert!(!Pools::<Test>::contains_key(MODEL));
+		show(&who, MODEL);
 		assert!(Pools::<Test>::contains_key(MODEL));
 		// It never counted: at once.
 		assert_ok!(Audits::leave(signed(who.clone()), MODEL));
@@ -296,26 +313,81 @@ fn a_pool_without_stake_is_not_stored() {
 #[test]
 fn a_model_is_auditable_where_another_has_stake_and_a_key() {
 	build_and_execute(|| {
-		assert!(!Audits::is_auditable(MODEL, &party()));
-		// Stake, and no key.
+		let auditable = |party: &AccountId| Audits::is_auditable(MODEL, party, UNIT);
+		assert!(!auditable(&party()));
+		// Stake, and no key: there is nothing to show.
 		let who = auditor(0);
 		register_provider(&who);
 		bond(&who, 5 * UNIT);
 		assert_ok!(join(&who, MODEL));
 		next_period();
-		assert_eq!(total(), 5 * UNIT);
-		assert!(!Audits::is_auditable(MODEL, &party()));
+		assert_eq!(total(), 0);
+		assert!(!auditable(&party()));
 		assert_ok!(set_duty_key(&who));
-		assert!(!Audits::is_auditable(MODEL, &party()));
+		assert!(!auditable(&party()));
 		next_period();
-		assert!(Audits::is_auditable(MODEL, &party()));
+		assert_eq!(total(), 5 * UNIT);
+		assert!(auditable(&party()));
 		// Nobody audits itself.
-		assert!(!Audits::is_auditable(MODEL, &who));
-		assert!(!Audits::is_auditable(MODELS[1], &party()));
+		assert!(!auditable(&who));
+		assert!(!Audits::is_auditable(MODELS[1], &party(), UNIT));
 		// A key, and no stake.
 		make_auditor(&auditor(1), 0);
 		next_period();
-		assert!(!Audits::is_auditable(MODEL, &who));
-		assert!(Audits::is_auditable(MODEL, &auditor(1)));
+		assert!(!auditable(&who));
+		assert!(auditable(&auditor(1)));
+	});
+}
+
+#[test]
+fn a_model_is_auditable_where_enough_others_have_enough_stake() {
+	build_and_execute(|| {
+		let (one, two, three) = (auditor(0), auditor(1), auditor(2));
+		make_auditor(&one, 2 * UNIT);
+		make_auditor(&two, 3 * UNIT);
+		make_auditor(&three, 4 * UNIT);
+		next_period();
+		let auditable = |party: &AccountId, holders, stake| {
+			MinHolders::set(&holders);
+			MinHeldStake::set(&stake);
+			Audits::is_auditable(MODEL, party, 0)
+		};
+		assert!(auditable(&party(), 3, 9 * UNIT));
+		assert!(!auditable(&party(), 4, 9 * UNIT));
+		assert!(!auditable(&party(), 3, 9 * UNIT + 1));
+		// The party is none of them, and its stake is no part of theirs.
+		assert!(auditable(&three, 2, 5 * UNIT));
+		assert!(!auditable(&three, 3, 5 * UNIT));
+		assert!(!auditable(&three, 2, 5 * UNIT + 1));
+	});
+}
+
+#[test]
+fn a_job_is_auditable_where_another_can_pledge_for_it() {
+	build_and_execute(|| {
+		let (one, two) = (auditor(0), auditor(1));
+		make_auditor(&one, 2 * UNIT);
+		make_auditor(&two, 5 * UNIT);
+		next_period();
+		let most = |party: &AccountId| {
+			let auditable = |pledge| Audits::is_auditable(MODEL, party, pledge);
+			(1..10).filter(|units| auditable(units * UNIT)).max()
+		};
+		assert_eq!([most(&party()), most(&one), most(&two)], [Some(5), Some(5), Some(2)]);
+		assert!(!Audits::is_auditable(MODEL, &party(), 5 * UNIT + 1));
+		// Stake that is told and shown again counts from the next period on, and a member that has
+		// shrunk after it has shown does so until then.
+		roll_by(1);
+		bond(&one, 6 * UNIT);
+		refresh(&one);
+		show_all();
+		assert_ok!(AuditStake::unbond(signed(two.clone()), 4 * UNIT));
+		refresh(&two);
+		assert_eq!(most(&party()), Some(5));
+		next_period();
+		assert_eq!([most(&party()), most(&one)], [Some(8), Some(5)]);
+		assert_eq!(total(), 9 * UNIT, "the sum is exact");
+		next_period();
+		assert_eq!([most(&party()), most(&one), most(&two)], [Some(8), Some(1), Some(8)]);
 	});
 }

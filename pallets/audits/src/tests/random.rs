@@ -9,7 +9,10 @@ use frame_support::{
 };
 use proptest::{prelude::*, test_runner::TestRunner};
 use sp_runtime::transaction_validity::TransactionSource;
-use std::{cell::Cell, collections::BTreeMap};
+use std::{
+	cell::Cell,
+	collections::{BTreeMap, BTreeSet},
+};
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -23,6 +26,7 @@ enum Op {
 	Bond(u8, u128),
 	Unbond(u8, u128),
 	Slash(u8),
+	Show(u8, u8),
 	QuitProviding(u8),
 	Register(u8),
 	Commit {
@@ -64,6 +68,7 @@ fn op() -> impl Strategy<Value = Op> {
 		4 => (who(), 1u128..20).prop_map(|(who, units)| Op::Bond(who, units)),
 		2 => (who(), 1u128..20).prop_map(|(who, units)| Op::Unbond(who, units)),
 		1 => who().prop_map(Op::Slash),
+		4 => (who(), model.clone()).prop_map(|(who, model)| Op::Show(who, model)),
 		1 => who().prop_map(Op::QuitProviding),
 		3 => who().prop_map(Op::Register),
 		4 => (who(), 0u8..2, lambda.clone())
@@ -84,6 +89,8 @@ fn op() -> impl Strategy<Value = Op> {
 struct Story {
 	jobs: Vec<JobDigest>,
 	counts: BTreeMap<(ModelId, AccountId), BTreeMap<u32, u128>>,
+	/// Who has shown weights, and the periods in which that counts.
+	shown: BTreeSet<(ModelId, AccountId, u32)>,
 	taken: Taken,
 }
 
@@ -91,6 +98,7 @@ struct Story {
 #[derive(Clone, Copy, Debug, Default)]
 struct Taken {
 	refreshes: u32,
+	shows: u32,
 	marks: u32,
 	notices: u32,
 }
@@ -103,6 +111,9 @@ impl Story {
 	}
 
 	fn counted(&self, model: ModelId, who: &AccountId, period: u32) -> u128 {
+		if !self.shown.contains(&(model, who.clone(), period)) {
+			return 0;
+		}
 		let changes = self.counts.get(&(model, who.clone()));
 		let last = changes.and_then(|changes| changes.range(..=period).next_back());
 		last.map_or(0, |(_, stake)| *stake)
@@ -126,8 +137,35 @@ impl Story {
 		}
 	}
 
-	fn check(&self) {
+	fn show(&mut self, model: ModelId, who: &AccountId) {
+		if send(show_call(who, model)) {
+			assert!(self.is_member_next(model, who), "shown by no member");
+			let is_first = self.shown.insert((model, who.clone(), Audits::period() + 1));
+			assert!(is_first, "shown twice");
+			self.taken.shows += 1;
+		}
+	}
+
+	/// Go on, with holders that forget to show their weights in one period of three.
+	fn roll(&mut self, blocks: u32) {
+		for _ in 0..blocks {
+			if System::block_number() % PERIOD == PERIOD - 1 {
+				let forgets = |n: &u8| (Audits::period() + u32::from(*n)).is_multiple_of(3);
+				for who in (0u8..4).filter(|n| !forgets(n)).map(auditor) {
+					MODELS.into_iter().for_each(|model| self.show(model, &who));
+				}
+			}
+			roll_by(1);
+		}
+	}
+
+	fn check(&mut self) {
 		let now = Audits::period();
+		// What was shown by a member that has left before it counted is forgotten with it.
+		self.shown.retain(|(model, who, period)| {
+			let pools = Audits::auditor(who.clone()).map_or_else(Vec::new, |all| all.pools.into());
+			*period <= now || pools.iter().any(|pool| pool.model == *model)
+		});
 		for model in MODELS {
 			let sum = |period| {
 				let counted = |n| self.counted(model, &auditor(n), period);
@@ -195,6 +233,7 @@ fn apply(story: &mut Story, op: Op) {
 				AuditStake::slash(&auditor(n), slot, UNIT, None, reason);
 			}
 		},
+		Op::Show(n, number) => story.show(model(number), &auditor(n)),
 		Op::QuitProviding(n) => {
 			let _ = Providers::leave(signed(auditor(n)));
 		},
@@ -233,7 +272,7 @@ fn apply_to_jobs(story: &mut Story, op: Op) {
 		},
 		Op::Audit { party, model, lambda } => {
 			apply_to_jobs(story, Op::Commit { party, model, lambda });
-			roll_by(DRAWN);
+			story.roll(DRAWN);
 			(0..4).for_each(|by| apply_to_jobs(story, Op::Mark { job: 0, by }));
 			(0..4).for_each(|by| apply_to_jobs(story, Op::Notice { job: 0, by }));
 		},
@@ -244,7 +283,7 @@ fn apply_to_jobs(story: &mut Story, op: Op) {
 			assert!(paid < UNIT, "INV-5: the pool stays alive");
 		},
 		Op::Pause(paused) => Paused::set(&paused),
-		Op::Advance(blocks) => roll_by(blocks),
+		Op::Advance(blocks) => story.roll(blocks),
 		other => unreachable!("{other:?} is not about jobs"),
 	}
 }
@@ -270,7 +309,10 @@ fn tell(ops: Vec<Op>) -> Taken {
 		for n in 0..3 {
 			make_auditor(&auditor(n), UNIT * u128::from(2 * n + 2));
 			story.tell(&auditor(n));
+			show(&auditor(n), MODEL);
+			story.shown.insert((MODEL, auditor(n), Audits::period() + 1));
 		}
+		Idle::set(&true);
 		next_period();
 		for op in ops {
 			let told = format!("{op:?}");
@@ -293,12 +335,13 @@ fn every_sequence_keeps_the_invariants() {
 		let (before, taken) = (sum.get(), tell(ops));
 		sum.set(Taken {
 			refreshes: before.refreshes + taken.refreshes,
+			shows: before.shows + taken.shows,
 			marks: before.marks + taken.marks,
 			notices: before.notices + taken.notices,
 		});
 		Ok(())
 	});
 	result.unwrap_or_else(|failure| panic!("{failure}"));
-	let Taken { refreshes, marks, notices } = sum.get();
-	assert!(refreshes > 5 && marks > 50 && notices > 20, "{:?}", sum.get());
+	let Taken { refreshes, shows, marks, notices } = sum.get();
+	assert!(refreshes > 5 && shows > 50 && marks > 50 && notices > 20, "{:?}", sum.get());
 }

@@ -53,6 +53,7 @@ fn with_auditor(test: impl FnOnce(Offchain, Pool)) {
 	with_workers(&[auditor(0)], |state, pool| {
 		make_auditor(&auditor(0), 30 * UNIT);
 		next_period();
+		show(&auditor(0), MODEL);
 		test(state, pool);
 	});
 }
@@ -112,6 +113,8 @@ fn marked(seed: u32, has_duty: bool) -> JobDigest {
 	let job = commit_job(seed, if has_duty { u32::MAX } else { 1 });
 	roll_by(DRAWN);
 	finalize(System::block_number() - 1);
+	// In tests that are about other things.
+	show_all();
 	MockJobs::mutate(job, |entry| {
 		entry.as_mut().unwrap().notices_until = Some(System::block_number() + NOTICE_BLOCKS)
 	});
@@ -369,5 +372,106 @@ fn tells_what_is_bonded_once() {
 		roll_by(RESEND_BLOCKS);
 		run();
 		assert_eq!(drain(&pool), 0);
+	});
+}
+
+// --- weights ---
+
+/// A node of an auditor that counts in this period, and has not shown yet what counts in the next.
+fn with_member(test: impl FnOnce(Offchain, Pool)) {
+	with_workers(&[auditor(0)], |state, pool| {
+		make_auditor(&auditor(0), 30 * UNIT);
+		next_period();
+		run();
+		assert_eq!(drain(&pool), 0, "the period's first author has drawn, and nobody knows what");
+		roll_by(1);
+		test(state, pool);
+	});
+}
+
+/// What the executor is asked of the weights, and what it answers.
+fn expect_segment(state: &Offchain, reply: Result<Vec<u8>, &str>) {
+	let (response, response_headers) = match reply {
+		Ok(body) => (body, vec![]),
+		Err(code) => (Vec::new(), vec![("x-assay-error".into(), code.into())]),
+	};
+	let root: [u8; 32] = weights(MODEL).into();
+	let segment = segment_of(&auditor(0), MODEL).unwrap();
+	let root = root.map(|byte| format!("{byte:02x}")).concat();
+	state.write().expect_request(PendingRequest {
+		method: "GET".into(),
+		uri: format!("http://127.0.0.1:1/v1/models/{root}/segments/{segment}"),
+		headers: vec![
+			("authorization".into(), "Bearer secret".into()),
+			("accept".into(), "application/octet-stream".into()),
+		],
+		response: Some(response),
+		response_headers,
+		sent: true,
+		..Default::default()
+	});
+}
+
+fn due() -> Vec<u8> {
+	opening(MODEL, segment_of(&auditor(0), MODEL).unwrap()).encode()
+}
+
+#[test]
+fn shows_weights_once_in_each_period() {
+	with_member(|state, pool| {
+		for _ in 0..2 {
+			expect_segment(&state, Ok(due()));
+			run();
+			assert_eq!(drain(&pool), 1);
+			assert_eq!(Audits::pool_view(MODEL).total_next, 30 * UNIT);
+			roll_by(RESEND_BLOCKS);
+			// A second question would find no answer in the script, and fail the test.
+			run();
+			assert_eq!(drain(&pool), 0);
+			next_period();
+			roll_by(1);
+		}
+	});
+}
+
+#[test]
+fn a_showing_that_the_pool_lost_is_sent_again() {
+	with_member(|state, pool| {
+		for (block, sent) in [(0, 1), (1, 0), (2, 1)] {
+			if sent > 0 {
+				expect_segment(&state, Ok(due()));
+			}
+			run();
+			assert_eq!(take(&pool).len(), sent, "{block} blocks later");
+			roll_by(1);
+		}
+	});
+}
+
+#[test]
+fn never_shows_what_would_be_refused() {
+	with_member(|state, pool| {
+		let segment = segment_of(&auditor(0), MODEL).unwrap();
+		let mut damaged = opening(MODEL, segment);
+		damaged.bytes[7] ^= 1;
+		let mut long = opening(MODEL, segment);
+		long.bytes.push(0);
+		let replies = [
+			Ok(damaged.encode()),
+			Ok(long.encode()),
+			Ok(opening(MODEL, (segment + 1) % 5).encode()),
+			Ok(vec![1, 2, 3]),
+			Ok(vec![0; 9_000]),
+			Err("blob_unknown"),
+		];
+		for reply in replies {
+			expect_segment(&state, reply);
+			run();
+			assert_eq!(drain(&pool), 0);
+			roll_by(RESEND_BLOCKS);
+		}
+		expect_segment(&state, Ok(due()));
+		run();
+		assert_eq!(drain(&pool), 1);
 	});
 }
