@@ -25,15 +25,16 @@
 //! - **counted stake**: what of it counts in this period: the bond as it was told last before.
 //! - **duty key**: sr25519 key that the provider's executor holds, and that signs nothing but VRFs.
 //! - **pool**: the providers that audit jobs of a model. Its total is the sum of counted stakes.
-//! - **randomness** of a job: a hash over the VRFs of the authors of the
-//!   [`assay_primitives::DUTY_BLOCKS`] blocks after the first commitment; where one has none, of
-//!   the first blocks after it that have, among [`types::DRAW_BLOCKS`].
-//! - **to show**: to open the segment of a model's weights that chance names for provider and period.
-//!   Counted is the stake of members that have shown, in period `p` for the whole of `p + 1` and for
-//!   no other: who does not show in `p` counts nothing from the first to the last block of `p + 1`.
+//! - **to show**: to open the segment of a model's weights that chance names for a provider and a
+//!   period. Counted is the stake of members that have shown, in period `p` for the whole of `p + 1`
+//!   and for no other: who does not show in `p` counts nothing from the first to the last block of
+//!   `p + 1`.
 //! - **auditable**: of a job, that [`Config::MinHolders`] others than its party count at its
 //!   submission, with [`Config::MinHeldStake`] in all, and one with as much as its audit pledges.
 //!   Any other job is `Unaudited`.
+//! - **randomness** of a job: a hash over the VRFs of the authors of the
+//!   [`assay_primitives::DUTY_BLOCKS`] blocks after the first commitment; where one has none, of the
+//!   first blocks after it that have, among [`types::DRAW_BLOCKS`].
 //! - **final mark**: the word of a worker that the commitment is final. Notices are taken from then
 //!   on, for [`Config::NoticeBlocks`].
 //! - **threshold**: 2^64 times audit rate times share of the stake. A number below is a duty.
@@ -82,8 +83,8 @@
 //! - INV-4: what does not count yet counts from the next period on; no key is of a block to come.
 //! - INV-5: the account of the pool of money exists.
 //! - INV-6: the floor of audit rates is one at most.
-//! - INV-7: no member of a pool has more than what is stated as the largest, nor than the second if it
-//!   is not the largest itself.
+//! - INV-7: no member of a pool has more than what is stated as the largest, nor than the second if
+//!   it is not the largest itself.
 //!
 //! ## Low level / Design
 //!
@@ -639,8 +640,8 @@ pub mod pallet {
 		///
 		/// `JobUnknown`, `NotMarked`, `NoticesOver`, `NotAProvider`, `OwnJob`, `NotAMember`,
 		/// `NoDutyKey`, `DutyKeyTooNew`, `RandomnessPending`, `RandomnessGone`, `NotShown`, `NoDuty`;
-		/// what the jobs pallet says, where the auditor has a slot already or its stake does not cover the
-		/// pledge.
+		/// what the jobs pallet says, where the auditor has a slot already or its stake does not
+		/// cover the pledge.
 		///
 		/// ## Events
 		///
