@@ -90,7 +90,6 @@ mod bounds;
 mod disclosure;
 mod error;
 mod form;
-pub mod freivalds;
 mod game;
 pub mod input;
 mod layout;
