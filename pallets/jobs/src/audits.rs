@@ -73,12 +73,13 @@ impl<T: Config> AuditedJobs<AccountId> for Pallet<T> {
 		let AuditState::Awaiting { committed_at, slot } = job.audit else {
 			return Err(Error::<T>::NoMarkAwaited.into());
 		};
-		let until = Self::now().saturating_add(notice_blocks);
+		let until = Self::now_of(&job).saturating_add(notice_blocks);
 		job.audit = AuditState::Marked { committed_at, slot, until };
-		let notices_until = JobClock::<T>::get().block_of(until);
+		let notices_until = Self::clock_of(&job).block_of(until);
+		let chain_time = Self::chain_time(&job, until);
 		Self::deposit_event(Event::NoticesOpened { job: digest, notices_until });
 		Self::advance(digest, job, LapseReason::NotAccepted);
-		Ok(until)
+		Ok(chain_time)
 	}
 
 	fn open_audit(
@@ -90,7 +91,7 @@ impl<T: Config> AuditedJobs<AccountId> for Pallet<T> {
 		let slot_id = NextSlot::<T>::get();
 		let next = slot_id.next().ok_or(Error::<T>::SlotIdsSpent)?;
 		let timing = Self::timing();
-		let due = Self::now().saturating_add(timing.span(timing.commit_base, job.units_max));
+		let due = Self::now_of(&job).saturating_add(timing.span(timing.commit_base, job.units_max));
 		let slot = Slot {
 			job: digest,
 			party: auditor.clone(),
@@ -109,6 +110,7 @@ impl<T: Config> AuditedJobs<AccountId> for Pallet<T> {
 		Self::open_slot(slot_id, slot)?;
 		job.slots.try_push(slot_id).map_err(|_| Error::<T>::TooManySlots)?;
 		job.phase = Phase::Claiming;
+		let commit_by = Self::clock_of(&job).block_of(due);
 		Jobs::<T>::insert(digest, job);
 		Self::deposit_event(Event::AuditOpened {
 			slot: slot_id,
@@ -116,7 +118,7 @@ impl<T: Config> AuditedJobs<AccountId> for Pallet<T> {
 			auditor,
 			worker,
 			pledge,
-			commit_by: JobClock::<T>::get().block_of(due),
+			commit_by,
 		});
 		Ok(slot_id)
 	}
@@ -155,9 +157,10 @@ impl<T: Config> Pallet<T> {
 			AuditState::Awaiting { committed_at, slot } => (committed_at, slot, None),
 			AuditState::Marked { committed_at, slot, until } => (committed_at, slot, Some(until)),
 		};
-		if notices_until.is_some_and(|until| Self::now() > until) {
+		if notices_until.is_some_and(|until| Self::now_of(&job) > until) {
 			return None;
 		}
+		let notices_until = notices_until.map(|until| Self::chain_time(&job, until));
 		let Slot { party, worker, .. } = Slots::<T>::get(slot)?;
 		Some(AuditedJob {
 			model: job.model,
@@ -182,7 +185,7 @@ impl<T: Config> Pallet<T> {
 		let AuditState::Marked { until, .. } = job.audit else {
 			return Err(Error::<T>::NoticesClosed);
 		};
-		ensure!(Self::now() <= until, Error::<T>::NoticesClosed);
+		ensure!(Self::now_of(&job) <= until, Error::<T>::NoticesClosed);
 		let mut parties = job.slots.iter().filter_map(Slots::<T>::get).map(|slot| slot.party);
 		ensure!(parties.all(|party| party != *auditor), Error::<T>::AlreadyAParty);
 		ensure!(job.slots.len() < SLOTS_MAX as usize, Error::<T>::TooManySlots);

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use assay_primitives::{
 	apis::SlotRole, AccountId, Anchor, Audits, Balance, Commitment, InputDigest, JobDigest,
 	LapseReason, LeaseId, LeaseInfo, Leases, ModelInfo, Models, OutputDigest, Parameters,
-	Providers, SlashReason, SlotId, Stake, WorkerKey,
+	Providers, SlashReason, SlotId, Stake, WorkerKey, DEMAND_BYTES_MAX,
 };
 use assay_program::merkle;
 use frame_support::{
@@ -159,7 +159,7 @@ impl<T: Config> Pallet<T> {
 		ensure!(!model.retired, Error::<T>::ModelRetired);
 		let (input, inline) = Self::submit_job_input(&model, input, &parameters)?;
 		let units_max = model.cost.units(&parameters, parameters.max_steps);
-		let lambda_ppb = Self::submit_job_lambda(&lease, units_max, lambda_ppb, inline.is_some())?;
+		let lambda_ppb = Self::submit_job_lambda(&lease, &model, &parameters, lambda_ppb)?;
 		ensure!(T::Providers::may_take_work(&lease.provider), Error::<T>::ProviderUnavailable);
 		let open = OpenSlots::<T>::get(&lease.provider);
 		ensure!(open < T::MaxOpenSlots::get(), Error::<T>::TooManyOpenSlots);
@@ -190,6 +190,7 @@ impl<T: Config> Pallet<T> {
 			phase: Phase::Claiming,
 			slots: BoundedVec::truncate_from(alloc::vec![slot]),
 			submitted_at: Self::block(),
+			hold: Hold::default(),
 		};
 		let digest: JobDigest = job.request(&Self::genesis()).digest().into();
 		ensure!(!Jobs::<T>::contains_key(digest), Error::<T>::JobExists);
@@ -199,17 +200,23 @@ impl<T: Config> Pallet<T> {
 	/// The audit rate that a job will have: the one asked for, or zero where nobody could audit it.
 	fn submit_job_lambda(
 		lease: &LeaseInfo<AccountId, Balance>,
-		units_max: u64,
+		model: &ModelInfo<AccountId, Balance>,
+		parameters: &Parameters,
 		lambda_ppb: u32,
-		is_inline: bool,
 	) -> Result<u32, Error<T>> {
 		if lambda_ppb == 0 {
 			return Ok(0);
 		}
 		ensure!(lambda_ppb >= Self::lambda_min_for(&lease.provider), Error::<T>::LambdaTooLow);
 		ensure!(lambda_ppb <= LAMBDA_ONE, Error::<T>::LambdaTooHigh);
-		ensure!(is_inline, Error::<T>::AuditNeedsInlineInput);
+		// What auditors cannot fetch they demand: of what no demand reaches nobody could be sure.
+		let items = [model.cost.input_length(parameters), model.cost.output_length(parameters)];
+		ensure!(
+			items.into_iter().all(|length| length <= u64::from(DEMAND_BYTES_MAX)),
+			Error::<T>::TooLargeToAudit
+		);
 		// A price beyond any balance is refused with the terms.
+		let units_max = model.cost.units(parameters, parameters.max_steps);
 		let price_max = lease.price_per_unit.saturating_mul(Balance::from(units_max));
 		let pledge = T::Audits::pledge(price_max);
 		let is_auditable = T::Audits::is_auditable(lease.model, &lease.provider, pledge);
@@ -274,7 +281,7 @@ impl<T: Config> Pallet<T> {
 		match slot.state {
 			SlotState::Assigned { accepted: true, .. } => return Err(Error::<T>::AlreadyAccepted),
 			SlotState::Assigned { accepted: false, due } => {
-				ensure!(Self::now() <= due, Error::<T>::DeadlinePassed)
+				ensure!(Self::now_of(&job) <= due, Error::<T>::DeadlinePassed)
 			},
 			SlotState::Committed { .. } | SlotState::Revealed { .. } => {
 				return Err(Error::<T>::AlreadyAccepted)
@@ -304,7 +311,7 @@ impl<T: Config> Pallet<T> {
 	) -> DispatchResult {
 		Self::pledge_slot(slot_id, slot)?;
 		let timing = Self::timing();
-		let due = Self::now().saturating_add(timing.span(timing.commit_base, job.units_max));
+		let due = Self::now_of(job).saturating_add(timing.span(timing.commit_base, job.units_max));
 		slot.worker = Some(worker.clone());
 		WorkerDuties::<T>::insert(&worker, slot_id, ());
 		slot.state = SlotState::Assigned { accepted: true, due };
@@ -313,7 +320,7 @@ impl<T: Config> Pallet<T> {
 			job: slot.job,
 			worker,
 			pledge: slot.pledge,
-			commit_by: JobClock::<T>::get().block_of(due),
+			commit_by: Self::clock_of(job).block_of(due),
 		});
 		Ok(())
 	}
@@ -324,7 +331,7 @@ impl<T: Config> Pallet<T> {
 		let (slot, job) = Self::load(slot_id)?;
 		let worker = match (&slot.state, &slot.worker) {
 			(SlotState::Assigned { accepted: true, due }, Some(worker)) => {
-				ensure!(Self::now() <= *due, Error::<T>::DeadlinePassed);
+				ensure!(Self::now_of(&job) <= *due, Error::<T>::DeadlinePassed);
 				worker.clone()
 			},
 			(SlotState::Assigned { .. }, _) => return Self::check_accept(slot_id),
@@ -370,11 +377,12 @@ impl<T: Config> Pallet<T> {
 				return Err(Error::<T>::SlotClosed)
 			},
 		};
-		let (closed_at, reveal_by) =
-			job.revealing(&JobClock::<T>::get()).ok_or(Error::<T>::CommitPhaseOpen)?;
+		let (closed_at, reveal_by) = job
+			.revealing(&JobClock::<T>::get(), Self::block())
+			.ok_or(Error::<T>::CommitPhaseOpen)?;
 		// Until then a notice may open another slot.
 		ensure!(Self::block() >= closed_at, Error::<T>::CommitPhaseOpen);
-		let now = Self::now();
+		let now = Self::now_of(&job);
 		let late = now > reveal_by;
 		let last = reveal_by.saturating_add(Self::timing().reveal_grace);
 		ensure!(now <= last, Error::<T>::DeadlinePassed);
@@ -442,7 +450,8 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn check_lapse(slot_id: SlotId) -> Result<(Checked, LapseReason), Error<T>> {
 		Self::ensure_running()?;
 		let (slot, job) = Self::load(slot_id)?;
-		let now = Self::now();
+		ensure!(!job.hold.is_open(), Error::<T>::Held);
+		let now = Self::now_of(&job);
 		let (due, reason) = match (slot.state, job.phase) {
 			(SlotState::Assigned { accepted: false, due }, _) => (due, LapseReason::NotAccepted),
 			(SlotState::Assigned { accepted: true, due }, _) => (due, LapseReason::NotCommitted),
@@ -458,26 +467,32 @@ impl<T: Config> Pallet<T> {
 	}
 
 	pub(crate) fn do_lapse(slot_id: SlotId) -> Result<u32, DispatchError> {
-		let ((mut slot, job), reason) = Self::check_lapse(slot_id)?;
-		let penalty = match reason {
-			LapseReason::NotAccepted => 0,
-			LapseReason::NotCommitted | LapseReason::NotRevealed => {
-				let others = job.slots.len() > 1;
-				let amount = lapse_penalty(reason, slot.pledge, others);
-				let why = match reason {
-					LapseReason::NotRevealed => SlashReason::NotRevealed,
-					_ => SlashReason::NotCommitted,
-				};
-				Self::slash_slot(slot_id, &slot, amount, None, why)
-			},
+		let ((slot, job), reason) = Self::check_lapse(slot_id)?;
+		Ok(Self::lapse_slot(slot_id, slot, job, reason))
+	}
+
+	/// End a slot that has no claim, or may not keep it. Returns the number of the job's slots.
+	pub(crate) fn lapse_slot(
+		slot_id: SlotId,
+		mut slot: Slot<AccountId>,
+		job: Job<AccountId>,
+		reason: LapseReason,
+	) -> u32 {
+		let why = match reason {
+			LapseReason::NotAccepted => None,
+			LapseReason::NotCommitted => Some(SlashReason::NotCommitted),
+			LapseReason::NotRevealed => Some(SlashReason::NotRevealed),
+			LapseReason::Withheld => Some(SlashReason::Withheld),
 		};
+		let amount = lapse_penalty(reason, slot.pledge, job.slots.len() > 1);
+		let penalty = why.map_or(0, |why| Self::slash_slot(slot_id, &slot, amount, None, why));
 		Self::release_slot(slot_id, &slot);
 		Self::note_lapsed(&slot.party, reason);
 		slot.state = SlotState::Lapsed { reason };
 		let digest = slot.job;
 		Slots::<T>::insert(slot_id, slot);
 		Self::deposit_event(Event::SlotLapsed { slot: slot_id, job: digest, reason, penalty });
-		Ok(Self::advance(digest, job, reason))
+		Self::advance(digest, job, reason)
 	}
 
 	/// Move a job on as far as the states of its slots allow, and store it. Returns the number of
@@ -486,12 +501,12 @@ impl<T: Config> Pallet<T> {
 		let count = Self::slot_count(&job);
 		let states: Vec<SlotState> =
 			job.slots.iter().filter_map(Slots::<T>::get).map(|slot| slot.state).collect();
-		if states.iter().all(|state| matches!(state, SlotState::Lapsed { .. })) {
+		if states.iter().all(SlotState::is_closed) {
 			let refund = Self::refund(digest, &job);
 			Self::deposit_event(Event::JobExpired { job: digest, reason, refund });
 			return count;
 		}
-		let (now, timing, clock) = (Self::now(), Self::timing(), JobClock::<T>::get());
+		let (now, timing, clock) = (Self::now_of(&job), Self::timing(), Self::clock_of(&job));
 		if job.phase == Phase::Claiming && !states.iter().any(SlotState::awaits_commitment) {
 			let closing = job.closing(&clock, Self::block(), &timing);
 			if let Some(phase @ Phase::Revealing { reveal_by, .. }) = closing {
@@ -533,7 +548,8 @@ impl<T: Config> Pallet<T> {
 		let Phase::Window { closes, .. } = job.phase else {
 			return Err(Error::<T>::NotSettleable);
 		};
-		ensure!(Self::now() > closes, Error::<T>::NotSettleable);
+		ensure!(!job.hold.is_open(), Error::<T>::Held);
+		ensure!(Self::now_of(&job) > closes, Error::<T>::NotSettleable);
 		ensure!(
 			BlockReceipts::<T>::decode_len().unwrap_or(0) < types::RECEIPTS_MAX as usize,
 			Error::<T>::ReceiptsFull

@@ -49,9 +49,10 @@ impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 	}
 
 	fn disputable(count: usize) -> Vec<SlotId> {
-		let now = Self::now();
 		Self::some_jobs(count)
-			.filter(|job| matches!(job.phase, Phase::Window { closes, .. } if now <= closes))
+			.filter(
+				|job| matches!(job.phase, Phase::Window { closes, .. } if Self::now_of(job) <= closes),
+			)
 			.flat_map(|job| job.slots)
 			.filter(|id| {
 				Slots::<T>::get(id)
@@ -182,7 +183,8 @@ impl<T: Config> Pallet<T> {
 		let Phase::Window { closes, .. } = job.phase else {
 			return Err(Error::<T>::NotDisputable);
 		};
-		ensure!(Self::now() <= closes, Error::<T>::NotDisputable);
+		ensure!(!job.hold.is_open(), Error::<T>::Held);
+		ensure!(Self::now_of(&job) <= closes, Error::<T>::NotDisputable);
 		ensure!(matches!(slot.state, SlotState::Revealed { .. }), Error::<T>::NotDisputable);
 		Ok(slot)
 	}
@@ -193,6 +195,7 @@ impl<T: Config> Pallet<T> {
 		let [slot, other] = slots.map(Slots::<T>::get);
 		let (slot, other) = slot.zip(other).ok_or(Error::<T>::SlotUnknown)?;
 		let job = Jobs::<T>::get(slot.job).ok_or(Error::<T>::JobUnknown)?;
+		ensure!(!job.hold.is_open(), Error::<T>::Held);
 		let is_one_job = slot.job == other.job && matches!(job.phase, Phase::Window { .. });
 		let differ = match (slot.state, other.state) {
 			(SlotState::Revealed { claim, .. }, SlotState::Revealed { claim: other, .. }) => {

@@ -83,9 +83,9 @@ mod errors {
 		LambdaTooLow,
 		/// The audit rate exceeds one: 10^9 parts per billion are the most.
 		LambdaTooHigh,
-		/// Auditors could not fetch an input that did not travel with its job: send it inline, or
-		/// take an audit rate of zero.
-		AuditNeedsInlineInput,
+		/// Input or output of a job of this shape are longer than what can be demanded, so auditors
+		/// could be kept from them: take a smaller shape, or an audit rate of zero.
+		TooLargeToAudit,
 		/// The job has no first commitment that waits for its mark.
 		NoMarkAwaited,
 		/// No notice is taken for the job: not yet, not any more, or never.
@@ -96,5 +96,14 @@ mod errors {
 		AuditStakeTooLow,
 		/// The job has as many slots as it can have.
 		TooManySlots,
+		/// A demand about the job is open: its clock stands still until that is over.
+		Held,
+		/// Nobody owes this now: the input travelled with the job, or the assigned slot has not come
+		/// so far, has claimed that there is no output, has ended, or is due to end.
+		NotOwed,
+		/// This item of the job was demanded before, and is public.
+		AlreadyDemanded,
+		/// The item is empty, or longer than what can be demanded.
+		LengthNotDemandable,
 	}
 }

@@ -15,11 +15,13 @@ impl<T: Config> Pallet<T> {
 	/// An open job, with deadlines as block numbers.
 	pub fn job_view(digest: JobDigest) -> Option<JobView> {
 		let job = Jobs::<T>::get(digest)?;
-		let clock = JobClock::<T>::get();
+		let clock = Self::clock_of(&job);
 		let phase = match job.phase {
 			Phase::Claiming => JobPhase::Claiming,
 			Phase::Revealing { closed_at, .. } => JobPhase::Revealing {
-				closed_at: job.revealing(&clock).map_or(closed_at, |(closed_at, _)| closed_at),
+				closed_at: job
+					.revealing(&JobClock::<T>::get(), Self::block())
+					.map_or(closed_at, |(closed_at, _)| closed_at),
 			},
 			Phase::Window { closes, .. } => JobPhase::Window { closes_at: clock.block_of(closes) },
 		};

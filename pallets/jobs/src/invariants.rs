@@ -21,7 +21,8 @@ impl<T: Config> Pallet<T> {
 		Self::check_receipts()?;
 		Self::check_disputes()?;
 		Self::check_audits()?;
-		Self::check_awaiting()
+		Self::check_awaiting()?;
+		Self::check_holds()
 	}
 
 	/// INV-1: every job's slots exist and name it; every slot belongs to exactly one job.
@@ -248,11 +249,37 @@ impl<T: Config> Pallet<T> {
 	}
 }
 
+impl<T: Config> Pallet<T> {
+	/// INV-11: a job is held only for an item that was demanded, by a slot that has committed and
+	/// stands, while nobody disputes about it; and no clock time of a hold lies ahead.
+	fn check_holds() -> Result<(), TryRuntimeError> {
+		for job in Jobs::<T>::iter_values() {
+			let Some(since) = job.hold.since() else { continue };
+			ensure!(since <= Self::now(), "INV-11: a hold begins in the future");
+			ensure!(job.hold.was_demanded(), "INV-11: a job is held for nothing");
+			let slots = Self::slots_of(&job);
+			ensure!(
+				slots.iter().any(|(_, slot)| slot.role == SlotRole::Assigned
+					&& has_committed(&slot.state)
+					&& !slot.state.is_closed()),
+				"INV-11: nobody owes what a job is held for"
+			);
+			ensure!(
+				slots.iter().all(|(_, slot)| slot.disputes == 0),
+				"INV-11: a job is held and disputed"
+			);
+		}
+		Ok(())
+	}
+}
+
 /// Whether a slot has committed at some time.
 fn has_committed(state: &SlotState) -> bool {
 	match state {
 		SlotState::Assigned { .. } => false,
 		SlotState::Committed { .. } | SlotState::Revealed { .. } | SlotState::Guilty { .. } => true,
-		SlotState::Lapsed { reason } => *reason == LapseReason::NotRevealed,
+		SlotState::Lapsed { reason } => {
+			matches!(reason, LapseReason::NotRevealed | LapseReason::Withheld)
+		},
 	}
 }

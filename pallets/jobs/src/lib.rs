@@ -22,6 +22,8 @@
 //! - **Claim**: the attested result, signed by a worker key.
 //! - **Audit rate**, or lambda: how many audits of a job are to be expected, at most one.
 //! - **Clock**: block number less the blocks that jobs were paused. Deadlines count by it.
+//! - **Hold**: the time of a demand about a job. Its own clock stands still meanwhile: see
+//!   `demands.rs`.
 //! - **Receipt**: the final record of a settled job.
 //!
 //! ## Life of a job
@@ -71,6 +73,8 @@
 //! - INV-9: only a job with an audit rate has an audit; that names a slot which has committed, as
 //!   soon as one has; audit slots exist from the mark on, none of a party of another slot.
 //! - INV-10: every job that awaits its mark or notices is listed; what is listed has awaited them.
+//! - INV-11: a job is held only for an item that was demanded of a slot that has committed and
+//!   stands, and never while a dispute about it is open.
 //!
 //! ## Design
 //!
@@ -96,6 +100,7 @@ mod authorize;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
 mod calls;
+mod demands;
 mod disputes;
 mod errors;
 mod events;
@@ -118,6 +123,7 @@ use frame_support::pallet_macros::import_section;
 pub use assay_program::Claim;
 #[cfg(feature = "runtime-benchmarks")]
 pub use benchmarking::BenchmarkHelper;
+pub use demands::Hold;
 pub use pallet::*;
 pub use types::{Assurance, Clock, InlineInput, Job, JobInput, Phase, Receipt, Slot, Timing};
 pub use weights::WeightInfo;

@@ -698,9 +698,9 @@ pub(crate) fn anchor_of(slot: SlotId) -> Anchor {
 	let number = crate::Slots::<Test>::get(slot)
 		.and_then(|slot| crate::Jobs::<Test>::get(slot.job))
 		.and_then(|job| match job.phase {
-			crate::Phase::Revealing { .. } => {
-				job.revealing(&crate::JobClock::<Test>::get()).map(|(closed_at, _)| closed_at)
-			},
+			crate::Phase::Revealing { .. } => job
+				.revealing(&crate::JobClock::<Test>::get(), System::block_number())
+				.map(|(closed_at, _)| closed_at),
 			_ => None,
 		})
 		.unwrap_or_default();

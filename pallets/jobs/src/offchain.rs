@@ -287,14 +287,13 @@ impl<T: Config> Pallet<T> {
 		match (slot.state, job.phase) {
 			(SlotState::Assigned { .. }, _) => Work::Compute,
 			(SlotState::Committed { .. }, Phase::Revealing { .. }) => {
-				let Some((closed_at, reveal_by)) = job.revealing(&JobClock::<T>::get()) else {
-					return Work::Wait;
-				};
+				let revealing = job.revealing(&JobClock::<T>::get(), Self::block());
+				let Some((closed_at, reveal_by)) = revealing else { return Work::Wait };
 				// Where nobody else has a slot there is nothing to copy: rather than lose a pledge
 				// to a stall of finality, the last quarter of the time does not wait for it. Of an
 				// audited job that is long after the last notice.
 				let alone = job.slots.len() == 1;
-				let urgent = alone && Self::now() >= last_quarter(reveal_by, &Self::timing());
+				let urgent = alone && Self::now_of(job) >= last_quarter(reveal_by, &Self::timing());
 				let anchor = Self::final_anchor(run, closed_at)
 					.or_else(|| urgent.then(|| Self::anchor(closed_at)).flatten());
 				anchor.map_or(Work::Wait, Work::Reveal)

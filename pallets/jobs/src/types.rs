@@ -1,5 +1,6 @@
 //! Stored types and the pure transitions between their states.
 
+use crate::demands::Hold;
 use alloc::vec::Vec;
 use assay_primitives::{
 	apis::SlotRole, economics, Balance, Commitment, InputDigest, JobDigest, LapseReason, LeaseId,
@@ -242,6 +243,8 @@ pub struct Job<AccountId> {
 	pub slots: BoundedVec<SlotId, ConstU32<SLOTS_MAX>>,
 	/// The block of its submission.
 	pub submitted_at: u32,
+	/// How long demands have held it. All its clock times are of a clock that stands meanwhile.
+	pub hold: Hold,
 }
 
 impl<AccountId: Clone + Into<[u8; 32]>> Job<AccountId> {
@@ -289,7 +292,7 @@ impl<AccountId> Job<AccountId> {
 	}
 
 	/// The phase once every slot has committed or closed by a block: the commit phase closes at
-	/// once, or when notices are over. `None` while these have not begun.
+	/// once, or when notices are over. `None` while these have not begun. The clock is the job's.
 	pub fn closing(&self, clock: &Clock, block: u32, timing: &Timing) -> Option<Phase> {
 		let now = clock.at(block);
 		let closes = match self.audit {
@@ -306,12 +309,18 @@ impl<AccountId> Job<AccountId> {
 	/// A pause moves the end of notices with the clock, so the block is not before that in which
 	/// the clock shows this end. Where jobs are paused when the phase has closed already, that is a
 	/// later block than the one that closed it; nothing has happened to the slots between them, so
-	/// it proves no less about the chain that a reveal is made for.
-	pub fn revealing(&self, clock: &Clock) -> Option<(u32, u32)> {
+	/// it proves no less about the chain that a reveal is made for. A demand does to this job what a
+	/// pause does to all. But reveals are taken while it lasts, so the block does not move with every
+	/// block in which the job is held, unless notices are taken meanwhile.
+	pub fn revealing(&self, clock: &Clock, block: u32) -> Option<(u32, u32)> {
 		let Phase::Revealing { closed_at, reveal_by } = self.phase else { return None };
 		match self.audit {
 			AuditState::Marked { until, .. } => {
-				Some((closed_at.max(clock.block_of(until)), reveal_by))
+				let own = match self.hold.clock(clock, block) {
+					own if own.at(block) <= until => own,
+					_ => self.hold.clock_before(clock),
+				};
+				Some((closed_at.max(own.block_of(until)), reveal_by))
 			},
 			_ => Some((closed_at, reveal_by)),
 		}
@@ -493,11 +502,12 @@ pub fn late_penalty(pledge: Balance) -> Balance {
 
 /// Penalty of a slot left without claim: the whole pledge where others rely on the claim, a fifth
 /// of it elsewhere (a power cut must not ruin an honest provider; being late must stay cheaper than
-/// staying away), nothing before acceptance.
+/// staying away), nothing before acceptance, the whole for what was demanded and not delivered.
 pub fn lapse_penalty(reason: LapseReason, pledge: Balance, others: bool) -> Balance {
 	match (reason, others) {
 		(LapseReason::NotAccepted, _) => 0,
-		(_, true) => pledge,
+		// Whoever could not fetch it relied on it.
+		(LapseReason::Withheld, _) | (_, true) => pledge,
 		(_, false) => pledge.div_ceil(5),
 	}
 }
@@ -593,6 +603,7 @@ mod tests {
 			phase: Phase::Claiming,
 			slots: BoundedVec::truncate_from(vec![SlotId(4)]),
 			submitted_at: 1,
+			hold: Hold::default(),
 		}
 	}
 
@@ -627,7 +638,7 @@ mod tests {
 		let revealing = |audit, closed_at, offset| {
 			let phase = Phase::Revealing { closed_at, reveal_by: 55 };
 			let job = Job { phase, ..job(audit) };
-			job.revealing(&Clock { offset, paused_since: None })
+			job.revealing(&Clock { offset, paused_since: None }, 200)
 		};
 		let marked = AuditState::Marked { committed_at: 1, slot: SlotId(4), until: 15 };
 		assert_eq!(revealing(AuditState::Unaudited, 15, 100), Some((15, 55)));
@@ -635,7 +646,7 @@ mod tests {
 		assert_eq!(revealing(marked, 20, 0), Some((20, 55)), "an auditor took longer");
 		assert_eq!(revealing(marked, 20, 3), Some((20, 55)));
 		assert_eq!(revealing(marked, 20, 100), Some((115, 55)));
-		assert_eq!(job(marked).revealing(&Clock::default()), None);
+		assert_eq!(job(marked).revealing(&Clock::default(), 200), None);
 	}
 
 	#[test]

@@ -10,6 +10,7 @@
 extern crate alloc;
 
 pub mod apis;
+pub mod demands;
 pub mod duty;
 pub mod economics;
 pub mod ids;
@@ -23,6 +24,9 @@ pub mod worker;
 
 pub use assay_program::{CostForm, Parameters};
 pub use assay_trace::{LeafForm, Opening, Outline};
+pub use demands::{
+	chunk_key, demand_statement, Item, Owed, OwedItems, WantedInput, CHUNK_BYTES, DEMAND_BYTES_MAX,
+};
 pub use duty::{duty_randomness, Duty, DutyInput, DutyKey, DutyKeyProof, DutyProof, DUTY_BLOCKS};
 pub use ids::*;
 pub use reasons::*;

@@ -30,6 +30,9 @@ pub enum LapseReason {
 	/// Committed, but no reveal came before the grace was over.
 	#[codec(index = 2)]
 	NotRevealed,
+	/// Committed, but did not deliver what was demanded.
+	#[codec(index = 3)]
+	Withheld,
 }
 
 /// Why bond was taken.
@@ -64,6 +67,9 @@ pub enum SlashReason {
 	/// Ordered by the authority that governs the stake pallet.
 	#[codec(index = 4)]
 	Ordered,
+	/// What was demanded of a slot was not delivered.
+	#[codec(index = 5)]
+	Withheld,
 }
 
 /// Why a lease ended.

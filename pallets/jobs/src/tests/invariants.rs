@@ -6,7 +6,7 @@ use super::*;
 use crate::types::{late_penalty, AuditState, InlineInput, SlotState, LAMBDA_ONE, SLOTS_MAX};
 use assay_primitives::{
 	apis::SlotRole, worker::WorkerPair, worker_statement, AccountId, AuditedJobs, Audits, Balance,
-	Claims, JobDigest, ModelId, OfferId, Providers as _, WorkerKey,
+	Claims, Item, JobDigest, ModelId, OfferId, OwedItems, Providers as _, WorkerKey,
 };
 use frame_support::{
 	dispatch::DispatchResult, storage::with_storage_layer, traits::fungible::InspectHold,
@@ -72,6 +72,15 @@ enum Op {
 	},
 	BondAudits(AccountId, Balance),
 	UnbondAudits(AccountId, Balance),
+	// Demands.
+	Hold {
+		slot: u8,
+		input: bool,
+	},
+	EndHold {
+		slot: u8,
+		answered: bool,
+	},
 	// The outcome of a game.
 	Convict(u8),
 	// Anybody.
@@ -162,6 +171,9 @@ fn job_op() -> impl Strategy<Value = Op> {
 		4 => (any(), auditor()).prop_map(|(slot, who)| Op::Notice { slot, who }),
 		6 => (any(), truly(), any(), proptest::collection::vec((auditor(), truly()), 0..4))
 			.prop_map(|(slot, truly, silent, audits)| Op::Play { slot, truly, silent, audits }),
+		3 => (any(), proptest::bool::ANY).prop_map(|(slot, input)| Op::Hold { slot, input }),
+		4 => (any(), proptest::bool::weighted(0.7))
+			.prop_map(|(slot, answered)| Op::EndHold { slot, answered }),
 		1 => any().prop_map(Op::Convict),
 		3 => any().prop_map(Op::Lapse),
 		2 => any().prop_map(Op::Settle),
@@ -354,8 +366,8 @@ fn beat_any(who: AccountId) {
 fn settle_when_due(digest: JobDigest) {
 	let Some(job) = crate::Jobs::<Test>::get(digest) else { return };
 	let Phase::Window { closes, .. } = job.phase else { return };
-	let clock = crate::JobClock::<Test>::get();
-	if clock.paused_since.is_some() {
+	let clock = Jobs::clock_of(&job);
+	if clock.paused_since.is_some() || job.hold.is_open() {
 		return;
 	}
 	roll_to(clock.block_of(closes + 1));
@@ -430,6 +442,27 @@ fn play_audited(first: SlotId, truly: bool, silent: u8, audits: Vec<(AccountId, 
 	}
 }
 
+/// The end of a demand about a job, if one is open.
+fn end_hold(digest: JobDigest, answered: bool) {
+	let job = crate::Jobs::<Test>::get(digest).filter(|job| job.hold.is_open());
+	let Some(job) = job.filter(|_| crate::JobClock::<Test>::get().paused_since.is_none()) else {
+		return;
+	};
+	if answered {
+		return <Jobs as OwedItems<AccountId>>::resume(digest);
+	}
+	let owes = |id: &SlotId| {
+		let slot = crate::Slots::<Test>::get(id).unwrap();
+		let stands = matches!(slot.state, SlotState::Committed { .. } | SlotState::Revealed { .. });
+		slot.role == SlotRole::Assigned && stands
+	};
+	let id = *job.slots.iter().find(|id| owes(id)).expect("a job is held for what is owed");
+	let slot = crate::Slots::<Test>::get(id).unwrap();
+	let (pledged, bonded) = stake_of(id, &slot);
+	<Jobs as OwedItems<AccountId>>::withhold(digest, id);
+	assert_eq!(stake_of(id, &slot), (0, bonded - pledged), "nothing is left of the pledge");
+}
+
 fn mark_any(digest: JobDigest) {
 	let awaits = Jobs::audited(digest).is_some_and(|job| job.notices_until.is_none());
 	let marked = with_storage_layer(|| Jobs::mark_final(digest, 6));
@@ -450,9 +483,9 @@ fn reveal_in_grace(id: SlotId, late: u32) {
 	let Some(claim) = committed_claim(id) else { return };
 	let job = crate::Jobs::<Test>::get(job_of(id)).unwrap();
 	let Phase::Revealing { reveal_by: by, .. } = job.phase else { return };
-	let clock = crate::JobClock::<Test>::get();
+	let clock = Jobs::clock_of(&job);
 	let block = clock.block_of(by + late);
-	if clock.paused_since.is_some() || block < System::block_number() {
+	if clock.paused_since.is_some() || job.hold.is_open() || block < System::block_number() {
 		return;
 	}
 	roll_to(block);
@@ -484,6 +517,11 @@ fn apply(op: Op) {
 		Op::Mark(n) => mark_any(job_of(slot(n))),
 		Op::Notice { slot: n, who } => notice_any(slot(n), who),
 		Op::Play { slot: n, truly, silent, audits } => play_audited(slot(n), truly, silent, audits),
+		Op::Hold { slot: n, input } => {
+			let item = if input { Item::Input } else { Item::Output };
+			as_a_call(|| <Jobs as OwedItems<AccountId>>::hold(job_of(slot(n)), item));
+		},
+		Op::EndHold { slot: n, answered } => end_hold(job_of(slot(n)), answered),
 		Op::Convict(n) => play(slot(n)),
 		Op::Lapse(n) => no_surprise(dispatch_authorized(Call::lapse { slot: slot(n) }.into())),
 		Op::Settle(n) => {
@@ -573,6 +611,9 @@ fn wind_up() {
 	// A job has five deadlines at most: for commitments, for notices, for the commitments that follow
 	// these, for reveals and for its window. Whoever sees that a commitment is final may mark it.
 	for _ in 0..5 {
+		for job in crate::Jobs::<Test>::iter_keys().collect::<Vec<_>>() {
+			end_hold(job, false);
+		}
 		for job in crate::Jobs::<Test>::iter_keys().collect::<Vec<_>>() {
 			mark_any(job);
 		}

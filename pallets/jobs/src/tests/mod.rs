@@ -2,6 +2,7 @@
 
 mod audits;
 mod commit;
+mod demands;
 mod docs;
 mod genesis;
 mod invariants;
