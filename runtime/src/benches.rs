@@ -28,8 +28,8 @@ use sp_application_crypto::RuntimeAppPublic;
 use sp_core::{crypto::KeyTypeId, H256};
 
 use crate::{
-	AccountId, AllPalletsWithSystem, AuditStake, Audits, Authorities, Balances, Disputes, Jobs,
-	Leases, Models, ProviderStake, Providers, Runtime, System, ASY, MICRO_ASY,
+	AccountId, AllPalletsWithSystem, AuditStake, Audits, Authorities, Balances, Demands, Disputes,
+	Jobs, Leases, Models, ProviderStake, Providers, Runtime, System, ASY, MICRO_ASY,
 };
 
 /// Names the duty keys that benchmarks make.
@@ -44,6 +44,7 @@ define_benchmarks!(
 	[pallet_jobs, Jobs]
 	[pallet_disputes, Disputes]
 	[pallet_audits, Audits]
+	[pallet_demands, Demands]
 );
 
 /// Which benchmarks there are.
@@ -236,6 +237,33 @@ impl pallet_audits::BenchmarkHelper for Helper {
 			job.submitted_at = committed_at.saturating_add(1);
 		});
 		digest
+	}
+}
+
+impl pallet_demands::BenchmarkHelper for Helper {
+	fn owed(digest: H256, slots: u32) -> JobDigest {
+		let provider = <Self as pallet_leases::BenchmarkHelper<_>>::provider();
+		let model = <Self as pallet_leases::BenchmarkHelper<AccountId>>::model();
+		let lease = lease_of(provider.clone(), model);
+		let slot = pallet_jobs::NextSlot::<Runtime>::get();
+		let tenant = RawOrigin::Signed(AccountId::new([0x7e; 32])).into();
+		let input = JobInput::Stored(digest.0.into());
+		let parameters = Parameters::encoder(1, 4_096);
+		assert_ok!(Jobs::submit_job(tenant, lease, 0, input, parameters, 0, 0));
+		reveal(slot, &provider, Claim::Invalid { code: 1 });
+		let job = pallet_jobs::Slots::<Runtime>::get(slot).expect("it was just claimed").job;
+		for n in 1..slots {
+			let other = add_slot(job, &auditor(n).0, SlotRole::Audit);
+			pallet_jobs::Slots::<Runtime>::mutate(other, |record| {
+				let record = record.as_mut().expect("it was just added");
+				record.state = SlotState::Lapsed { reason: LapseReason::NotCommitted };
+			});
+		}
+		job
+	}
+
+	fn demander() -> (AccountId, WorkerKey) {
+		<Self as pallet_disputes::BenchmarkHelper>::challenger()
 	}
 }
 

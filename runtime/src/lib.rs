@@ -209,4 +209,6 @@ mod runtime {
 	pub type AuditStake = pallet_stake<Instance2>;
 	#[runtime::pallet_index(47)]
 	pub type Audits = pallet_audits;
+	#[runtime::pallet_index(49)]
+	pub type Demands = pallet_demands;
 }

@@ -58,6 +58,7 @@ fn pallet_indices_are_stable() {
 		(45, "Disputes"),
 		(46, "AuditStake"),
 		(47, "Audits"),
+		(49, "Demands"),
 	];
 	assert_eq!(pallets, expected);
 }
@@ -330,7 +331,12 @@ fn a_bond_outlives_every_job_and_the_game_about_it() {
 				.saturating_add(timing.commit_base)
 				.saturating_add(timing.reveal_grace)
 				.saturating_add(timing.span(timing.window_base, longest))
-				.saturating_add(longest_game());
+				.saturating_add(longest_game())
+				// Input and output may be demanded, each chunk in its time.
+				.saturating_add(
+					<Runtime as pallet_demands::Config>::ChunkBlocks::get()
+						.saturating_mul(2 * pallet_demands::types::CHUNKS_MAX),
+				);
 			assert!(UnbondingBlocks::get() > blocks, "{preset}: a job may last {blocks} blocks");
 		});
 	}

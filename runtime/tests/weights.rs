@@ -150,6 +150,27 @@ fn disputes_are_charged_what_was_measured() {
 	check(dispatch(oppose), (Weights::oppose(), &[<()>::oppose()]));
 }
 
+#[test]
+fn demands_are_charged_by_the_weights_of_the_runtime() {
+	use pallet_demands::{types::SLOTS_MAX, WeightInfo as _};
+	type Call = pallet_demands::Call<Runtime>;
+	type Weights = weights::demands::WeightInfo<Runtime>;
+	let demand = Call::demand { job: any(), item: any() };
+	check(dispatch(demand), (Weights::demand(), &[<()>::demand()]));
+	let deliver = Call::deliver {
+		job: any(),
+		item: any(),
+		index: 0,
+		bytes: Default::default(),
+		path: Default::default(),
+	};
+	check(dispatch(deliver.clone()), (Weights::deliver(), &[<()>::deliver()]));
+	check(authorisation(deliver), (Weights::authorize_deliver(), &[<()>::authorize_deliver()]));
+	assert_eq!(SLOTS_MAX, pallet_jobs::types::SLOTS_MAX, "what a timeout is charged for");
+	let timeout = Call::timeout { job: any() };
+	check(dispatch(timeout), (Weights::timeout(SLOTS_MAX), &[<()>::timeout(SLOTS_MAX)]));
+}
+
 /// One move takes at most a tenth of a block, and its authorisation as much.
 #[test]
 fn no_move_of_a_game_fills_a_block() {
@@ -210,6 +231,10 @@ fn every_call_of_ours_has_a_benchmark() {
 	check::<pallet_jobs::Call<Runtime>>(
 		"jobs",
 		include_str!("../../pallets/jobs/src/benchmarking.rs"),
+	);
+	check::<pallet_demands::Call<Runtime>>(
+		"demands",
+		include_str!("../../pallets/demands/src/benchmarking.rs"),
 	);
 	check::<pallet_audits::Call<Runtime>>(
 		"audits",

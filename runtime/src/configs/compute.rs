@@ -1,6 +1,6 @@
-//! The pallets of compute: bonds, providers, models, leases, jobs, disputes and audits. How long
-//! things take on a chain is in the jobs pallet's genesis ([`pallet_jobs::Timing`]), so chains of
-//! one runtime can differ.
+//! The pallets of compute: bonds, providers, models, leases, jobs, disputes, audits and demands. How
+//! long things take on a chain is in the jobs pallet's genesis ([`pallet_jobs::Timing`]), so chains
+//! of one runtime can differ.
 
 use assay_primitives::economics;
 use frame_support::{
@@ -18,7 +18,7 @@ use sp_runtime::{Perbill, Permill};
 use crate::{
 	configs::TreasuryAccount, deposit, weights, AccountId, AuditStake, Audits, Babe, Balance,
 	Balances, BlockNumber, Jobs, Leases, Models, ProviderStake, Providers, Runtime,
-	RuntimeHoldReason, ASY, DAYS, MILLI_ASY,
+	RuntimeHoldReason, ASY, DAYS, MICRO_ASY, MILLI_ASY,
 };
 
 parameter_types! {
@@ -39,6 +39,9 @@ parameter_types! {
 	pub const ChallengeReward: Permill = Permill::from_percent(20);
 	/// Names the account that audits are paid from.
 	pub const AuditPoolId: PalletId = PalletId(*b"asyaudit");
+	/// What a provider gets of the price of a demand. It owes what is demanded, so that is for its
+	/// trouble; the rest is for the block space, which costs it no fee.
+	pub const DemandShare: Permill = Permill::from_percent(50);
 	/// About a tenth a year, at ten million blocks.
 	pub const PledgeRent: Perbill = Perbill::from_parts(10);
 }
@@ -217,4 +220,21 @@ impl pallet_audits::Config for Runtime {
 	type Providers = Providers;
 	type RingSize = ConstU32<256>;
 	type WeightInfo = weights::audits::WeightInfo<Runtime>;
+}
+
+impl pallet_demands::Config for Runtime {
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = crate::benches::Helper;
+	// A minute: a minute for each of the 64 chunks of the largest item is an hour, and a job is held
+	// for two of these at most.
+	type ChunkBlocks = ConstU32<20>;
+	type Currency = Balances;
+	type Jobs = Jobs;
+	// Twice what a byte in a block would cost in fees, roughly: an ASY for the largest item.
+	type PricePerByte = ConstU128<{ 4 * MICRO_ASY }>;
+	type ProviderShare = DemandShare;
+	type Providers = Providers;
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type Treasury = TreasuryAccount;
+	type WeightInfo = weights::demands::WeightInfo<Runtime>;
 }

@@ -9,6 +9,7 @@ use sp_runtime::Perbill;
 
 pub mod audits;
 pub mod authorities;
+pub mod demands;
 pub mod disputes;
 pub mod jobs;
 pub mod leases;
