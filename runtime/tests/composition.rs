@@ -321,6 +321,7 @@ fn a_bond_outlives_every_job_and_the_game_about_it() {
 		chain(preset).execute_with(|| {
 			let timing = assay_runtime::Jobs::timing();
 			let longest = assay_program::limits::MAX_UNITS;
+			let chunk_blocks: u32 = <Runtime as pallet_demands::Config>::ChunkBlocks::get();
 			let blocks = timing
 				.accept
 				.saturating_add(timing.span(timing.commit_base, longest))
@@ -333,10 +334,7 @@ fn a_bond_outlives_every_job_and_the_game_about_it() {
 				.saturating_add(timing.span(timing.window_base, longest))
 				.saturating_add(longest_game())
 				// Input and output may be demanded, each chunk in its time.
-				.saturating_add(
-					<Runtime as pallet_demands::Config>::ChunkBlocks::get()
-						.saturating_mul(2 * pallet_demands::types::CHUNKS_MAX),
-				);
+				.saturating_add(2 * pallet_demands::types::CHUNKS_MAX * chunk_blocks);
 			assert!(UnbondingBlocks::get() > blocks, "{preset}: a job may last {blocks} blocks");
 		});
 	}

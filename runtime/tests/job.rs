@@ -16,13 +16,16 @@ use assay_program::{
 };
 use assay_runtime::{
 	configs::TreasuryAccount, Balances, Executive, Header, Jobs, ProviderStake, Runtime,
-	RuntimeCall, RuntimeEvent, System, UncheckedExtrinsic, ASY, MILLI_ASY,
+	RuntimeCall, RuntimeEvent, System, UncheckedExtrinsic, ASY, MICRO_ASY, MILLI_ASY,
 };
 use codec::Encode;
 use common::{
 	begin_block, block, chain, end_block, last_header_hash, signed, try_state, FIRST_SLOT,
 };
-use frame_support::{assert_noop, assert_ok, hypothetically, traits::fungible::Inspect};
+use frame_support::{
+	assert_noop, assert_ok, hypothetically,
+	traits::fungible::{Inspect, InspectHold},
+};
 use frame_system::offchain::CreateAuthorizedTransaction;
 use pallet_jobs::{Call, Claim, Event, JobInput, Receipt, RECEIPTS_ENGINE_ID, RECEIPTS_VERSION};
 use pallet_providers::types::{Device, DeviceKind};
@@ -134,16 +137,24 @@ fn set_up_market() {
 	));
 }
 
-fn submit() -> (JobDigest, SlotId) {
-	let parameters = Parameters::encoder(1, 8);
+/// The bytes of the input.
+fn input() -> Vec<u8> {
 	let cost = Program::decode_validated(&program()).unwrap().cost_form();
-	let length = usize::try_from(cost.input_length(&parameters)).unwrap();
+	vec![0; usize::try_from(cost.input_length(&Parameters::encoder(1, 8))).unwrap()]
+}
+
+fn submit() -> (JobDigest, SlotId) {
+	submit_with(JobInput::Inline(input().try_into().unwrap()))
+}
+
+fn submit_with(input: JobInput) -> (JobDigest, SlotId) {
+	let parameters = Parameters::encoder(1, 8);
 	assert_ok!(signed(
 		&tenant(),
 		Call::<Runtime>::submit_job {
 			lease: LeaseId(0),
 			nonce: 0,
-			input: JobInput::Inline(vec![0; length].try_into().unwrap()),
+			input,
 			parameters,
 			value_at_risk: 0,
 			lambda_ppb: 0,
@@ -153,14 +164,14 @@ fn submit() -> (JobDigest, SlotId) {
 	(pallet_jobs::Slots::<Runtime>::get(slot).unwrap().job, slot)
 }
 
-fn transaction(call: Call<Runtime>) -> UncheckedExtrinsic {
+fn transaction(call: impl Into<RuntimeCall>) -> UncheckedExtrinsic {
 	<Runtime as CreateAuthorizedTransaction<Call<Runtime>>>::create_authorized_transaction(
-		RuntimeCall::Jobs(call),
+		call.into(),
 	)
 }
 
 /// What the pool says between two blocks.
-fn validity(call: Call<Runtime>) -> TransactionValidity {
+fn validity(call: impl Into<RuntimeCall>) -> TransactionValidity {
 	let transaction = transaction(call);
 	hypothetically!(Executive::validate_transaction(
 		TransactionSource::External,
@@ -170,7 +181,7 @@ fn validity(call: Call<Runtime>) -> TransactionValidity {
 }
 
 /// The next block, with a worker's call in it.
-fn block_of(slot: u64, call: Call<Runtime>) -> Header {
+fn block_of(slot: u64, call: impl Into<RuntimeCall> + Clone) -> Header {
 	let valid = validity(call.clone()).expect("the pool takes it");
 	assert!(valid.propagate);
 	begin_block(slot);
@@ -248,6 +259,59 @@ fn a_job_from_bond_to_receipt() {
 			signed(&tenant(), Call::<Runtime>::settle { job }),
 			pallet_jobs::Error::<Runtime>::JobUnknown
 		);
+	});
+}
+
+#[test]
+fn what_is_demanded_is_delivered_or_costs_the_pledge() {
+	use assay_primitives::{Item, LapseReason, Stake as _};
+	use pallet_demands::{Call, Event, HoldReason};
+	chain("development").execute_with(|| {
+		begin_block(FIRST_SLOT);
+		set_up_market();
+		let digest = merkle::blob(&input());
+		let (job, slot) = submit_with(JobInput::Stored(digest.into()));
+		end_block();
+		block_of(FIRST_SLOT + 1, commit_call(job, slot));
+		begin_block(FIRST_SLOT + 2);
+		let item = Item::Input;
+		assert_ok!(signed(&tenant(), Call::<Runtime>::demand { job, item }));
+		assert_noop!(
+			signed(&owner(), Call::<Runtime>::demand { job, item }),
+			pallet_demands::Error::<Runtime>::DemandOpen
+		);
+		try_state();
+		end_block();
+		let held = || Balances::balance_on_hold(&HoldReason::Demand.into(), &tenant());
+		assert_eq!(held(), 4 * MICRO_ASY * 32);
+
+		let (bytes, path) = (input().try_into().unwrap(), Default::default());
+		let deliver = Call::<Runtime>::deliver { job, item, index: 0, bytes, path };
+		hypothetically!({
+			block_of(FIRST_SLOT + 3, deliver.clone());
+			assert_eq!(held(), 0);
+			let paid = 2 * MICRO_ASY * 32;
+			let delivered = Event::ChunkDelivered { job, item, index: 0, paid };
+			System::assert_has_event(delivered.into());
+			System::assert_has_event(Event::Answered { job, item }.into());
+		});
+		let pledge = ProviderStake::pledge_of(provider(), slot);
+		for number in 3..23 {
+			block(FIRST_SLOT + number, vec![]);
+		}
+		let late = Err(TransactionValidityError::Invalid(InvalidTransaction::Stale));
+		assert_eq!(validity(deliver), late);
+		block_of(FIRST_SLOT + 23, Call::<Runtime>::timeout { job });
+		assert_eq!(held(), 0);
+		assert_eq!(ProviderStake::bonded(&provider()), BOND - pledge);
+		let events: Vec<_> = System::events().into_iter().map(|record| record.event).collect();
+		let expired = |event: &RuntimeEvent| match event {
+			RuntimeEvent::Jobs(pallet_jobs::Event::JobExpired { reason, .. }) => {
+				*reason == LapseReason::Withheld
+			},
+			_ => false,
+		};
+		assert!(events.iter().any(expired), "{events:?}");
 	});
 }
 

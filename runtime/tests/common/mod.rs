@@ -3,7 +3,7 @@
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use assay_runtime::{
-	genesis, AccountId, Authorities, Disputes, Executive, Header, Jobs, Leases, Models,
+	genesis, AccountId, Authorities, Demands, Disputes, Executive, Header, Jobs, Leases, Models,
 	ProviderStake, Providers, Runtime, RuntimeCall, RuntimeGenesisConfig, RuntimeOrigin,
 	SessionKeys, System, Timestamp, UncheckedExtrinsic, EPOCH_DURATION_IN_SLOTS,
 	MILLISECONDS_PER_SLOT,
@@ -119,6 +119,7 @@ pub fn try_state() {
 	Leases::do_try_state().expect("invariants hold");
 	Jobs::do_try_state().expect("invariants hold");
 	Disputes::do_try_state().expect("invariants hold");
+	Demands::do_try_state().expect("invariants hold");
 	assay_runtime::invariants::do_try_state().expect("invariants hold");
 }
 
