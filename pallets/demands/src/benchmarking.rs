@@ -12,7 +12,9 @@ use frame_benchmarking::v2::*;
 use frame_support::traits::{Authorize, Get};
 use frame_system::{Pallet as System, RawOrigin};
 use sp_core::H256;
-use sp_runtime::{transaction_validity::TransactionSource, RuntimeAppPublic};
+use sp_runtime::{
+	traits::SaturatedConversion, transaction_validity::TransactionSource, RuntimeAppPublic,
+};
 
 /// Length that the input of a misshapen job has.
 const OTHER_LENGTH: u64 = 1;
@@ -76,8 +78,9 @@ fn misshapen<T: Config>() -> Result<JobDigest, BenchmarkError> {
 
 fn overdue<T: Config>(slots: u32) -> Result<JobDigest, BenchmarkError> {
 	let job = demanded::<T>(H256([9; 32]), slots)?;
-	let now = System::<T>::block_number();
-	System::<T>::set_block_number(now + T::ChunkBlocks::get().saturating_add(1).into());
+	let now: u32 = System::<T>::block_number().saturated_into();
+	let late = now.saturating_add(T::ChunkBlocks::get()).saturating_add(1);
+	System::<T>::set_block_number(late.into());
 	Ok(job)
 }
 

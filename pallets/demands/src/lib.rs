@@ -32,11 +32,13 @@
 //!              deliver -+--+  +---- timeout, past a chunk's deadline -> withheld, gone
 //! ```
 //!
-//! | end | prepayment | slot | job |
-//! |---|---|---|---|
-//! | answered | spent: a share to the provider, the rest to the treasury | as before | goes on |
-//! | length shown | returned | as before | goes on |
-//! | withheld | what no chunk was delivered for is returned | lapsed, its whole pledge is lost | goes on without the slot, or ends and is refunded |
+//! | end | prepayment | slot and job |
+//! |---|---|---|
+//! | answered | spent: a share to the provider, the rest to the treasury | go on |
+//! | length shown | returned | go on |
+//! | withheld | returned, but for chunks that came | the slot lapses and loses its whole pledge |
+//!
+//! A job goes on without a slot that lapsed, if others are left, and is refunded otherwise.
 //!
 //! A worked timeline with twenty blocks for a chunk: the input of a job, 10,000 bytes, three
 //! chunks, is demanded in block 100. The first chunk has to come until 120; it does so in 103, so

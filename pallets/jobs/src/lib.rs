@@ -43,6 +43,9 @@
 //!  guilty is refunded when the last dispute is over. Where only audit slots have a claim left the
 //!  job is refunded too, at `settle`: an auditor never earns the price
 //!
+//!  a demand holds a job, whose own clock stands still meanwhile; an assigned slot that does not
+//!  deliver what is demanded lapses, also where its claim is open
+//!
 //!  slot:  Assigned --accept--> Assigned(accepted) --commit--> Committed --reveal--> Revealed
 //!             |  \___________________commit (accepts too)_____^   |
 //!             +---- lapse: nothing lost / a fifth of the pledge --+---> Lapsed
@@ -475,7 +478,7 @@ pub mod pallet {
 		///
 		/// ## Errors
 		///
-		/// `NotDue`, `SlotClosed`.
+		/// `NotDue`, `SlotClosed`, `Held`.
 		///
 		/// ## Events
 		///
@@ -503,7 +506,7 @@ pub mod pallet {
 		///
 		/// ## Errors
 		///
-		/// `NotSettleable`, `Disputed`, `ReceiptsFull`.
+		/// `NotSettleable`, `Disputed`, `Held`, `ReceiptsFull`.
 		///
 		/// ## Events
 		///

@@ -1,7 +1,7 @@
 //! Opening a game.
 
 use crate::{mock::*, Error, Event};
-use assay_primitives::{AccountId, SlotId};
+use assay_primitives::{AccountId, Item, OwedItems, SlotId};
 use assay_program::Claim;
 use assay_trace::Question;
 use frame_support::{assert_noop, assert_ok};
@@ -76,6 +76,30 @@ fn fails_after_the_window() {
 		assert_eq!(
 			challenge(&challenger(), slot, honest.claim()),
 			Err(pallet_jobs::Error::<Test>::NotDisputable.into())
+		);
+	});
+}
+
+#[test]
+fn fails_while_something_is_demanded_and_loses_no_time_by_it() {
+	build_and_execute(|| {
+		let (liar, honest) = (Run::cheating(1), Run::honest());
+		assert_ok!(ProviderStake::bond(signed(challenger()), BOND));
+		assert_ok!(register_provider(challenger()));
+		let (job, slot) = claimed_by(0, &liar);
+		assert_ok!(<Jobs as OwedItems<AccountId>>::hold(job, Item::Output));
+		let claim = honest.claim();
+		let held = pallet_jobs::Error::<Test>::Held;
+		assert_eq!(challenge(&challenger(), slot, claim), Err(held.into()));
+		let call = challenge_call(&challenger(), slot, claim);
+		assert_eq!(dispatch_authorized(call.clone()), Err(InvalidTransaction::Stale.into()));
+		// Far longer than the window.
+		roll_by(30);
+		<Jobs as OwedItems<AccountId>>::resume(job);
+		assert_ok!(dispatch_authorized(call).unwrap());
+		assert_noop!(
+			<Jobs as OwedItems<AccountId>>::hold(job, Item::Input),
+			sp_runtime::DispatchError::from(pallet_jobs::Error::<Test>::NotOwed)
 		);
 	});
 }
