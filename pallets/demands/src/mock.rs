@@ -126,6 +126,9 @@ impl pallet_providers::Config for Test {
 		LinearStoragePrice<RecordBase, RecordByte, Balance>,
 	>;
 	type DutyPeriod = ConstU32<PERIOD>;
+	type RecordHalving = ConstU32<10>;
+	type RecordFeesFull = ConstU128<UNIT>;
+	type RecordTenantsFull = ConstU32<2>;
 	type MaxDevices = ConstU32<4>;
 	type HeartbeatPriority = ConstU64<1>;
 	type WeightInfo = ();
