@@ -366,6 +366,22 @@ impl Chain {
 		Ok(BlockEvents { number, hash: hash.0, events: list })
 	}
 
+	/// Bytes of a field of the call in a block's extrinsic, as it is encoded.
+	pub async fn call_field(&self, block: &Hash, extrinsic: u32, field: &str) -> Result<Vec<u8>> {
+		let at = self.at(H256(*block)).await?;
+		let extrinsics = at.extrinsics().fetch().await.map_err(|e| self.broken(&e))?;
+		let index = usize::try_from(extrinsic).map_err(|_| mismatch("an index is too large"))?;
+		let found = extrinsics
+			.iter()
+			.nth(index)
+			.ok_or_else(|| mismatch(format!("a block has no extrinsic {extrinsic}")))?
+			.map_err(|e| mismatch(format!("extrinsic {extrinsic} does not decode: {e}")))?;
+		let bytes = found.iter_call_data_fields().find(|found| found.name() == field);
+		bytes
+			.map(|found| found.bytes().to_vec())
+			.ok_or_else(|| mismatch(format!("extrinsic {extrinsic} has no field \"{field}\"")))
+	}
+
 	fn broken(&self, error: &dyn std::fmt::Display) -> Error {
 		let said = first_line(&error.to_string());
 		Error::new(Kind::Unreachable, format!("the node at {} failed: {said}", self.url))

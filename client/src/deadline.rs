@@ -5,6 +5,7 @@
 use crate::{
 	account::hex32,
 	chain::Chain,
+	encode,
 	error::{Error, Kind, Result},
 	job::{self, History},
 	value,
@@ -68,6 +69,16 @@ impl Deadline {
 			self.look_at = late.max(number).saturating_add(1);
 			return Ok(());
 		}
+		// So does the clock of one job while something of it is demanded.
+		let hold = match chain.storage("Jobs", "Jobs", vec![encode::hash(job)]).await? {
+			Some(record) => Hold::of(&record).map_err(|e| e.about(*job))?,
+			None => Hold::default(),
+		};
+		let late = hold.moved(owed, late);
+		if number <= late || hold.is_open {
+			self.look_at = late.max(number).saturating_add(1);
+			return Ok(());
+		}
 		Err(passed(job, owed, due_at.unwrap_or(number)))
 	}
 }
@@ -106,6 +117,33 @@ async fn reveal_time(chain: &Chain) -> Result<RevealTime> {
 		Ok(base.saturating_add(value::u32_field(timing, "reveal_grace")?))
 	};
 	Ok(RevealTime(timing.as_ref().map_or(Ok(u32::MAX), blocks)?))
+}
+
+/// What demands have made of a job's own clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Hold {
+	/// Blocks for which former demands have held it.
+	blocks: u32,
+	/// Whether a demand is open.
+	is_open: bool,
+}
+
+impl Hold {
+	/// As the chain has it in its record of a job.
+	fn of(record: &Value) -> Result<Self> {
+		let hold = value::field(record, "hold")?;
+		let is_open = value::option(value::field(hold, "since")?)?.is_some();
+		Ok(Self { blocks: value::u32_field(hold, "held")?, is_open })
+	}
+
+	/// A deadline of [`owed`] by the chain's clock: that of a reveal follows from the block in which
+	/// the commit phase closed, the others are the chain's own word.
+	fn moved(&self, owed: Owed, late: u32) -> u32 {
+		match owed {
+			Owed::Reveal => late.saturating_add(self.blocks),
+			Owed::Commitment | Owed::Settlement => late,
+		}
+	}
 }
 
 async fn is_paused(chain: &Chain) -> Result<bool> {
@@ -158,6 +196,20 @@ mod tests {
 		let window = phase("Window", "closes_at", 90, vec![(1, revealed(1))]);
 		assert_eq!(owed(&window, REVEAL).unwrap(), (Owed::Settlement, Some(90)));
 		assert_eq!(owed(&open("Claiming", vec![]), REVEAL).unwrap(), (Owed::Commitment, None));
+	}
+
+	#[test]
+	fn a_hold_moves_the_reveal() {
+		let record = |since: Option<u128>| {
+			let since = encode::option(since.map(Value::u128));
+			let hold = Value::named_composite([("held", Value::u128(12)), ("since", since)]);
+			Value::named_composite([("hold", hold)])
+		};
+		let past = Hold::of(&record(None)).unwrap();
+		assert_eq!(past, Hold { blocks: 12, is_open: false });
+		assert!(Hold::of(&record(Some(7))).unwrap().is_open);
+		assert_eq!(past.moved(Owed::Reveal, 80), 92);
+		assert_eq!(past.moved(Owed::Settlement, 90), 90);
 	}
 
 	#[test]

@@ -17,6 +17,7 @@ pub mod chain;
 pub mod chat;
 pub mod data;
 pub mod deadline;
+pub mod demand;
 pub mod embed;
 pub mod encode;
 pub mod error;

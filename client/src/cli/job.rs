@@ -39,6 +39,9 @@ pub(crate) enum Job {
 	},
 	/// Fetch the output of a job of yours from its provider, and check it against the chain.
 	Output(Fetch),
+	/// Demand on chain what a provider does not hand out, and pay for its bytes: it has to put them
+	/// into blocks, or loses its pledge.
+	Demand(super::demand::Demands),
 }
 
 #[derive(Debug, Args)]
@@ -114,6 +117,7 @@ impl Job {
 				Ok(())
 			},
 			Self::Output(fetch) => fetch.run(context).await,
+			Self::Demand(demand) => demand.run(context).await,
 		}
 	}
 }

@@ -3,6 +3,7 @@
 mod account;
 mod audit;
 mod chat;
+mod demand;
 mod embed;
 mod job;
 mod lease;

@@ -63,9 +63,11 @@ struct Voting {
 
 /// Build and start a whole node.
 pub async fn new_full<N: NetworkBackend<Block, Hash>>(
-	config: Configuration,
+	mut config: Configuration,
 	work: Work,
 ) -> Result<TaskManager, ServiceError> {
+	// A worker reads from its own store the chunks that demands have brought into blocks.
+	config.offchain_worker.indexing_enabled |= config.offchain_worker.enabled;
 	let partial = new_partial(&config)?;
 	let shared = Shared::new(&config, &partial);
 	let PartialComponents { mut task_manager, import_queue, other, .. } = partial;
