@@ -51,6 +51,10 @@ pub const RECOVERED_PPB: u32 = 500_000_000;
 /// Chance that a job which is audited is a trap. The treasury pays for as many jobs.
 pub const TRAP_CHANCE_PPB: u32 = 10_000_000;
 
+/// What a trap promises to those who saw through it, all together: so many times the price of its
+/// job. What [`jackpot`] gives for [`TRAP_CHANCE_PPB`] and [`MARGIN_PPB`].
+pub const JACKPOT_FACTOR: Balance = 25;
+
 /// An audit pledges so many times the price of its job, which bounds what the audit costs: what
 /// [`audit_pledge`] gives for [`TRAP_CHANCE_PPB`] and [`MARGIN_PPB`].
 pub const AUDIT_PLEDGE_FACTOR: Balance = 125;
@@ -133,6 +137,14 @@ pub fn collateral_of_any_chance(
 /// without computing loses it in a trap. None without traps, and beyond any balance.
 pub fn audit_pledge(audit_cost: Balance, p_trap_ppb: u32, margin_ppb: u32) -> Option<Balance> {
 	div_ceil(U256::from(audit_cost).checked_mul(with_margin(margin_ppb))?, p_trap_ppb.into())
+}
+
+/// Smallest jackpot with `jackpot * p_trap >= audit_cost * margin`: on average it pays an auditor
+/// that computes the margin on top of what the computation costs, which is what it is paid for any
+/// audit. Far below [`audit_pledge`]: who does not compute still loses more in a trap than anybody
+/// wins there. None without traps, and beyond any balance.
+pub fn jackpot(audit_cost: Balance, p_trap_ppb: u32, margin_ppb: u32) -> Option<Balance> {
+	div_ceil(U256::from(audit_cost).checked_mul(margin_ppb.into())?, p_trap_ppb.into())
 }
 
 /// What a job pays into the audit pool: `lambda * price`, rounded up. None beyond any balance,
@@ -276,6 +288,10 @@ mod tests {
 		let price = 1_000_000_007;
 		let pledge = audit_pledge(price, TRAP_CHANCE_PPB, MARGIN_PPB);
 		assert_eq!(pledge, Some(AUDIT_PLEDGE_FACTOR * price));
+		let won = jackpot(price, TRAP_CHANCE_PPB, MARGIN_PPB);
+		assert_eq!(won, Some(JACKPOT_FACTOR * price));
+		const { assert!(JACKPOT_FACTOR < AUDIT_PLEDGE_FACTOR) };
+		assert_eq!(jackpot(1, 0, 1), None, "without traps nothing is won");
 		let most = collateral(1_000, 0, DETECTION_MIN_PPB, MARGIN_PPB, RECOVERED_PPB);
 		assert_eq!(most, Some(497_500), "about 500 times what is at stake");
 	}

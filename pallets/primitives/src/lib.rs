@@ -20,6 +20,7 @@ pub mod record;
 pub mod rows;
 pub mod statements;
 pub mod traits;
+pub mod traps;
 pub mod worker;
 
 pub use assay_program::{CostForm, Parameters};
@@ -34,6 +35,9 @@ pub use record::{Outcome, Record, TrustTerms};
 pub use rows::{is_segment, segment_to_show, SegmentBytes, SegmentPath, SEGMENT_PATH_MAX};
 pub use statements::*;
 pub use traits::*;
+pub use traps::{
+	trap_consent, trap_leaf, trap_statement, wrong_claim, Trap, TrapPath, TRAPS_MAX, TRAP_PATH_MAX,
+};
 pub use worker::{WorkerKey, WorkerSignature, WORKER_KEY_TYPE};
 
 /// Account of a person, a tenant or a provider.

@@ -4,7 +4,7 @@
 //! reader sees half a change. Workers read them, ask the executor over loopback HTTP with a
 //! deadline on everything, and keep nothing in memory between blocks.
 
-use crate::SlotId;
+use crate::{JobDigest, SlotId, Trap};
 use alloc::{format, string::String, vec, vec::Vec};
 use codec::{Decode, Encode};
 use sp_core::{
@@ -25,6 +25,9 @@ pub const NODE_SECRET_KEY: &[u8] = b"assay/secret";
 
 /// Key of [`Watch`] in local off-chain storage.
 pub const WATCH_KEY: &[u8] = b"assay/watch";
+
+/// Prefix of the key of a [`Trap`] in local off-chain storage; the job's digest follows.
+pub const TRAP_PREFIX: &[u8] = b"assay/trap/";
 
 /// Longest wait for one answer of the executor.
 pub const REQUEST_MILLIS_MAX: u64 = 1_000;
@@ -57,6 +60,17 @@ pub struct Watch {
 /// Whether and how this node watches.
 pub fn watch() -> Option<Watch> {
 	StorageValueRef::persistent(WATCH_KEY).get().ok().flatten()
+}
+
+/// Where the trap that this node is armed with for a job is kept, as SCALE of a [`Trap`]. It must
+/// stay there until the job is gone: without it a worker cannot reveal what it has committed to.
+pub fn trap_key(job: &JobDigest) -> Vec<u8> {
+	[TRAP_PREFIX, job.as_ref()].concat()
+}
+
+/// The trap that this node is armed with for a job.
+pub fn armed_trap(job: &JobDigest) -> Option<Trap> {
+	StorageValueRef::persistent(&trap_key(job)).get().ok().flatten()
 }
 
 /// The executor's address, if this node has one.

@@ -2,7 +2,7 @@
 
 use crate::{
 	CostForm, JobDigest, LeafForm, LeaseId, ModelId, Outcome, Outline, PaymentKind, ProgramDigest,
-	Record, SlashReason, SlotId, WeightsRoot, WorkerKey,
+	Record, SlashReason, SlotId, Trap, WeightsRoot, WorkerKey,
 };
 use alloc::vec::Vec;
 use assay_program::{wire::JobRequest, Claim};
@@ -269,4 +269,63 @@ pub trait AuditedJobs<AccountId> {
 		auditor: AccountId,
 		worker: WorkerKey,
 	) -> Result<SlotId, DispatchError>;
+}
+
+/// A job whose trap can be opened now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrapJob<AccountId, Balance> {
+	/// Who pays for it, and has to have agreed.
+	pub tenant: AccountId,
+	/// The slot whose claim is replaced.
+	pub slot: SlotId,
+	/// Whose slot that is.
+	pub party: AccountId,
+	/// The key that acts for it.
+	pub worker: WorkerKey,
+	/// Price of the job at most.
+	pub price_max: Balance,
+	/// Block of its submission: no younger root makes it a trap.
+	pub submitted_at: u32,
+}
+
+/// Jobs, as those who open traps see them.
+pub trait TrapJobs<AccountId, Balance> {
+	/// The number of the present duty period.
+	fn period() -> u32;
+	/// The job, where the claim of its assigned slot can be replaced by this one now.
+	fn trap_job(
+		job: JobDigest,
+		claim: &Claim,
+	) -> Result<TrapJob<AccountId, Balance>, DispatchError>;
+	/// Jobs with a slot that is bound to this key, in which traps can be opened now.
+	fn trap_jobs(worker: &WorkerKey) -> Vec<JobDigest>;
+	/// Replace the claim of a job's assigned slot, once; its units are counted anew. Auditors that
+	/// claim the same earn the jackpot together when the job is paid. Returns the slot.
+	fn amend(job: JobDigest, claim: Claim, jackpot: Balance) -> Result<SlotId, DispatchError>;
+}
+
+/// What jobs ask of traps.
+pub trait Traps<AccountId, Balance> {
+	/// Whether a trap of a job could be opened, as far as that can be said before it is due.
+	fn may_open(
+		job: &JobDigest,
+		tenant: &AccountId,
+		party: &AccountId,
+		submitted_at: u32,
+		trap: &Trap,
+	) -> bool;
+	/// Pay an auditor that was not caught by a trap, out of the treasury and as far as that reaches.
+	/// Never fails. Returns what was paid.
+	fn pay_jackpot(auditor: &AccountId, amount: Balance) -> Balance;
+}
+
+/// No traps.
+impl<AccountId, Balance: Default> Traps<AccountId, Balance> for () {
+	fn may_open(_: &JobDigest, _: &AccountId, _: &AccountId, _: u32, _: &Trap) -> bool {
+		false
+	}
+
+	fn pay_jackpot(_: &AccountId, _: Balance) -> Balance {
+		Balance::default()
+	}
 }
