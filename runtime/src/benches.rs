@@ -381,7 +381,7 @@ fn reveal(slot: SlotId, provider: &AccountId, claim: Claim) {
 	pallet_jobs::WorkerDuties::<Runtime>::insert(worker, slot, ());
 	pallet_jobs::Jobs::<Runtime>::mutate(digest, |job| {
 		let job = job.as_mut().expect("the job was just submitted");
-		job.phase = pallet_jobs::Phase::Window { closes: u32::MAX, length: 1 };
+		job.phase = pallet_jobs::Phase::Window { closes: u32::MAX, length: u32::MAX };
 	});
 }
 

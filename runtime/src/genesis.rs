@@ -63,6 +63,7 @@ fn development() -> Value {
 		window_base: 10,
 		reveal_grace: 20,
 		min_rate: 100,
+		trap_blocks: 5,
 	};
 	test_network(timing, vec![authority(Sr25519Keyring::Alice, Ed25519Keyring::Alice)])
 }
@@ -76,6 +77,7 @@ fn local_testnet() -> Value {
 		window_base: 100,
 		reveal_grace: 100,
 		min_rate: 100,
+		trap_blocks: 20,
 	};
 	let authorities = vec![
 		authority(Sr25519Keyring::Alice, Ed25519Keyring::Alice),

@@ -164,6 +164,7 @@ fn presets_have_the_periods_that_their_networks_are_told_of() {
 		window_base: 10,
 		reveal_grace: 20,
 		min_rate: 100,
+		trap_blocks: 5,
 	};
 	let local_testnet = Timing {
 		duty_period: 100,
@@ -172,6 +173,7 @@ fn presets_have_the_periods_that_their_networks_are_told_of() {
 		window_base: 100,
 		reveal_grace: 100,
 		min_rate: 100,
+		trap_blocks: 20,
 	};
 	for (preset, timing) in [("development", development), ("local_testnet", local_testnet)] {
 		chain(preset).execute_with(|| {
@@ -331,6 +333,7 @@ fn a_bond_outlives_every_job_and_the_game_about_it() {
 				.saturating_add(timing.span(timing.commit_base, longest))
 				.saturating_add(timing.commit_base)
 				.saturating_add(timing.reveal_grace)
+				.saturating_add(timing.trap_blocks)
 				.saturating_add(timing.span(timing.window_base, longest))
 				.saturating_add(longest_game())
 				// Input and output may be demanded, each chunk in its time.

@@ -237,6 +237,7 @@ impl pallet_jobs::Config for Test {
 	type Stake = ProviderStake;
 	type AuditStake = AuditStake;
 	type Audits = NoAudits;
+	type Traps = ();
 	type Providers = Providers;
 	type Models = Models;
 	type Leases = Leases;
@@ -334,6 +335,7 @@ pub(crate) const TIMING: Timing = Timing {
 	window_base: 10,
 	reveal_grace: 20,
 	min_rate: 100,
+	trap_blocks: 5,
 };
 
 /// A job that can be run: on the right weights, or on others by somebody who means to cheat.

@@ -519,13 +519,11 @@ impl<T: Config> Pallet<T> {
 		}
 		let revealing = matches!(job.phase, Phase::Revealing { .. });
 		if revealing && !states.iter().any(SlotState::awaits_reveal) {
-			let length = timing.span(timing.window_base, job.units_max);
-			let closes = now.saturating_add(length);
-			job.phase = Phase::Window { closes, length };
-			Self::deposit_event(Event::WindowOpened {
-				job: digest,
-				closes_at: clock.block_of(closes),
-			});
+			job.phase = job.window(now, &timing);
+			if let Phase::Window { closes, .. } = job.phase {
+				let closes_at = clock.block_of(closes);
+				Self::deposit_event(Event::WindowOpened { job: digest, closes_at });
+			}
 		}
 		Self::list_audit(digest, &job.audit);
 		Jobs::<T>::insert(digest, job);
@@ -597,6 +595,7 @@ impl<T: Config> Pallet<T> {
 		let output = claim.output().into();
 		// After the job has paid its fee into the pool that audits are paid from.
 		let audits = Self::pay_auditors(digest, job, slots, Some(output));
+		Self::pay_jackpot(digest, slots, output);
 		let is_audited = job.lambda_ppb > 0;
 		let receipt = Receipt {
 			job: digest,
@@ -705,6 +704,7 @@ impl<T: Config> Pallet<T> {
 		T::Models::job_closed(job.model);
 		InlineInputs::<T>::remove(digest);
 		AwaitingAudit::<T>::remove(digest);
+		Jackpots::<T>::remove(digest);
 		Jobs::<T>::remove(digest);
 	}
 

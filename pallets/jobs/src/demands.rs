@@ -196,6 +196,8 @@ impl<T: Config> Pallet<T> {
 		let is_stored = !InlineInputs::<T>::contains_key(digest);
 		ensure!(item == Item::Output || is_stored, Error::<T>::NotOwed);
 		ensure!(!Self::is_end_due(&job), Error::<T>::NotOwed);
+		let awaits_traps = job.awaits_traps(Self::now_of(&job), &Self::timing());
+		ensure!(item == Item::Input || !awaits_traps, Error::<T>::TrapsComeFirst);
 		let slots = Self::slots_of(&job);
 		ensure!(slots.iter().all(|(_, slot)| slot.disputes == 0), Error::<T>::Disputed);
 		let found = slots.into_iter().filter(|(_, slot)| slot.role == SlotRole::Assigned).find_map(

@@ -50,9 +50,11 @@ impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 
 	fn disputable(count: usize) -> Vec<SlotId> {
 		Self::some_jobs(count)
-			.filter(
-				|job| matches!(job.phase, Phase::Window { closes, .. } if Self::now_of(job) <= closes),
-			)
+			.filter(|job| {
+				let now = Self::now_of(job);
+				let is_open = matches!(job.phase, Phase::Window { closes, .. } if now <= closes);
+				is_open && !job.takes_traps(now)
+			})
 			.flat_map(|job| job.slots)
 			.filter(|id| {
 				Slots::<T>::get(id)
@@ -184,7 +186,9 @@ impl<T: Config> Pallet<T> {
 			return Err(Error::<T>::NotDisputable);
 		};
 		ensure!(!job.hold.is_open(), Error::<T>::Held);
-		ensure!(Self::now_of(&job) <= closes, Error::<T>::NotDisputable);
+		let now = Self::now_of(&job);
+		ensure!(now <= closes, Error::<T>::NotDisputable);
+		ensure!(!job.takes_traps(now), Error::<T>::TrapsComeFirst);
 		ensure!(matches!(slot.state, SlotState::Revealed { .. }), Error::<T>::NotDisputable);
 		Ok(slot)
 	}
@@ -204,6 +208,7 @@ impl<T: Config> Pallet<T> {
 			_ => false,
 		};
 		ensure!(is_one_job && differ, Error::<T>::NotDisputable);
+		ensure!(!job.takes_traps(Self::now()), Error::<T>::TrapsComeFirst);
 		Ok([slot, other])
 	}
 

@@ -105,5 +105,13 @@ mod errors {
 		AlreadyDemanded,
 		/// The item is empty, or longer than what can be demanded.
 		LengthNotDemandable,
+		/// No trap of the job can be opened: not yet, not any more, or never.
+		TrapsClosed,
+		/// The job's trap was opened.
+		TrapIsOpen,
+		/// The slot claims this already.
+		NothingToAmend,
+		/// A trap of the job may still be opened; disputes about its claims follow.
+		TrapsComeFirst,
 	}
 }

@@ -169,5 +169,30 @@ mod events {
 			/// How much.
 			amount: Balance,
 		},
+		/// The party of a slot has shown that it meant to test auditors: its claim is another one.
+		TrapOpened {
+			/// The slot.
+			slot: SlotId,
+			/// Its job.
+			job: JobDigest,
+			/// The output that is claimed from now on.
+			output: OutputDigest,
+			/// Steps claimed; zero for an invalid input.
+			count: u32,
+			/// What auditors that claim the same earn together.
+			jackpot: Balance,
+		},
+		/// An auditor that a trap has not caught was paid its part of the jackpot, as far as the
+		/// treasury reached.
+		JackpotPaid {
+			/// The slot.
+			slot: SlotId,
+			/// Its job.
+			job: JobDigest,
+			/// Who audited.
+			auditor: AccountId,
+			/// How much.
+			amount: Balance,
+		},
 	}
 }

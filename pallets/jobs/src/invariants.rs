@@ -22,7 +22,8 @@ impl<T: Config> Pallet<T> {
 		Self::check_disputes()?;
 		Self::check_audits()?;
 		Self::check_awaiting()?;
-		Self::check_holds()
+		Self::check_holds()?;
+		Self::check_jackpots()
 	}
 
 	/// INV-1: every job's slots exist and name it; every slot belongs to exactly one job.
@@ -268,6 +269,24 @@ impl<T: Config> Pallet<T> {
 				slots.iter().all(|(_, slot)| slot.disputes == 0),
 				"INV-11: a job is held and disputed"
 			);
+		}
+		Ok(())
+	}
+
+	/// INV-12: only of a job with an audit rate, in its window, whose audited slot has revealed is a
+	/// jackpot recorded.
+	fn check_jackpots() -> Result<(), TryRuntimeError> {
+		for digest in Jackpots::<T>::iter_keys() {
+			let job = Jobs::<T>::get(digest).ok_or("INV-12: a jackpot outlived its job")?;
+			ensure!(
+				matches!(job.phase, Phase::Window { .. }),
+				"INV-12: a jackpot before the window"
+			);
+			let AuditState::Marked { slot, .. } = job.audit else {
+				return Err("INV-12: a jackpot without an audit".into());
+			};
+			let claim = Slots::<T>::get(slot).and_then(|slot| slot.state.claim());
+			ensure!(claim.is_some(), "INV-12: a jackpot without a claim");
 		}
 		Ok(())
 	}

@@ -56,7 +56,8 @@
 //! committed by block 110; committed in 102, the commit phase closes there; block 102 is final in
 //! 104 and the reveal lands in 105 (on time until 122, late until 142 at a tenth of the pledge);
 //! the window is over after block 116, `settle` may land in 117. The test
-//! `the_timeline_of_the_crate_docs_is_true` walks it. That of an audited job is in `audits.rs`.
+//! `the_timeline_of_the_crate_docs_is_true` walks it. That of an audited job is in `audits.rs`, and
+//! what its window has before challenges in `traps.rs`.
 //!
 //! ## Invariants
 //!
@@ -78,6 +79,8 @@
 //! - INV-10: every job that awaits its mark or notices is listed; what is listed has awaited them.
 //! - INV-11: a job is held only for an item that was demanded of a slot that has committed and
 //!   stands, and never while a dispute about it is open.
+//! - INV-12: only of a job with an audit rate, in its window, whose audited slot has revealed is a
+//!   jackpot recorded: its trap was opened.
 //!
 //! ## Design
 //!
@@ -113,6 +116,7 @@ mod invariants;
 mod ledger;
 mod offchain;
 mod record;
+mod traps;
 pub mod types;
 pub mod weights;
 
@@ -175,6 +179,8 @@ pub mod pallet {
 		type AuditStake: assay_primitives::Stake<AccountId, Balance>;
 		/// Who may audit, what for, and who pays it.
 		type Audits: assay_primitives::Audits<AccountId, Balance>;
+		/// Which audits are tests, and who pays those that pass.
+		type Traps: assay_primitives::Traps<AccountId, Balance>;
 		/// Who may work.
 		type Providers: assay_primitives::Providers<AccountId>;
 		/// Registered models.
@@ -251,6 +257,11 @@ pub mod pallet {
 	/// The last nonce a tenant has used. Stays for ever: a pruned job can never be replayed.
 	#[pallet::storage]
 	pub type TenantNonces<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, u64>;
+
+	/// What a trap that was opened promises to the auditors of its job, all together. Removed with the
+	/// job. Keys are digests already.
+	#[pallet::storage]
+	pub type Jackpots<T: Config> = StorageMap<_, Identity, JobDigest, Balance>;
 
 	/// Leaves of this block's receipts root. Empty between blocks.
 	#[pallet::storage]

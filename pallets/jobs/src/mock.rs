@@ -6,8 +6,8 @@ use crate::{types::InlineInput, Call, Claim, JobInput, Timing};
 use assay_primitives::{
 	accept_statement, apis::SlotRole, claim_statement, commit_statement, commitment,
 	worker::WorkerPair, worker_statement, AccountId, Anchor, Audits, Balance, BlockNumber,
-	Commitment, JobDigest, LeaseId, ModelId, OfferId, Parameters, SlotId, Stake, WeightsRoot,
-	WorkerKey,
+	Commitment, JobDigest, LeaseId, ModelId, OfferId, Parameters, SlotId, Stake, Trap, Traps,
+	WeightsRoot, WorkerKey,
 };
 use assay_program::Program;
 use codec::Encode;
@@ -106,6 +106,7 @@ parameter_types! {
 	pub const RecordByte: Balance = UNIT / 10_000;
 	pub const ProtocolFee: Permill = Permill::from_percent(1);
 	pub static MaxOpenSlots: u32 = 4;
+	pub static MayOpenTraps: bool = true;
 	pub UnbondingBlocks: BlockNumber = 200;
 }
 
@@ -171,6 +172,26 @@ impl Audits<AccountId, Balance> for PlainAudits {
 			Balances::reducible_balance(&Self::pool(), Preservation::Preserve, Fortitude::Polite);
 		let amount = amount.min(reach);
 		Balances::transfer(&Self::pool(), auditor, amount, Preservation::Preserve).unwrap_or(0)
+	}
+}
+
+/// What jobs ask of traps, by the plainest rules: whatever a node is armed with can be opened unless a
+/// test says otherwise, and jackpots are paid out of the treasury.
+#[derive(Debug)]
+pub struct PlainTraps;
+impl Traps<AccountId, Balance> for PlainTraps {
+	fn may_open(
+		_job: &JobDigest,
+		_tenant: &AccountId,
+		_party: &AccountId,
+		_submitted_at: u32,
+		_trap: &Trap,
+	) -> bool {
+		MayOpenTraps::get()
+	}
+
+	fn pay_jackpot(auditor: &AccountId, amount: Balance) -> Balance {
+		Balances::transfer(&Treasury::get(), auditor, amount, Preservation::Preserve).unwrap_or(0)
 	}
 }
 
@@ -246,6 +267,7 @@ impl pallet_jobs::Config for Test {
 	type Stake = ProviderStake;
 	type AuditStake = AuditStake;
 	type Audits = PlainAudits;
+	type Traps = PlainTraps;
 	type Providers = Providers;
 	type Models = Models;
 	type Leases = Leases;
@@ -349,6 +371,7 @@ pub(crate) const TIMING: Timing = Timing {
 	window_base: 10,
 	reveal_grace: 20,
 	min_rate: 100,
+	trap_blocks: 5,
 };
 
 pub(crate) fn new_test_ext() -> sp_io::TestExternalities {

@@ -415,6 +415,7 @@ impl<T: Config> Pallet<T> {
 			);
 			return;
 		}
+		let claim = Self::claim_to_commit(&job, slot, claim);
 		let salt = salt(&run.secret, &slot.job, slot_id);
 		let output = claim.output().into();
 		let commitment = commitment(&run.genesis, &slot.job, slot_id, &worker, &salt, &output);
@@ -442,6 +443,7 @@ impl<T: Config> Pallet<T> {
 			return;
 		};
 		let salt = salt(&run.secret, &slot.job, slot_id);
+		let claim = Self::claim_to_reveal(slot_id, slot, claim, &salt, &anchor);
 		let worker = match Self::check_reveal(slot_id, &claim, &salt, &anchor) {
 			Ok((_, worker, _)) => worker,
 			Err(error) => {

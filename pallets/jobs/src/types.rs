@@ -59,6 +59,10 @@ pub struct Timing {
 	pub reveal_grace: u32,
 	/// Compute units that any party must manage in a block.
 	pub min_rate: u64,
+	/// Blocks at the beginning of an audited job's window in which traps are opened, before any
+	/// dispute; zero for no traps.
+	#[serde(default)]
+	pub trap_blocks: u32,
 }
 
 impl Default for Timing {
@@ -70,6 +74,7 @@ impl Default for Timing {
 			window_base: 100,
 			reveal_grace: 100,
 			min_rate: 100,
+			trap_blocks: 20,
 		}
 	}
 }
@@ -88,6 +93,8 @@ impl Timing {
 		assert!(self.accept > 1, "sessions rotate in blocks without transactions");
 		assert!(self.commit_base > 1, "a reveal needs a block after the commitment");
 		assert!(self.duty_period > 3, "a heartbeat a period needs some blocks to land");
+		let traps = self.trap_blocks;
+		assert!(traps == 0 || traps > 3, "the opening of a trap needs some blocks to land");
 		let reveal = self.commit_base.saturating_add(self.reveal_grace);
 		assert!(reveal < hashes_known, "a reveal names a block whose hash must still be known");
 	}
@@ -168,7 +175,7 @@ pub enum Phase {
 	Window {
 		/// Last clock time of the challenge window.
 		closes: u32,
-		/// Its length in blocks, for the receipt.
+		/// Its length in blocks, for the receipt: without those for traps that come before.
 		length: u32,
 	},
 }

@@ -164,6 +164,7 @@ impl pallet_jobs::Config for Runtime {
 	type ProtocolFee = ProtocolFee;
 	type Providers = Providers;
 	type Stake = ProviderStake;
+	type Traps = ();
 	type Treasury = TreasuryAccount;
 	type WeightInfo = weights::jobs::WeightInfo<Runtime>;
 }

@@ -27,6 +27,7 @@ fn boundary_the_shortest_times_build() {
 		window_base: 0,
 		reveal_grace: 0,
 		min_rate: 1,
+		trap_blocks: 0,
 	});
 	build(Timing { reveal_grace: known() - 1 - TIMING.commit_base, ..TIMING });
 	build(Timing::default());
@@ -60,4 +61,19 @@ fn fails_when_a_duty_period_is_too_short_for_a_heartbeat() {
 #[should_panic(expected = "a reveal names a block whose hash must still be known")]
 fn fails_when_a_late_reveal_would_name_a_forgotten_block() {
 	build(Timing { reveal_grace: known() - TIMING.commit_base, ..TIMING });
+}
+
+#[test]
+#[should_panic(expected = "the opening of a trap needs some blocks to land")]
+fn refuses_blocks_for_traps_in_which_none_could_land() {
+	build(Timing { trap_blocks: 3, ..TIMING });
+}
+
+/// Networks that were made before there were traps have none.
+#[test]
+fn a_timing_without_blocks_for_traps_has_none() {
+	let mut written = serde_json::to_value(TIMING).unwrap();
+	written.as_object_mut().unwrap().remove("trap_blocks").unwrap();
+	let read: Timing = serde_json::from_value(written).unwrap();
+	assert_eq!(read, Timing { trap_blocks: 0, ..TIMING });
 }

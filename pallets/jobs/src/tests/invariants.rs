@@ -6,7 +6,7 @@ use super::*;
 use crate::types::{late_penalty, AuditState, InlineInput, SlotState, LAMBDA_ONE, SLOTS_MAX};
 use assay_primitives::{
 	apis::SlotRole, worker::WorkerPair, worker_statement, AccountId, AuditedJobs, Audits, Balance,
-	Claims, Item, JobDigest, ModelId, OfferId, OwedItems, Providers as _, WorkerKey,
+	Claims, Item, JobDigest, ModelId, OfferId, OwedItems, Providers as _, TrapJobs, WorkerKey,
 };
 use frame_support::{
 	dispatch::DispatchResult, storage::with_storage_layer, traits::fungible::InspectHold,
@@ -80,6 +80,11 @@ enum Op {
 	EndHold {
 		slot: u8,
 		answered: bool,
+	},
+	/// A trap is opened: the assigned slot claims something else, if it may.
+	Amend {
+		slot: u8,
+		truly: bool,
 	},
 	// The outcome of a game.
 	Convict(u8),
@@ -174,6 +179,7 @@ fn job_op() -> impl Strategy<Value = Op> {
 		3 => (any(), proptest::bool::ANY).prop_map(|(slot, input)| Op::Hold { slot, input }),
 		4 => (any(), proptest::bool::weighted(0.7))
 			.prop_map(|(slot, answered)| Op::EndHold { slot, answered }),
+		3 => (any(), truly()).prop_map(|(slot, truly)| Op::Amend { slot, truly }),
 		1 => any().prop_map(Op::Convict),
 		3 => any().prop_map(Op::Lapse),
 		2 => any().prop_map(Op::Settle),
@@ -400,6 +406,17 @@ fn play(id: SlotId) {
 	Jobs::close_dispute(id);
 }
 
+/// The claim of an assigned slot is replaced, where that is possible, and settles for a jackpot.
+fn amend_any(digest: JobDigest, truly: bool) {
+	let claim = if truly { true_claim() } else { OTHER_CLAIM };
+	let Ok(id) = with_storage_layer(|| Jobs::amend(digest, claim, UNIT)) else { return };
+	let slot = crate::Slots::<Test>::get(id).unwrap();
+	assert_eq!((slot.state.claim(), slot.role), (Some(claim), SlotRole::Assigned));
+	assert_eq!(slot.disputes, 0, "a disputed claim is never replaced");
+	assert_eq!(crate::Jackpots::<Test>::get(digest), Some(UNIT));
+	assert!(with_storage_layer(|| Jobs::amend(digest, claim, UNIT)).is_err(), "once");
+}
+
 /// A notice of somebody: taken where the job takes notices and the auditor can afford it.
 fn notice_any(id: SlotId, who: AccountId) {
 	let digest = job_of(id);
@@ -522,6 +539,7 @@ fn apply(op: Op) {
 			as_a_call(|| <Jobs as OwedItems<AccountId>>::hold(job_of(slot(n)), item));
 		},
 		Op::EndHold { slot: n, answered } => end_hold(job_of(slot(n)), answered),
+		Op::Amend { slot: n, truly } => amend_any(job_of(slot(n)), truly),
 		Op::Convict(n) => play(slot(n)),
 		Op::Lapse(n) => no_surprise(dispatch_authorized(Call::lapse { slot: slot(n) }.into())),
 		Op::Settle(n) => {
@@ -627,6 +645,7 @@ fn wind_up() {
 		}
 	}
 	assert_eq!(crate::Jobs::<Test>::iter().count(), 0, "a job can be kept open for ever");
+	assert_eq!(crate::Jackpots::<Test>::iter().count(), 0, "a jackpot outlives its job");
 	jump_to(System::block_number() + 200_000);
 	for lease in pallet_leases::Leases::<Test>::iter_keys().collect::<Vec<_>>() {
 		assert_ok!(Leases::expire_lease(signed(stranger()), lease));

@@ -2,6 +2,8 @@
 //! own code, keystore, storage and transaction pool are the real ones. The real executor is met in
 //! the end-to-end test.
 
+mod traps;
+
 use super::*;
 use assay_primitives::{
 	offchain::{

@@ -6,6 +6,7 @@ mod pauses;
 mod submission;
 mod the_end;
 mod the_mark;
+mod traps;
 
 use super::*;
 use crate::{

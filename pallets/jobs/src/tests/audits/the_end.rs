@@ -169,6 +169,7 @@ fn a_refuted_job_pays_its_auditors_when_their_window_is_over() {
 		assert_ok!(reveal_by(&worker(), slot, WRONG).unwrap());
 		assert_ok!(reveal_audit(audit, true_claim()).unwrap());
 		assert_eq!(Jobs::opposed(digest), Some((slot, audit)));
+		roll_by(TIMING.trap_blocks);
 		let game = Jobs::open_dispute(slot);
 		assert_ok!(game);
 		assert_eq!(Jobs::convict(slot, 0), job(digest).pledge);
@@ -222,6 +223,7 @@ fn waits_while_two_claims_contradict_each_other() {
 fn a_convicted_auditor_pays_the_winner_out_of_its_audit_stake() {
 	audited(|| {
 		let (_, _, audit) = revealed(WRONG);
+		roll_by(TIMING.trap_blocks);
 		assert_ok!(Jobs::open_dispute(audit));
 		let reward = 5 * UNIT / 1_000;
 		let pledge = Jobs::convict(audit, reward);
