@@ -10,7 +10,7 @@ use super::{
 use alloc::vec;
 use assay_primitives::{
 	accept_statement, apis::SlotRole, claim_statement, commit_statement, AccountId, Anchor, Audits,
-	Commitment, JobDigest, LapseReason, LeaseId, LeaseInfo, Leases, Models, OutputDigest,
+	Balance, Commitment, JobDigest, LapseReason, LeaseId, LeaseInfo, Leases, Models, OutputDigest,
 	Parameters, Providers, SlotId, WorkerKey, WorkerSignature,
 };
 use frame_benchmarking::v2::*;
@@ -28,6 +28,8 @@ const CLAIM: Claim = Claim::Output { count: 1, data: [3; 32] };
 const REVEALED: SlotState = SlotState::Revealed { claim: CLAIM, units: 1 };
 /// What the others of a job have committed to.
 const COMMITTED: SlotState = SlotState::Committed { commitment: Commitment(H256([4; 32])) };
+/// What a trap promises: for each auditor more than an account needs to exist.
+const JACKPOT: Balance = 1_000_000_000_000;
 /// Hash of the block that closes the commit phase.
 const CLOSING_HASH: H256 = H256([9; 32]);
 
@@ -143,13 +145,17 @@ fn overdue<T: Config>(slots: u32) -> Result<SlotId, BenchmarkError> {
 	Ok(slot)
 }
 
+// A job that was a trap: auditors that agree are paid twice.
 fn payable<T: Config>(slots: u32) -> Result<JobDigest, BenchmarkError> {
 	let (job, slot, anchor) = committed::<T>(slots, REVEALED)?;
 	Pallet::<T>::do_reveal(slot, CLAIM, SALT, anchor)?;
 	match Jobs::<T>::get(job).map(|job| job.phase) {
-		Some(Phase::Window { length, .. }) => skip::<T>(length.saturating_add(1)),
+		Some(Phase::Window { closes, .. }) => {
+			skip::<T>(closes.saturating_sub(Pallet::<T>::now()).saturating_add(1));
+		},
 		_ => return Err(BenchmarkError::Stop("the window is not open")),
 	}
+	Jackpots::<T>::insert(job, JACKPOT);
 	Ok(job)
 }
 

@@ -56,7 +56,7 @@ impl WeightInfo for () {
 		weight(100, 15, 15).saturating_add(weight(30, 5, 7).saturating_mul(s.into()))
 	}
 	fn settle(s: u32) -> Weight {
-		weight(200, 19, 19).saturating_add(weight(70, 7, 10).saturating_mul(s.into()))
+		weight(200, 21, 21).saturating_add(weight(110, 7, 10).saturating_mul(s.into()))
 	}
 	fn set_paused() -> Weight {
 		weight(10, 1, 1)
