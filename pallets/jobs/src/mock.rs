@@ -175,8 +175,8 @@ impl Audits<AccountId, Balance> for PlainAudits {
 	}
 }
 
-/// What jobs ask of traps, by the plainest rules: whatever a node is armed with can be opened unless a
-/// test says otherwise, and jackpots are paid out of the treasury.
+/// What jobs ask of traps, by the plainest rules: whatever a node is armed with can be opened
+/// unless a test says otherwise, and jackpots are paid out of the treasury.
 #[derive(Debug)]
 pub struct PlainTraps;
 impl Traps<AccountId, Balance> for PlainTraps {

@@ -51,7 +51,10 @@ impl<AccountId> Job<AccountId> {
 	/// Whether traps can be opened now, and so no dispute.
 	pub fn takes_traps(&self, now: u32) -> bool {
 		// The length is what disputes have: what the window is longer is for traps.
-		matches!(self.phase, Phase::Window { closes, length } if now < closes.saturating_sub(length))
+		match self.phase {
+			Phase::Window { closes, length } => now < closes.saturating_sub(length),
+			Phase::Claiming | Phase::Revealing { .. } => false,
+		}
 	}
 }
 

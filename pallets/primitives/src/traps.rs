@@ -61,8 +61,8 @@ pub fn trap_leaf(genesis: &H256, job: &JobDigest, salt: &[u8; 32], claim: &Claim
 	merkle::leaf(&("assay/trap/1", genesis, job, salt, claim).encode())
 }
 
-/// The tenant's consent: its job may be a trap. Nobody amends the claim of a job whose tenant relies
-/// on it.
+/// The tenant's consent: its job may be a trap. Nobody amends the claim of a job whose tenant
+/// relies on it.
 pub fn trap_consent(genesis: &H256, leaf: &Hash) -> Vec<u8> {
 	("assay/trap-consent/1", genesis, leaf).encode()
 }
@@ -101,8 +101,8 @@ pub struct TrapPlan {
 	pub leaves: Vec<(Hash, TrapPath)>,
 }
 
-/// Root and paths of the traps of these jobs: digest, right claim and salt of each. None where there
-/// is none, where there are more than [`TRAPS_MAX`], and where a job comes twice.
+/// Root and paths of the traps of these jobs: digest, right claim and salt of each. None where
+/// there is none, where there are more than [`TRAPS_MAX`], and where a job comes twice.
 #[cfg(feature = "std")]
 pub fn plan_traps(genesis: &H256, traps: &[(JobDigest, Claim, [u8; 32])]) -> Option<TrapPlan> {
 	let count = u32::try_from(traps.len()).ok().filter(|count| (1..=TRAPS_MAX).contains(count))?;

@@ -1,5 +1,5 @@
-//! Benchmarks of every call and of the authorisation of an opening, each at its worst: as many roots
-//! as are kept, each with as many leaves as it can have.
+//! Benchmarks of every call and of the authorisation of an opening, each at its worst: as many
+//! roots as are kept, each with as many leaves as it can have.
 
 use super::*;
 use crate::types::ROOTS_MAX;

@@ -24,16 +24,16 @@
 //! The attack that this closes: treasury and licensee call a right result a trap, so that honest
 //! auditors who agreed with it seem to be caught. Here the licensee has then exchanged its right
 //! claim for a wrong one. The auditors stand for what is right, win their games, and the licensee
-//! loses its pledge. The test `calling_a_right_claim_a_trap_convicts_the_licensee` plays it. Nor can a
-//! licensee hedge, claim what is wrong where no audit comes and amend it where one does, at the cost
-//! of somebody who relies on the result: the tenant has to have agreed, by its signature over the
-//! leaf. So nobody has to trust treasury or licensee who does not act with them.
+//! loses its pledge. The test `calling_a_right_claim_a_trap_convicts_the_licensee` plays it. Nor
+//! can a licensee hedge, claim what is wrong where no audit comes and amend it where one does, at
+//! the cost of somebody who relies on the result: the tenant has to have agreed, by its signature
+//! over the leaf. So nobody has to trust treasury or licensee who does not act with them.
 //!
 //! ## Terminology
 //!
 //! - **trap**: a job's digest, a salt and its right claim: a leaf under a root.
-//! - **root** of a duty period: what the treasury posts, at most one in each. A job can be a trap of
-//!   it only if it is younger.
+//! - **root** of a duty period: what the treasury posts, at most one in each. A job can be a trap
+//!   of it only if it is younger.
 //! - **licence**: that a provider may open so many traps of each root, its *allowance*.
 //! - **to spring** a trap: to claim something wrong in its job.
 //! - **to open** it: to replace that by the right claim, in the first blocks of the job's window.
@@ -70,30 +70,33 @@
 //!
 //! - INV-1: the roots that are kept are those that are listed, in the order of their periods, none
 //!   of a period to come.
-//! - INV-2: a root has leaves, no more than it may, and only leaves are open; it is of no later block.
-//! - INV-3: of each root no more is counted as opened by licensees than is open. What a licensee has
-//!   opened that has none any more is not counted.
+//! - INV-2: a root has leaves, no more than it may, and only leaves are open; it is of no later
+//!   block.
+//! - INV-3: of each root no more is counted as opened by licensees than is open. What a licensee
+//!   has opened that has none any more is not counted.
 //! - INV-4: a licence allows something; it counts each period once, and no period for nothing.
 //!
 //! ## Low level / Design
 //!
-//! 1. *What it costs to be caught* is the pledge of an audit, which is so large that agreeing without
-//!    computing loses where one audited job in a hundred is a trap
+//! 1. *What it costs to be caught* is the pledge of an audit, which is so large that agreeing
+//!    without computing loses where one audited job in a hundred is a trap
 //!    ([`assay_primitives::economics::TRAP_CHANCE_PPB`], `audit_pledge`). The jackpot is a part of
-//!    that ([`assay_primitives::economics::jackpot`]): on average it pays whoever computes a quarter
-//!    of the price of an audit on top of that.
-//! 2. *What a league gains.* A licensee can tell auditors of its own what is right, and they earn the
-//!    jackpot without computing. That is bounded: by [`Config::JackpotMax`] for each trap, shared by
-//!    all auditors of its job, and by allowances for each root. The treasury is never emptied.
+//!    that ([`assay_primitives::economics::jackpot`]): on average it pays whoever computes a
+//!    quarter of the price of an audit on top of that.
+//! 2. *What a league gains.* A licensee can tell auditors of its own what is right, and they earn
+//!    the jackpot without computing. That is bounded: by [`Config::JackpotMax`] for each trap,
+//!    shared by all auditors of its job, and by allowances for each root. The treasury is never
+//!    emptied.
 //! 3. *A leaf opens once*: a bit for each leaf is kept with its root, and a job's claim is amended
 //!    once. A root that is forgotten takes its leaves along.
 //! 4. *Nothing is free*: an opening is authorised by the worker key of a licensee, once for each
 //!    leaf; authorisation looks at state first, then at the path, then at both signatures.
-//! 5. *What a licensee risks.* A licence that ends, or an allowance that is lowered, counts at once:
-//!    a trap that is sprung then cannot be opened, and its pledge is lost. A worker springs none that
-//!    could not be opened when it commits. What lies between is a licensee's trust in its treasury.
-//! 6. *Traps are told from other jobs by nothing on chain*, as long as the accounts of their tenants
-//!    are not: whoever plans them has to see to that.
+//! 5. *What a licensee risks.* A licence that ends, or an allowance that is lowered, counts at
+//!    once: a trap that is sprung then cannot be opened, and its pledge is lost. A worker springs
+//!    none that could not be opened when it commits. What lies between is a licensee's trust in its
+//!    treasury.
+//! 6. *Traps are told from other jobs by nothing on chain*, as long as the accounts of their
+//!    tenants are not: whoever plans them has to see to that.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::indexing_slicing))]

@@ -1,5 +1,5 @@
-//! A runtime of this pallet and its real neighbours: jobs whose claims can be amended and disputes that
-//! decide about them. A provider with a licence, a tenant that has agreed, auditors.
+//! A runtime of this pallet and its real neighbours: jobs whose claims can be amended and disputes
+//! that decide about them. A provider with a licence, a tenant that has agreed, auditors.
 
 use crate as pallet_traps;
 use crate::Call;

@@ -1,5 +1,5 @@
-//! The off-chain worker: opens the traps that this node is armed with, once all claims of their jobs
-//! are there. It needs no executor, and remembers nothing but when it sent what.
+//! The off-chain worker: opens the traps that this node is armed with, once all claims of their
+//! jobs are there. It needs no executor, and remembers nothing but when it sent what.
 
 use crate::*;
 use assay_primitives::{

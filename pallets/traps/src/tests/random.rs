@@ -1,5 +1,5 @@
-//! Random sequences of all that licensee, treasury, tenant and auditors do, with all invariants of all
-//! pallets, the total issuance and what was opened checked after each step.
+//! Random sequences of all that licensee, treasury, tenant and auditors do, with all invariants of
+//! all pallets, the total issuance and what was opened checked after each step.
 
 use super::*;
 use assay_program::Claim;
