@@ -29,7 +29,7 @@ use sp_core::{crypto::KeyTypeId, H256};
 
 use crate::{
 	AccountId, AllPalletsWithSystem, AuditStake, Audits, Authorities, Balances, Demands, Disputes,
-	Jobs, Leases, Models, ProviderStake, Providers, Runtime, System, ASY, MICRO_ASY,
+	Jobs, Leases, Models, ProviderStake, Providers, Runtime, System, Traps, ASY, MICRO_ASY,
 };
 
 /// Names the duty keys that benchmarks make.
@@ -44,6 +44,7 @@ define_benchmarks!(
 	[pallet_jobs, Jobs]
 	[pallet_disputes, Disputes]
 	[pallet_audits, Audits]
+	[pallet_traps, Traps]
 	[pallet_demands, Demands]
 );
 
@@ -237,6 +238,29 @@ impl pallet_audits::BenchmarkHelper for Helper {
 			job.submitted_at = committed_at.saturating_add(1);
 		});
 		digest
+	}
+}
+
+impl pallet_traps::BenchmarkHelper for Helper {
+	fn revealed(tenant: &AccountId, claim: &Claim) -> (JobDigest, AccountId, WorkerKey) {
+		let (party, worker) = auditor(1);
+		let model = <Self as pallet_audits::BenchmarkHelper>::model(0);
+		let digest = <Self as pallet_audits::BenchmarkHelper>::committed(model, &party, &worker);
+		let now = System::block_number();
+		let first = pallet_jobs::Jobs::<Runtime>::mutate(digest, |job| {
+			let job = job.as_mut().expect("it was just committed");
+			let slot = *job.slots.first().expect("a job has a slot; qed");
+			job.tenant = tenant.clone();
+			job.audit = AuditState::Marked { committed_at: now, slot, until: now };
+			job.phase = pallet_jobs::Phase::Window { closes: u32::MAX, length: 1 };
+			slot
+		});
+		pallet_jobs::Slots::<Runtime>::mutate(first, |slot| {
+			let slot = slot.as_mut().expect("it was just committed");
+			let wrong = assay_primitives::wrong_claim(claim, &[0; 32]);
+			slot.state = SlotState::Revealed { claim: wrong, units: 1 };
+		});
+		(digest, party, worker)
 	}
 }
 

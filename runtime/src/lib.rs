@@ -209,6 +209,8 @@ mod runtime {
 	pub type AuditStake = pallet_stake<Instance2>;
 	#[runtime::pallet_index(47)]
 	pub type Audits = pallet_audits;
+	#[runtime::pallet_index(48)]
+	pub type Traps = pallet_traps;
 	#[runtime::pallet_index(49)]
 	pub type Demands = pallet_demands;
 }

@@ -58,6 +58,7 @@ fn pallet_indices_are_stable() {
 		(45, "Disputes"),
 		(46, "AuditStake"),
 		(47, "Audits"),
+		(48, "Traps"),
 		(49, "Demands"),
 	];
 	assert_eq!(pallets, expected);

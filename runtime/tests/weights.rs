@@ -240,6 +240,10 @@ fn every_call_of_ours_has_a_benchmark() {
 		"audits",
 		include_str!("../../pallets/audits/src/benchmarking.rs"),
 	);
+	check::<pallet_traps::Call<Runtime>>(
+		"traps",
+		include_str!("../../pallets/traps/src/benchmarking.rs"),
+	);
 	check::<pallet_disputes::Call<Runtime>>(
 		"disputes",
 		// Answers differ in what they cost by kind, so there is one for each.
@@ -255,6 +259,18 @@ fn audits_are_charged_what_was_measured() {
 	type Weights = weights::audits::WeightInfo<Runtime>;
 	check(dispatch(Call::join { model: any() }), (Weights::join(), &[<()>::join()]));
 	check(dispatch(Call::refresh { provider: any() }), (Weights::refresh(), &[<()>::refresh()]));
+}
+
+#[test]
+fn traps_are_charged_by_the_weights_of_the_runtime() {
+	use pallet_traps::WeightInfo as _;
+	type Call = pallet_traps::Call<Runtime>;
+	type Weights = weights::traps::WeightInfo<Runtime>;
+	let post = Call::post { root: any(), count: 1 };
+	check(dispatch(post), (Weights::post(), &[<()>::post()]));
+	let open = Call::open { job: any(), trap: any(), signature: any() };
+	check(dispatch(open.clone()), (Weights::open(), &[<()>::open()]));
+	check(authorisation(open), (Weights::authorize_open(), &[<()>::authorize_open()]));
 }
 
 #[test]

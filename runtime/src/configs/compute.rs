@@ -1,6 +1,6 @@
-//! The pallets of compute: bonds, providers, models, leases, jobs, disputes, audits and demands. How
-//! long things take on a chain is in the jobs pallet's genesis ([`pallet_jobs::Timing`]), so chains
-//! of one runtime can differ.
+//! The pallets of compute: bonds, providers, models, leases, jobs, disputes, audits, traps and
+//! demands. How long things take on a chain is in the jobs pallet's genesis ([`pallet_jobs::Timing`]),
+//! so chains of one runtime can differ.
 
 use assay_primitives::economics;
 use frame_support::{
@@ -18,7 +18,7 @@ use sp_runtime::{Perbill, Permill};
 use crate::{
 	configs::TreasuryAccount, deposit, weights, AccountId, AuditStake, Audits, Babe, Balance,
 	Balances, BlockNumber, Jobs, Leases, Models, ProviderStake, Providers, Runtime,
-	RuntimeHoldReason, ASY, DAYS, MICRO_ASY, MILLI_ASY,
+	RuntimeHoldReason, Traps, ASY, DAYS, MICRO_ASY, MILLI_ASY,
 };
 
 parameter_types! {
@@ -164,7 +164,7 @@ impl pallet_jobs::Config for Runtime {
 	type ProtocolFee = ProtocolFee;
 	type Providers = Providers;
 	type Stake = ProviderStake;
-	type Traps = ();
+	type Traps = Traps;
 	type Treasury = TreasuryAccount;
 	type WeightInfo = weights::jobs::WeightInfo<Runtime>;
 }
@@ -221,6 +221,19 @@ impl pallet_audits::Config for Runtime {
 	type Providers = Providers;
 	type RingSize = ConstU32<256>;
 	type WeightInfo = weights::audits::WeightInfo<Runtime>;
+}
+
+impl pallet_traps::Config for Runtime {
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = crate::benches::Helper;
+	type Currency = Balances;
+	type JackpotFactor = ConstU32<{ economics::JACKPOT_FACTOR as u32 }>;
+	// What a league of licensee and auditors can draw for each trap that it is allowed.
+	type JackpotMax = ConstU128<{ 10 * ASY }>;
+	type Jobs = Jobs;
+	type Treasury = TreasuryAccount;
+	type TreasuryOrigin = EnsureRoot<AccountId>;
+	type WeightInfo = weights::traps::WeightInfo<Runtime>;
 }
 
 impl pallet_demands::Config for Runtime {

@@ -16,6 +16,7 @@ pub mod leases;
 pub mod models;
 pub mod providers;
 pub mod stake;
+pub mod traps;
 
 /// The time a block may take to execute: a third of a slot. Proof size is of no account on a chain
 /// whose nodes hold the state.

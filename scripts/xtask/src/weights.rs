@@ -11,7 +11,7 @@ use std::{
 use tokio::process::Command;
 
 /// Our pallets: as the runtime's list of benchmarks names them, and as files are named.
-const PALLETS: [(&str, &str); 9] = [
+const PALLETS: [(&str, &str); 10] = [
 	("crate::authorities", "authorities"),
 	("pallet_stake", "stake"),
 	("pallet_providers", "providers"),
@@ -20,6 +20,7 @@ const PALLETS: [(&str, &str); 9] = [
 	("pallet_jobs", "jobs"),
 	("pallet_disputes", "disputes"),
 	("pallet_audits", "audits"),
+	("pallet_traps", "traps"),
 	("pallet_demands", "demands"),
 ];
 /// Where the bencher's build script leaves the runtime, below the target folder.
