@@ -14,7 +14,8 @@
 //! ```
 //!
 //! What is due already stays due: no demand begins about a slot that may lapse, or a job that may
-//! settle, so a demand puts off nothing but what is still to come.
+//! settle, so a demand puts off nothing but what is still to come. The output of an audited job is
+//! demanded only once no trap of it can be opened any more: until then it may become another.
 
 use crate::{types::SlotState, *};
 use alloc::vec::Vec;
@@ -196,8 +197,6 @@ impl<T: Config> Pallet<T> {
 		let is_stored = !InlineInputs::<T>::contains_key(digest);
 		ensure!(item == Item::Output || is_stored, Error::<T>::NotOwed);
 		ensure!(!Self::is_end_due(&job), Error::<T>::NotOwed);
-		let awaits_traps = job.awaits_traps(Self::now_of(&job), &Self::timing());
-		ensure!(item == Item::Input || !awaits_traps, Error::<T>::TrapsComeFirst);
 		let slots = Self::slots_of(&job);
 		ensure!(slots.iter().all(|(_, slot)| slot.disputes == 0), Error::<T>::Disputed);
 		let found = slots.into_iter().filter(|(_, slot)| slot.role == SlotRole::Assigned).find_map(
@@ -207,6 +206,8 @@ impl<T: Config> Pallet<T> {
 			},
 		);
 		let (slot_id, slot, blob, length) = found.ok_or(Error::<T>::NotOwed)?;
+		let awaits_traps = job.awaits_traps(Self::now_of(&job), &Self::timing());
+		ensure!(item == Item::Input || !awaits_traps, Error::<T>::TrapsComeFirst);
 		ensure!(
 			(1..=u64::from(DEMAND_BYTES_MAX)).contains(&length),
 			Error::<T>::LengthNotDemandable

@@ -158,7 +158,7 @@ impl Audits<AccountId, Balance> for PlainAudits {
 		20_000_000
 	}
 
-	fn is_auditable(_model: ModelId, _party: &AccountId) -> bool {
+	fn is_auditable(_model: ModelId, _party: &AccountId, _pledge: Balance) -> bool {
 		true
 	}
 
@@ -200,6 +200,9 @@ impl pallet_providers::Config for Test {
 		LinearStoragePrice<RecordBase, RecordByte, Balance>,
 	>;
 	type DutyPeriod = DutyPeriod;
+	type RecordHalving = ConstU32<10>;
+	type RecordFeesFull = ConstU128<UNIT>;
+	type RecordTenantsFull = ConstU32<2>;
 	type MaxDevices = ConstU32<4>;
 	type HeartbeatPriority = ConstU64<1>;
 	type WeightInfo = ();

@@ -323,6 +323,9 @@ fn a_job_ends_where_all_others_are_guilty() {
 		roll_to(10);
 		assert_ok!(reveal(slot).unwrap());
 		reveal_audit(audit, 0, INVALID);
+		// A trap would make it another output.
+		refused(digest, Item::Output, Error::TrapsComeFirst);
+		roll_by(TIMING.trap_blocks);
 		assert_ok!(<Jobs as Claims<_, _>>::open_dispute(audit));
 		<Jobs as Claims<_, _>>::convict(audit, 0);
 		<Jobs as Claims<_, _>>::close_dispute(audit);

@@ -217,7 +217,7 @@ fn run(ops: Vec<Op>) -> usize {
 #[test]
 fn hold_over_random_sequences() {
 	let opened = core::cell::Cell::new(0);
-	let mut runner = TestRunner::new(ProptestConfig::with_cases(64));
+	let mut runner = TestRunner::new(ProptestConfig::with_cases(128));
 	let outcome = runner.run(&proptest::collection::vec(op(), 1..60), |ops| {
 		opened.set(opened.get() + run(ops));
 		Ok(())

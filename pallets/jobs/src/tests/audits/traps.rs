@@ -290,11 +290,11 @@ fn a_jackpot_without_an_audited_claim_is_found() {
 		let (digest, _, _) = noticed(true_claim());
 		frame_support::hypothetically!({
 			crate::Jackpots::<Test>::insert(JobDigest::default(), 1);
-			assert!(said().contains("INV-10: a jackpot outlived its job"));
+			assert!(said().contains("INV-12: a jackpot outlived its job"));
 		});
 		frame_support::hypothetically!({
 			crate::Jackpots::<Test>::insert(digest, 1);
-			assert!(said().contains("INV-10: a jackpot before the window"));
+			assert!(said().contains("INV-12: a jackpot before the window"));
 		});
 	});
 }
