@@ -33,8 +33,8 @@ sp_api::decl_runtime_apis! {
 		fn owner_of(worker: WorkerKey) -> Option<AccountId>;
 		/// A provider's bond.
 		fn bond(owner: AccountId) -> Option<Bond>;
-		/// What is on record of a provider, and the least audit rate of its audited jobs; none of an
-		/// account that is no provider and was never guilty as one.
+		/// What is on record of a provider, and the least audit rate of its audited jobs; none of
+		/// an account that is no provider and was never guilty as one.
 		fn provider_record(owner: AccountId) -> Option<RecordView>;
 	}
 

@@ -78,8 +78,8 @@ mod errors {
 		/// The trace of this shape would have too many leaves to be disputed: take a smaller batch, a
 		/// shorter sequence or fewer steps.
 		TraceTooLarge,
-		/// The audit rate is below the smallest one of this provider: raise it to what the view function
-		/// `provider_record` says of it, or take zero for no audit.
+		/// The audit rate is below the smallest one of this provider: raise it to what the view
+		/// function `provider_record` says of it, or take zero for no audit.
 		LambdaTooLow,
 		/// The audit rate exceeds one: 10^9 parts per billion are the most.
 		LambdaTooHigh,

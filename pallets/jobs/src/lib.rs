@@ -573,8 +573,8 @@ pub mod pallet {
 			Self::nonce_after(&tenant)
 		}
 
-		/// What is on record of a provider, and the least audit rate of its audited jobs; none of an
-		/// account that is no provider and was never guilty as one.
+		/// What is on record of a provider, and the least audit rate of its audited jobs; none of
+		/// an account that is no provider and was never guilty as one.
 		pub fn provider_record(provider: AccountId) -> Option<assay_primitives::apis::RecordView> {
 			Self::record_view(&provider)
 		}

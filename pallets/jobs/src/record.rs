@@ -18,8 +18,8 @@ impl<T: Config> Pallet<T> {
 		economics::lambda_least(T::Audits::lambda_min(), economics::LAMBDA_DEFAULT_PPB, trust)
 	}
 
-	/// What is on record of a provider, and the rate that it leads to; none of an account that is no
-	/// provider and was never guilty as one.
+	/// What is on record of a provider, and the rate that it leads to; none of an account that is
+	/// no provider and was never guilty as one.
 	pub fn record_view(provider: &AccountId) -> Option<RecordView> {
 		let record = T::Providers::record(provider)?;
 		Some(RecordView {

@@ -77,7 +77,8 @@ impl Record {
 		Self { period: period.max(self.period), ..self.decayed(halvings) }
 	}
 
-	/// The record after so many half-lives. It never grows, and the order of decays does not matter.
+	/// The record after so many half-lives. It never grows, and the order of decays does not
+	/// matter.
 	pub fn decayed(self, halvings: u32) -> Self {
 		let half = |count: u32| count.checked_shr(halvings).unwrap_or_default();
 		let [now, before] = self.tenants;

@@ -46,8 +46,8 @@ pub trait Providers<AccountId> {
 	fn disengage(who: &AccountId);
 	/// Add to a provider's record what became of one of its slots. Never fails.
 	fn note(who: &AccountId, outcome: Outcome<'_, AccountId>);
-	/// What is on record of a provider, as it counts now; none of an account that is no provider and
-	/// was never guilty as one.
+	/// What is on record of a provider, as it counts now; none of an account that is no provider
+	/// and was never guilty as one.
 	fn record(who: &AccountId) -> Option<Record>;
 	/// How far a provider is trusted for its record, in parts per billion.
 	fn trust(who: &AccountId) -> u32;
@@ -190,8 +190,8 @@ pub trait Claims<AccountId, Balance> {
 	/// Pairs of claims between which a dispute can be opened, and one of which is bound to this key.
 	/// The lower slot of each comes first.
 	fn opposed(worker: &WorkerKey) -> Vec<[SlotId; 2]>;
-	/// Pairs of claims between which a dispute can be opened, whoever's they are, at most `count` jobs
-	/// being looked at. The lower slot of each comes first.
+	/// Pairs of claims between which a dispute can be opened, whoever's they are, at most `count`
+	/// jobs being looked at. The lower slot of each comes first.
 	fn rivals(count: usize) -> Vec<[SlotId; 2]>;
 	/// The party of a slot is guilty: its pledge goes to the slash sink, but for `kept`, which stays
 	/// pledged until the last dispute about the claim is over. Returns the whole pledge; zero if the

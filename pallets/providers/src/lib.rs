@@ -191,8 +191,8 @@ pub mod pallet {
 		#[pallet::constant]
 		type RecordHalving: Get<u32>;
 
-		/// What a provider's jobs must have cost their tenants, and nobody got back, for full trust,
-		/// in planck.
+		/// What a provider's jobs must have cost their tenants, and nobody got back, for full
+		/// trust, in planck.
 		#[pallet::constant]
 		type RecordFeesFull: Get<assay_primitives::Balance>;
 
@@ -656,8 +656,8 @@ pub mod pallet {
 				.is_some_and(|standing| standing.is_alive(Self::duty_period_now()))
 		}
 
-		/// What is on record of a provider, as it counts now; none of an account that is no provider
-		/// and was never guilty as one.
+		/// What is on record of a provider, as it counts now; none of an account that is no
+		/// provider and was never guilty as one.
 		pub fn record_of(owner: T::AccountId) -> Option<Record> {
 			Self::record_now(&owner)
 		}
