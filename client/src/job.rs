@@ -1,8 +1,12 @@
 //! Jobs: made, submitted, followed to their receipt.
 
+mod finish;
+
+pub use finish::{finish, has_ended, Due, Step};
+
 use crate::{
 	account::{hex32, Account},
-	chain::{BlockEvents, Chain, Event, Follower, Included, Sent},
+	chain::{BlockEvents, Chain, Event, Follower, Sent},
 	encode,
 	error::{mismatch, Error, Kind, Result},
 	lease::Lease,
@@ -95,57 +99,6 @@ pub async fn next_nonce(chain: &Chain, tenant: &Hash) -> Result<u64> {
 /// An open job, as the chain sees it. Settled jobs are in events only.
 pub async fn of(chain: &Chain, digest: &Hash) -> Result<Option<serde_json::Value>> {
 	Ok(view(chain, digest).await?.as_ref().map(value::json))
-}
-
-/// Ends a job that its provider has left lying: lapses the slot that is due first, or settles the
-/// job when its window is over. Anyone may, and pays the fee of one call.
-pub async fn finish(chain: &Chain, account: &Account, digest: &Hash) -> Result<Included> {
-	let job = view(chain, digest).await?.ok_or_else(|| unknown(digest))?;
-	match due(&job).map_err(|e| e.about(*digest))? {
-		Due::Settlement => {
-			let arguments = vec![("job", encode::hash(digest))];
-			chain.submit(account, PALLET, "settle", arguments).await
-		},
-		Due::Lapse(slot) => {
-			let arguments = vec![("slot", encode::number(slot))];
-			chain.submit(account, PALLET, "lapse", arguments).await
-		},
-	}
-}
-
-/// Whether the events of a call say that a job has ended.
-pub fn has_ended(included: &Included) -> bool {
-	let ends = |e: &Event| {
-		e.is(PALLET, "JobSettled") || e.is(PALLET, "JobExpired") || e.is(PALLET, "JobRefuted")
-	};
-	included.events.iter().any(ends)
-}
-
-/// What ends an open job.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Due {
-	Settlement,
-	Lapse(u64),
-}
-
-pub(crate) fn due(job: &Value) -> Result<Due> {
-	let phase = value::variant(value::field(job, "phase")?)?;
-	if phase == "Window" {
-		return Ok(Due::Settlement);
-	}
-	// Commitments lapse only once all reveals are due, and all at the same time.
-	let owing = if phase == "Claiming" { "Assigned" } else { "Committed" };
-	let mut first: Option<(u64, u64)> = None;
-	for slot in value::list(value::field(job, "slots")?) {
-		let state = value::field(slot, "state")?;
-		if value::variant(state)? == owing {
-			let due_at = value::u64_field(state, "due_at").unwrap_or_default();
-			let id = value::u64_field(slot, "id")?;
-			first = Some(first.map_or((due_at, id), |earlier| earlier.min((due_at, id))));
-		}
-	}
-	let (_, slot) = first.ok_or_else(|| mismatch("the job is open but none of its slots is"))?;
-	Ok(Due::Lapse(slot))
 }
 
 /// An open job as far as its claims are concerned.
@@ -663,16 +616,6 @@ pub(crate) mod tests {
 
 	pub(crate) fn revealed(byte: u8) -> Value {
 		Value::named_variant("Revealed", [("output", Value::from_bytes([byte; 32]))])
-	}
-
-	#[test]
-	fn what_is_due_first_is_what_ends_a_job() {
-		let claiming = open("Claiming", vec![(1, committed()), (2, assigned(9)), (3, assigned(8))]);
-		assert_eq!(due(&claiming).unwrap(), Due::Lapse(3));
-		let revealing = open("Revealing", vec![(1, revealed(1)), (2, committed())]);
-		assert_eq!(due(&revealing).unwrap(), Due::Lapse(2));
-		assert_eq!(due(&open("Window", vec![])).unwrap(), Due::Settlement);
-		assert_eq!(due(&open("Claiming", vec![])).unwrap_err().kind(), Kind::Mismatch);
 	}
 
 	#[test]

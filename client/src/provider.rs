@@ -42,6 +42,43 @@ pub struct Provider {
 	pub engagements: u32,
 }
 
+/// What is on record of a provider. Numbers fade with time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Record {
+	/// Jobs whose claim was paid.
+	pub settled: u32,
+	/// Slots that it accepted and did not claim.
+	pub lapsed: u32,
+	/// Convictions.
+	pub convictions: u32,
+	/// Distinct tenants lately, or a few more.
+	pub tenants: u32,
+	/// What its jobs cost their tenants and nobody got back, in planck.
+	pub fees: u128,
+	/// How far it is trusted, in parts per billion.
+	pub trust_ppb: u32,
+	/// The least audit rate of its audited jobs, in parts per billion.
+	pub lambda_min_ppb: u32,
+}
+
+/// What is on record of an account as a provider, if anything can be.
+pub async fn record(chain: &Chain, owner: &Hash) -> Result<Option<Record>> {
+	let answer = chain.api("ProvidersApi", "provider_record", vec![encode::hash(owner)]).await?;
+	value::option(&answer)?.map(decode_record).transpose()
+}
+
+fn decode_record(record: &Value) -> Result<Record> {
+	Ok(Record {
+		settled: value::u32_field(record, "settled")?,
+		lapsed: value::u32_field(record, "lapsed")?,
+		convictions: value::u32_field(record, "convictions")?,
+		tenants: value::u32_field(record, "tenants")?,
+		fees: value::number_field(record, "fees")?,
+		trust_ppb: value::u32_field(record, "trust_ppb")?,
+		lambda_min_ppb: value::u32_field(record, "lambda_min_ppb")?,
+	})
+}
+
 /// A worker key with the proof that its holder agreed to work for an owner.
 #[derive(Clone, Debug)]
 pub struct WorkerKey {

@@ -67,6 +67,14 @@ pub fn variant(value: &Value) -> Result<&str> {
 	}
 }
 
+/// The first field of an enum's variant.
+pub fn payload(value: &Value) -> Option<&Value> {
+	match &value.value {
+		ValueDef::Variant(variant) => variant.values.values().next(),
+		_ => None,
+	}
+}
+
 /// What an `Option` holds.
 pub fn option(value: &Value) -> Result<Option<&Value>> {
 	match &value.value {

@@ -31,8 +31,9 @@ pub(crate) enum Job {
 		#[arg(long)]
 		since: Option<u32>,
 	},
-	/// End a job that its provider has left lying, once its deadline has passed; what was not
-	/// earned returns to the lease.
+	/// End a job that its parties have left lying, once a deadline has passed; what was not earned
+	/// returns to the lease. Where claims differ a game between them is begun, and games whose time
+	/// is over are ended.
 	Finish {
 		/// The job digest.
 		job: String,
@@ -123,11 +124,24 @@ impl Job {
 }
 
 async fn finish(context: &Context, digest: &Hash) -> Result<()> {
-	let done = job::finish(&context.chain, &context.account, digest).await?;
-	let has_ended = job::has_ended(&done);
-	let what = if has_ended { "the job has ended" } else { "a slot has lapsed, the job goes on" };
-	let value = json!({ "job": hex32(digest), "ended": has_ended });
-	context.output.included(format!("job {}: {what}", hex32(digest)), &done, value);
+	let steps = job::finish(&context.chain, &context.account, digest).await?;
+	let has_ended = job::has_ended(&steps);
+	let end = if has_ended { "the job has ended" } else { "the job goes on" };
+	let mut text = format!("job {}: {end}", hex32(digest));
+	let mut told = Vec::new();
+	for step in &steps {
+		text += &format!("\n  {} (block {})", step.due.done(), step.included.block);
+		let mut value = step.due.json();
+		value["block"] = json!(step.included.block);
+		value["block_hash"] = json!(hex32(&step.included.block_hash));
+		told.push(value);
+	}
+	let mut value = json!({ "job": hex32(digest), "ended": has_ended, "steps": told });
+	if let Some(last) = steps.last() {
+		value["block"] = json!(last.included.block);
+		value["block_hash"] = json!(hex32(&last.included.block_hash));
+	}
+	context.output.result(text, &value);
 	Ok(())
 }
 

@@ -1,10 +1,10 @@
 //! `assay provider`.
 
-use super::Context;
+use super::{output::asy, Context};
 use assay_client::{
 	account::{address, hex32, parse_digest},
 	executor,
-	provider::{self, parse_signature, Device, WorkerKey},
+	provider::{self, parse_signature, Device, Record, WorkerKey},
 	Error, Kind, Result,
 };
 use clap::{Args, Subcommand};
@@ -122,7 +122,8 @@ async fn register(context: &Context, endpoint: Option<String>, key: KeyArgs) -> 
 async fn show(context: &Context, account: Option<&str>) -> Result<()> {
 	let id = context.id_or_own(account)?;
 	let provider = provider::of(&context.chain, &id).await?;
-	let text = match &provider {
+	let record = provider::record(&context.chain, &id).await?;
+	let mut text = match &provider {
 		None => format!("{} is no provider", address(&id)),
 		Some(p) => {
 			let mut text = format!(
@@ -144,6 +145,26 @@ async fn show(context: &Context, account: Option<&str>) -> Result<()> {
 			text
 		},
 	};
-	context.output.result(text, &json!({ "address": address(&id), "provider": provider }));
+	if let Some(record) = &record {
+		text += &record_text(record);
+	}
+	let value = json!({ "address": address(&id), "provider": provider, "record": record });
+	context.output.result(text, &value);
 	Ok(())
+}
+
+fn record_text(record: &Record) -> String {
+	// As `assay job submit --audit-rate` takes it.
+	let percent = |ppb: u32| f64::from(ppb) / 1e7;
+	format!(
+		"\n  record       {} paid, {} lapsed, {} convictions; {} tenants or more, {} lost to fees\n  \
+		 audit rate   at least {} % (trust {} %)",
+		record.settled,
+		record.lapsed,
+		record.convictions,
+		record.tenants,
+		asy(record.fees),
+		percent(record.lambda_min_ppb),
+		percent(record.trust_ppb)
+	)
 }
