@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::types::ROOTS_MAX;
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use assay_primitives::{
 	trap_consent, trap_leaf, trap_statement, AccountId, JobDigest, Trap, TrapJobs, WorkerKey,
 	WorkerSignature, TRAPS_MAX, TRAP_PATH_MAX,
@@ -152,7 +152,7 @@ mod benchmarks {
 		let (period, index) = (trap.period, trap.index);
 
 		#[extrinsic_call]
-		_(RawOrigin::Authorized, job, trap, signature);
+		_(RawOrigin::Authorized, job, Box::new(trap), signature);
 
 		assert!(Roots::<T>::get(period).is_some_and(|root| root.is_open(index)));
 		Ok(())
@@ -161,7 +161,7 @@ mod benchmarks {
 	#[benchmark]
 	fn authorize_open() -> Result<(), BenchmarkError> {
 		let (job, trap, signature) = open_call::<T>()?;
-		let call = Call::<T>::open { job, trap, signature };
+		let call = Call::<T>::open { job, trap: Box::new(trap), signature };
 		let authorized;
 
 		#[block]

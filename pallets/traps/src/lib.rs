@@ -131,6 +131,7 @@ pub use weights::WeightInfo;
 #[allow(missing_debug_implementations, clippy::expect_used)]
 #[frame_support::pallet]
 pub mod pallet {
+	use alloc::boxed::Box;
 	use super::*;
 	use assay_primitives::{AccountId, Balance, JobDigest, SlotId, Trap, WorkerSignature};
 	use frame_support::{pallet_prelude::*, traits::fungible};
@@ -278,10 +279,12 @@ pub mod pallet {
 				T::JackpotMax::get() >= <T::Currency as fungible::Inspect<_>>::minimum_balance(),
 				"a jackpot must be payable"
 			);
-			assert!(
-				assay_primitives::TRAPS_MAX <= 1 << assay_primitives::TRAP_PATH_MAX,
-				"the longest path must fit"
-			);
+			const {
+				assert!(
+					assay_primitives::TRAPS_MAX <= 1 << assay_primitives::TRAP_PATH_MAX,
+					"the longest path must fit"
+				);
+			}
 			let weights = T::BlockWeights::get();
 			let longest = weights.get(DispatchClass::Normal).max_extrinsic;
 			let open = T::WeightInfo::open().saturating_add(T::WeightInfo::authorize_open());
@@ -425,16 +428,18 @@ pub mod pallet {
 		#[pallet::call_index(3)]
 		#[pallet::weight(T::WeightInfo::open())]
 		#[pallet::weight_of_authorize(T::WeightInfo::authorize_open())]
-		#[pallet::authorize(Self::authorize_open)]
+		#[pallet::authorize(|source, job, trap, signature| {
+			Self::authorize_open(source, job, trap, signature)
+		})]
 		pub fn open(
 			origin: OriginFor<T>,
 			job: JobDigest,
-			trap: Trap,
+			trap: Box<Trap>,
 			// Checked by the authorisation that `ensure_authorized` asks for.
 			_signature: WorkerSignature,
 		) -> DispatchResult {
 			frame_system::ensure_authorized(origin)?;
-			Self::do_open(job, trap)
+			Self::do_open(job, *trap)
 		}
 	}
 

@@ -638,7 +638,7 @@ pub(crate) fn open_call_by(pair: &WorkerPair, job: JobDigest, trap: Trap) -> Run
 	let slot = pallet_jobs::Jobs::<Test>::get(job).map(|job| job.slots[0]).unwrap_or_default();
 	let output = trap.claim.output().into();
 	let signature = pair.sign(&trap_statement(&genesis(), &job, slot, &output));
-	Call::open { job, trap, signature }.into()
+	Call::open { job, trap: Box::new(trap), signature }.into()
 }
 
 pub(crate) fn open(job: JobDigest, trap: Trap) -> DispatchResult {

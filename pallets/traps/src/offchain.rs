@@ -1,6 +1,7 @@
 //! The off-chain worker: opens the traps that this node is armed with, once all claims of their
 //! jobs are there. It needs no executor, and remembers nothing but when it sent what.
 
+use alloc::boxed::Box;
 use crate::*;
 use assay_primitives::{
 	offchain::{armed_trap, is_due_to_send},
@@ -47,7 +48,7 @@ impl<T: Config> Pallet<T> {
 		if !is_due_to_send(SENT_PREFIX, (found.slot, b'O'), block, RESEND_BLOCKS) {
 			return;
 		}
-		let call = Call::open { job, trap, signature };
+		let call = Call::open { job, trap: Box::new(trap), signature };
 		let transaction = T::create_authorized_transaction(call.into());
 		match SubmitTransaction::<T, Call<T>>::submit_transaction(transaction) {
 			Ok(()) => log::debug!(target: TARGET, "sent the trap of job {:?}", job.0),

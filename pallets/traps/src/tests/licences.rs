@@ -99,7 +99,7 @@ fn broken_by(change: impl FnOnce()) -> String {
 
 #[test]
 fn what_does_not_fit_is_found() {
-	let said = broken_by(|| crate::Periods::<Test>::kill());
+	let said = broken_by(crate::Periods::<Test>::kill);
 	assert!(said.contains("INV-1: other roots"), "{said}");
 	let said = broken_by(|| {
 		crate::Periods::<Test>::put(frame_support::BoundedVec::truncate_from(vec![3]))

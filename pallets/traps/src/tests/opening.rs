@@ -171,7 +171,7 @@ fn fails_unless_the_worker_of_the_slot_has_signed() {
 		let call = open_call_by(&worker_of(&auditors()[0]), job, traps[0].clone());
 		assert_eq!(dispatch_authorized(call), Err(InvalidTransaction::BadProof.into()));
 		let signature = worker_of(&provider()).sign(b"anything");
-		let signed = Traps::open(signed(provider()), job, traps[0].clone(), signature);
+		let signed = Traps::open(signed(provider()), job, Box::new(traps[0].clone()), signature);
 		assert_noop!(signed, DispatchError::BadOrigin);
 	});
 }
