@@ -131,8 +131,8 @@ pub use weights::WeightInfo;
 #[allow(missing_debug_implementations, clippy::expect_used)]
 #[frame_support::pallet]
 pub mod pallet {
-	use alloc::boxed::Box;
 	use super::*;
+	use alloc::boxed::Box;
 	use assay_primitives::{AccountId, Balance, JobDigest, SlotId, Trap, WorkerSignature};
 	use frame_support::{pallet_prelude::*, traits::fungible};
 	use frame_system::{offchain::CreateAuthorizedTransaction, pallet_prelude::*};

@@ -1,8 +1,8 @@
 //! The off-chain worker: opens the traps that this node is armed with, once all claims of their
 //! jobs are there. It needs no executor, and remembers nothing but when it sent what.
 
-use alloc::boxed::Box;
 use crate::*;
+use alloc::boxed::Box;
 use assay_primitives::{
 	offchain::{armed_trap, is_due_to_send},
 	trap_statement, JobDigest, Trap, TrapJobs, WorkerKey,
