@@ -281,10 +281,10 @@
 //! not found before the next load is a byte that a disk changes by itself, without the system
 //! writing it, and that is read again after it was dropped from memory.
 //!
-//! `GET /v1/models/{weights}/segments/{number}` answers with an [`Opening`](assay_trace::Opening) in
-//! SCALE, 4,096 bytes and the siblings on the way to the root, by which a provider shows on chain
-//! that it holds the weights. It reads that segment and the list of all, and gives nothing that does
-//! not lead to the digest.
+//! `GET /v1/models/{weights}/segments/{number}` answers with an [`Opening`](assay_trace::Opening)
+//! in SCALE, 4,096 bytes and the siblings on the way to the root, by which a provider shows on
+//! chain that it holds the weights. It reads that segment and the list of all, and gives nothing
+//! that does not lead to the digest.
 //!
 //! ## Folder
 //!

@@ -93,7 +93,8 @@ fn member<T: Config>(pools: u32) -> Result<(AccountId, WorkerKey), BenchmarkErro
 	Ok((who, worker))
 }
 
-/// A showing of the weights with the longest paths, by a provider with as many pools as it may have.
+/// A showing of the weights with the longest paths, by a provider with as many pools as it may
+/// have.
 fn show_call<T: Config>() -> Result<(AccountId, Call<T>), BenchmarkError> {
 	let (who, worker) = member::<T>(T::MaxPools::get().saturating_sub(1))?;
 	let (period, randomness) = (Pallet::<T>::period(), H256([5; 32]));

@@ -26,15 +26,15 @@
 //! - **duty key**: sr25519 key that the provider's executor holds, and that signs nothing but VRFs.
 //! - **pool**: the providers that audit jobs of a model. Its total is the sum of counted stakes.
 //! - **to show**: to open the segment of a model's weights that chance names for a provider and a
-//!   period. Counted is the stake of members that have shown, in period `p` for the whole of `p + 1`
-//!   and for no other: who does not show in `p` counts nothing from the first to the last block of
-//!   `p + 1`.
+//!   period. Counted is the stake of members that have shown, in period `p` for the whole of `p +
+//!   1` and for no other: who does not show in `p` counts nothing from the first to the last
+//!   block of `p + 1`.
 //! - **auditable**: of a job, that [`Config::MinHolders`] others than its party count at its
 //!   submission, with [`Config::MinHeldStake`] in all, and one with as much as its audit pledges.
 //!   Any other job is `Unaudited`.
 //! - **randomness** of a job: a hash over the VRFs of the authors of the
-//!   [`assay_primitives::DUTY_BLOCKS`] blocks after the first commitment; where one has none, of the
-//!   first blocks after it that have, among [`types::DRAW_BLOCKS`].
+//!   [`assay_primitives::DUTY_BLOCKS`] blocks after the first commitment; where one has none, of
+//!   the first blocks after it that have, among [`types::DRAW_BLOCKS`].
 //! - **final mark**: the word of a worker that the commitment is final. Notices are taken from then
 //!   on, for [`Config::NoticeBlocks`].
 //! - **threshold**: 2^64 times audit rate times share of the stake. A number below is a duty.
@@ -89,8 +89,8 @@
 //! ## Low level / Design
 //!
 //! 1. *No hook walks over anybody.* What changes with a period is a pair of values and the period
-//!    in which the second one begins to count ([`types::Counted`]); nothing is rolled over. What has
-//!    to be shown again ends by itself ([`types::Renewed`]).
+//!    in which the second one begins to count ([`types::Counted`]); nothing is rolled over. What
+//!    has to be shown again ends by itself ([`types::Renewed`]).
 //! 2. *What is counted was known before the randomness.* Key, membership, stake and total are
 //!    those of the duty period of the commitment, also where notices reach into the next one:
 //!    nothing that is done after a draw changes it, neither one's own nor that of others. A key

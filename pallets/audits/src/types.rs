@@ -566,7 +566,9 @@ mod tests {
 
 		/// Whoever is left out, nobody else brings more than is said; with rising shares it is exact.
 		#[test]
-		fn the_largest_of_others_is_known(changes in prop::collection::vec((0u8..4, 0u128..9), 1..40)) {
+		fn the_largest_of_others_is_known(
+			changes in prop::collection::vec((0u8..4, 0u128..9), 1..40),
+		) {
 			let account = |n: u8| AccountId::new([n; 32]);
 			let (mut total, mut risen) = (Total::default(), Total::default());
 			let (mut shares, mut most) = ([0u128; 4], [0u128; 4]);

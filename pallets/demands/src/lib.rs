@@ -8,12 +8,12 @@
 //!
 //! ## Overview
 //!
-//! A provider that has committed to a result owes the input to whoever wants to check it, and once
-//! its claim is open the output to whoever paid for it. Both travel between machines, as a rule, and
-//! the chain sees only digests. Where a party does not hand them out, anybody may demand an item
-//! and prepay its bytes. The provider then has to put it into blocks, chunk by chunk, each within a
-//! deadline. The answer is public, so one demand for an item of a job is enough for everybody. While
-//! it is open the job's own clock stands still: nobody loses time.
+//! A provider that has committed to a result owes the input to whoever wants to check it, and
+//! once its claim is open the output to whoever paid for it. Both travel between machines, as a
+//! rule, and the chain sees only digests. Where a party does not hand them out, anybody may
+//! demand an item and prepay its bytes. The provider then has to put it into blocks, chunk by
+//! chunk, each within a deadline. The answer is public, so one demand for an item of a job is
+//! enough for everybody. While it is open the job's own clock stands still: nobody loses time.
 //!
 //! ## Terminology
 //!

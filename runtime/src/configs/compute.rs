@@ -1,6 +1,6 @@
 //! The pallets of compute: bonds, providers, models, leases, jobs, disputes, audits, traps and
-//! demands. How long things take on a chain is in the jobs pallet's genesis ([`pallet_jobs::Timing`]),
-//! so chains of one runtime can differ.
+//! demands. How long things take on a chain is in the jobs pallet's genesis
+//! ([`pallet_jobs::Timing`]), so chains of one runtime can differ.
 
 use assay_primitives::economics;
 use frame_support::{
