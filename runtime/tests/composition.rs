@@ -324,6 +324,7 @@ fn a_bond_outlives_every_job_and_the_game_about_it() {
 		chain(preset).execute_with(|| {
 			let timing = assay_runtime::Jobs::timing();
 			let longest = assay_program::limits::MAX_UNITS;
+			let answer_blocks: u32 = <Runtime as pallet_demands::Config>::AnswerBlocks::get();
 			let chunk_blocks: u32 = <Runtime as pallet_demands::Config>::ChunkBlocks::get();
 			let blocks = timing
 				.accept
@@ -338,7 +339,8 @@ fn a_bond_outlives_every_job_and_the_game_about_it() {
 				.saturating_add(timing.span(timing.window_base, longest))
 				.saturating_add(longest_game())
 				// Input and output may be demanded, each chunk in its time.
-				.saturating_add(2 * pallet_demands::types::CHUNKS_MAX * chunk_blocks);
+				.saturating_add(2 * pallet_demands::types::CHUNKS_MAX * chunk_blocks)
+				.saturating_add(2 * answer_blocks);
 			assert!(UnbondingBlocks::get() > blocks, "{preset}: a job may last {blocks} blocks");
 		});
 	}

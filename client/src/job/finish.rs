@@ -14,12 +14,15 @@ use std::collections::BTreeMap;
 use subxt::dynamic::Value;
 
 const DISPUTES: &str = "Disputes";
+const DEMANDS: &str = "Demands";
 /// After so many rounds of steps it is left to another call: each follows from the one before.
 const ROUNDS_MAX: usize = 4;
 
 /// What is due in a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Due {
+	/// A demand whose chunk did not come ends.
+	DemandTimeout,
 	/// A game whose time is over ends.
 	Timeout(u64),
 	/// Two slots claim different results: a game between them begins.
@@ -34,6 +37,7 @@ impl Due {
 	/// What was done, in words.
 	pub fn done(&self) -> String {
 		match self {
+			Self::DemandTimeout => "what was demanded did not come: the demand has ended".into(),
 			Self::Timeout(game) => format!("game {game} was over its time and has ended"),
 			Self::Opposition(slot, other) => {
 				format!("slots {slot} and {other} differ: a game between them has begun")
@@ -46,6 +50,7 @@ impl Due {
 	/// The same for programs.
 	pub fn json(&self) -> serde_json::Value {
 		match self {
+			Self::DemandTimeout => json!({ "step": "end_demand" }),
 			Self::Timeout(game) => json!({ "step": "timeout", "game": game }),
 			Self::Opposition(slot, other) => json!({ "step": "oppose", "slots": [slot, other] }),
 			Self::Lapse(slot) => json!({ "step": "lapse", "slot": slot }),
@@ -56,6 +61,7 @@ impl Due {
 	/// Signs and sends the call that does it.
 	async fn take(self, chain: &Chain, account: &Account, job: &Hash) -> Result<Included> {
 		let (pallet, call, arguments) = match self {
+			Self::DemandTimeout => (DEMANDS, "timeout", vec![("job", encode::hash(job))]),
 			Self::Timeout(game) => (DISPUTES, "timeout", vec![("game", encode::number(game))]),
 			Self::Opposition(slot, other) => {
 				let slots = vec![("slot", encode::number(slot)), ("other", encode::number(other))];
@@ -77,7 +83,7 @@ pub struct Step {
 	pub included: Included,
 }
 
-/// Ends a job that its parties have left lying: begins the games that are due between its claims,
+/// Ends a job that its parties have left lying: ends a demand that was not answered, begins the games that are due between its claims,
 /// ends those whose time is over, lapses the slot that is due first, or settles the job when its
 /// window is over. Anyone may, and pays the fees of the calls. Returns what was done, one thing at
 /// least.
@@ -87,7 +93,12 @@ pub async fn finish(chain: &Chain, account: &Account, digest: &Hash) -> Result<V
 		let Some(job) = view(chain, digest).await? else { break };
 		let games = games_about(chain, &job, digest).await?;
 		let best = chain.best_number().await?;
-		let due = due(&job, &games, best).map_err(|e| e.about(*digest));
+		let demand = chain.storage(DEMANDS, DEMANDS, vec![encode::hash(digest)]).await?;
+		let due = match demand {
+			// Nothing else moves meanwhile; the chain knows when its time is over.
+			Some(_) => Ok(vec![Due::DemandTimeout]),
+			None => due(&job, &games, best).map_err(|e| e.about(*digest)),
+		};
 		// The first round says why nothing is due; a later one follows what was done.
 		let due = match steps.is_empty() {
 			true => due?,
@@ -104,8 +115,8 @@ pub async fn finish(chain: &Chain, account: &Account, digest: &Hash) -> Result<V
 			let included = due.take(chain, account, digest).await.map_err(after)?;
 			steps.push(Step { due, included });
 		}
-		let ended_games = |step: &Step| matches!(step.due, Due::Timeout(_));
-		if has_ended(&steps) || !steps.iter().skip(before).any(ended_games) {
+		let frees = |step: &Step| matches!(step.due, Due::Timeout(_) | Due::DemandTimeout);
+		if has_ended(&steps) || !steps.iter().skip(before).any(frees) {
 			break;
 		}
 	}

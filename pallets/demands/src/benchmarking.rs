@@ -72,14 +72,14 @@ fn deliver_call<T: Config>() -> Result<Call<T>, BenchmarkError> {
 	Ok(Call::deliver { job, item: Item::Input, index, bytes, path })
 }
 
-fn misshapen<T: Config>() -> Result<JobDigest, BenchmarkError> {
-	demanded::<T>(H256(merkle::sized(OTHER_LENGTH, &OTHER_ROOT.0)), 1)
+fn misshapen<T: Config>(slots: u32) -> Result<JobDigest, BenchmarkError> {
+	demanded::<T>(H256(merkle::sized(OTHER_LENGTH, &OTHER_ROOT.0)), slots)
 }
 
 fn overdue<T: Config>(slots: u32) -> Result<JobDigest, BenchmarkError> {
 	let job = demanded::<T>(H256([9; 32]), slots)?;
 	let now: u32 = System::<T>::block_number().saturated_into();
-	let late = now.saturating_add(T::ChunkBlocks::get()).saturating_add(1);
+	let late = now.saturating_add(T::AnswerBlocks::get()).saturating_add(1);
 	System::<T>::set_block_number(late.into());
 	Ok(job)
 }
@@ -136,8 +136,8 @@ mod benchmarks {
 	}
 
 	#[benchmark]
-	fn show_length() -> Result<(), BenchmarkError> {
-		let job = misshapen::<T>()?;
+	fn show_length(s: Linear<1, SLOTS_MAX>) -> Result<(), BenchmarkError> {
+		let job = misshapen::<T>(s)?;
 
 		#[extrinsic_call]
 		_(RawOrigin::Authorized, job, OTHER_LENGTH, OTHER_ROOT);
@@ -188,7 +188,7 @@ mod benchmarks {
 
 	#[benchmark]
 	fn authorize_show_length() -> Result<(), BenchmarkError> {
-		let job = misshapen::<T>()?;
+		let job = misshapen::<T>(1)?;
 		let call = Call::<T>::show_length { job, length: OTHER_LENGTH, root: OTHER_ROOT };
 
 		#[block]

@@ -35,8 +35,8 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Clock time until which a chunk is taken that is asked for now.
-	fn due() -> u32 {
-		T::Jobs::now().saturating_add(T::ChunkBlocks::get())
+	fn due(blocks: u32) -> u32 {
+		T::Jobs::now().saturating_add(blocks)
 	}
 
 	// --- demand ---
@@ -60,7 +60,7 @@ impl<T: Config> Pallet<T> {
 		T::Jobs::hold(job, item)?;
 		Ledger::<T>::hold(&demander, prepaid)?;
 		let Owed { slot, provider, worker, digest, length } = owed;
-		let due = Self::due();
+		let due = Self::due(T::AnswerBlocks::get());
 		let demand = Demand {
 			item,
 			demander: demander.clone(),
@@ -127,7 +127,7 @@ impl<T: Config> Pallet<T> {
 		let paid = Ledger::<T>::pay(demander, provider, demand.price_of(index));
 		sp_io::offchain_index::set(&chunk_key(&job, item, index), bytes);
 		Self::deposit_event(Event::ChunkDelivered { job, item, index, paid });
-		let demand = demand.advanced(Self::due());
+		let demand = demand.advanced(Self::due(T::ChunkBlocks::get()));
 		if demand.is_answered() {
 			Demands::<T>::remove(job);
 			T::Jobs::resume(job);
@@ -153,13 +153,18 @@ impl<T: Config> Pallet<T> {
 		Ok(demand)
 	}
 
-	pub(crate) fn do_show_length(job: JobDigest, length: u64, root: H256) -> DispatchResult {
+	/// Returns the number of the job's slots, as all that go over these do.
+	pub(crate) fn do_show_length(
+		job: JobDigest,
+		length: u64,
+		root: H256,
+	) -> Result<u32, DispatchError> {
 		let demand = Self::check_show_length(job, length, &root)?;
 		Ledger::<T>::release(&demand.demander, demand.unspent());
 		Demands::<T>::remove(job);
-		T::Jobs::resume(job);
+		let slots = T::Jobs::bar(job);
 		Self::deposit_event(Event::LengthShown { job, item: demand.item, length, root });
-		Ok(())
+		Ok(slots)
 	}
 
 	// --- timeout ---

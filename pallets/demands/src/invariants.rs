@@ -41,7 +41,7 @@ impl<T: Config> Pallet<T> {
 			let lengths = 1..=DEMAND_BYTES_MAX;
 			ensure!(lengths.contains(&demand.length), "INV-3: a length that nobody may demand");
 			ensure!(!demand.is_answered(), "INV-3: an answered demand is open");
-			let latest = T::Jobs::now().saturating_add(T::ChunkBlocks::get());
+			let latest = T::Jobs::now().saturating_add(T::AnswerBlocks::get());
 			ensure!(demand.due <= latest, "INV-3: a chunk has more time than chunks have");
 		}
 		Ok(())

@@ -35,12 +35,14 @@
 //! | end | prepayment | slot and job |
 //! |---|---|---|
 //! | answered | spent: a share to the provider, the rest to the treasury | go on |
-//! | length shown | returned | go on |
+//! | length shown | returned | go on, without auditors that have not committed |
 //! | withheld | returned, but for chunks that came | the slot lapses and loses its whole pledge |
 //!
-//! A job goes on without a slot that lapsed, if others are left, and is refunded otherwise.
+//! A job goes on without a slot that lapsed, if others are left, and is refunded otherwise. In the
+//! last two cases nobody can compute the job from what is public, so auditors that have not
+//! committed lose nothing, and no notice is taken any more.
 //!
-//! A worked timeline with twenty blocks for a chunk: the input of a job, 10,000 bytes, three
+//! A worked timeline with twenty blocks for each chunk, the first one too: the input of a job, 10,000 bytes, three
 //! chunks, is demanded in block 100. The first chunk has to come until 120; it does so in 103, so
 //! the second has until 123. Both others come in block 104, and the job has been held for four
 //! blocks. Had the third not come until block 124, `timeout` could have landed in 125, and the
@@ -70,7 +72,7 @@
 //!    digest says so, and that is the answer: the result is known to be `Invalid`. An output of
 //!    another length is a wrong claim, and no answer.
 //! 4. *Bounded*: one demand at a time, one for each item and job, so a job is held for twice its
-//!    chunks times [`Config::ChunkBlocks`] at most.
+//!    [`Config::AnswerBlocks`] and [`Config::ChunkBlocks`] for each other chunk at most.
 //! 5. *Deadlines are facts of block number*: a late chunk is refused whether or not anybody has
 //!    called `timeout`.
 
@@ -148,7 +150,10 @@ pub mod pallet {
 		/// The provider's share of it, rounded down; the rest pays for the block space.
 		#[pallet::constant]
 		type ProviderShare: Get<Permill>;
-		/// Blocks for each chunk.
+		/// Blocks for the first chunk: nobody knew that it would be asked for.
+		#[pallet::constant]
+		type AnswerBlocks: Get<u32>;
+		/// Blocks for each one after it.
 		#[pallet::constant]
 		type ChunkBlocks: Get<u32>;
 		/// Measured weights.
@@ -300,6 +305,10 @@ pub mod pallet {
 				"blocks that rotate a session carry no chunk, and one may have to be sent again"
 			);
 			assert!(
+				T::AnswerBlocks::get() >= T::ChunkBlocks::get(),
+				"the first chunk must have as much time as the others"
+			);
+			assert!(
 				T::ProviderShare::get() < Permill::one(),
 				"who demands from itself would fill blocks for nothing"
 			);
@@ -435,6 +444,10 @@ pub mod pallet {
 		///
 		/// Authorised without signature: the digest proves it; anybody may carry it. No fee.
 		///
+		/// ## Details
+		///
+		/// Auditors of the job that have not committed are free of their duty, and no other comes.
+		///
 		/// ## Parameters
 		///
 		/// - `job`: of which.
@@ -449,7 +462,7 @@ pub mod pallet {
 		///
 		/// `LengthShown`.
 		#[pallet::call_index(3)]
-		#[pallet::weight(T::WeightInfo::show_length())]
+		#[pallet::weight(T::WeightInfo::show_length(types::SLOTS_MAX))]
 		#[pallet::weight_of_authorize(T::WeightInfo::authorize_show_length())]
 		#[pallet::authorize(Self::authorize_show_length)]
 		pub fn show_length(
@@ -457,9 +470,10 @@ pub mod pallet {
 			job: JobDigest,
 			#[pallet::compact] length: u64,
 			root: H256,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			frame_system::ensure_authorized(origin)?;
-			Self::do_show_length(job, length, root)
+			let slots = Self::do_show_length(job, length, root)?;
+			Ok(Some(T::WeightInfo::show_length(slots)).into())
 		}
 
 		/// End a demand whose next chunk did not come in time: the slot that owed it lapses and loses

@@ -96,6 +96,8 @@ parameter_types! {
 	pub const RecordBase: Balance = UNIT / 10;
 	pub const RecordByte: Balance = UNIT / 10_000;
 	pub const ProviderShare: Permill = Permill::from_parts(333_333);
+	/// Blocks for the first chunk.
+	pub storage AnswerBlocks: u32 = CHUNK_BLOCKS;
 	/// Whether jobs are paused.
 	pub storage Paused: bool = false;
 	/// Blocks for which the clock of jobs has stood still.
@@ -194,6 +196,18 @@ impl OwedItems<AccountId> for Table {
 		MockJobs::mutate(job, |entry| entry.as_mut().unwrap().is_held = false);
 	}
 
+	fn bar(job: JobDigest) -> u32 {
+		Self::resume(job);
+		1
+	}
+
+	fn duties(worker: &WorkerKey) -> Vec<JobDigest> {
+		match *worker == key_of(&provider()) {
+			true => MockJobs::iter_keys().collect(),
+			false => Vec::new(),
+		}
+	}
+
 	fn withhold(job: JobDigest, slot: SlotId) -> u32 {
 		assert_eq!(slot, SLOT);
 		Self::resume(job);
@@ -235,6 +249,7 @@ impl pallet_demands::Config for Test {
 	type Treasury = Treasury;
 	type PricePerByte = ConstU128<PRICE_PER_BYTE>;
 	type ProviderShare = ProviderShare;
+	type AnswerBlocks = AnswerBlocks;
 	type ChunkBlocks = ConstU32<CHUNK_BLOCKS>;
 	type WeightInfo = ();
 	#[cfg(feature = "runtime-benchmarks")]

@@ -119,15 +119,28 @@ impl<T: Config> Pallet<T> {
 
 	/// Deliver what these keys owe, and end what anybody owed too long.
 	fn answer_demands(run: &Run, keys: &BTreeSet<WorkerKey>) {
-		for (job, demand) in Demands::<T>::iter().take(DEMANDS_LOOKED_AT) {
+		// What is owed is found by key: nobody hides a demand behind others.
+		let owed: BTreeSet<_> = keys.iter().flat_map(T::Jobs::duties).collect();
+		for job in owed {
 			if run.is_over() {
 				log::debug!(target: TARGET, "the run's time is over: the rest follows next block");
 				return;
 			}
+			let demand = Demands::<T>::get(job).filter(|demand| keys.contains(&demand.worker));
+			if let Some(demand) = demand.filter(|_| Self::check_timeout(job).is_err()) {
+				Self::deliver_item(run, job, &demand);
+			}
+		}
+		// Where there are more, each run begins elsewhere.
+		let start = sp_io::hashing::blake2_256(&run.block.to_le_bytes()).into();
+		let first = Demands::<T>::hashed_key_for(JobDigest(start));
+		let some = Demands::<T>::iter_from(first).chain(Demands::<T>::iter());
+		for (job, demand) in some.take(DEMANDS_LOOKED_AT) {
+			if run.is_over() {
+				return;
+			}
 			if Self::check_timeout(job).is_ok() {
 				Self::send_once(run, (demand.slot, b'T'), Call::timeout { job });
-			} else if keys.contains(&demand.worker) {
-				Self::deliver_item(run, job, &demand);
 			}
 		}
 	}

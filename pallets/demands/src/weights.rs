@@ -11,8 +11,8 @@ pub trait WeightInfo {
 	fn demand_for() -> Weight;
 	/// Dispatch of `deliver`: the last chunk of the largest item.
 	fn deliver() -> Weight;
-	/// Dispatch of `show_length`.
-	fn show_length() -> Weight;
+	/// Dispatch of `show_length` of a demand about a job of so many slots.
+	fn show_length(slots: u32) -> Weight;
 	/// Dispatch of `timeout` of a demand about a job of so many slots.
 	fn timeout(slots: u32) -> Weight;
 	/// Authorisation of `demand_for`.
@@ -41,8 +41,9 @@ impl WeightInfo for () {
 	fn deliver() -> Weight {
 		weight(250, 8, 6)
 	}
-	fn show_length() -> Weight {
-		weight(120, 6, 4)
+	fn show_length(slots: u32) -> Weight {
+		let each = weight(30, 6, 5).saturating_mul(slots.into());
+		weight(200, 10, 8).saturating_add(each)
 	}
 	fn timeout(slots: u32) -> Weight {
 		let each = weight(20, 6, 5).saturating_mul(slots.into());

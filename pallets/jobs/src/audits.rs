@@ -132,11 +132,11 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// List a job among those that workers look at for as long as it awaits its mark or notices.
-	pub(crate) fn list_audit(digest: JobDigest, audit: &AuditState) {
-		let awaits = match audit {
+	pub(crate) fn list_audit(digest: JobDigest, job: &Job<AccountId>) {
+		let awaits = match job.audit {
 			AuditState::Unaudited | AuditState::Uncommitted => return,
 			AuditState::Awaiting { .. } => true,
-			AuditState::Marked { until, .. } => Self::now() <= *until,
+			AuditState::Marked { until, .. } => Self::now_of(job) <= until && !job.hold.is_barred(),
 		};
 		match awaits {
 			true => AwaitingAudit::<T>::insert(digest, ()),
@@ -157,7 +157,8 @@ impl<T: Config> Pallet<T> {
 			AuditState::Awaiting { committed_at, slot } => (committed_at, slot, None),
 			AuditState::Marked { committed_at, slot, until } => (committed_at, slot, Some(until)),
 		};
-		if notices_until.is_some_and(|until| Self::now_of(&job) > until) {
+		let is_over = |until| job.hold.is_barred() || Self::now_of(&job) > until;
+		if notices_until.is_some_and(is_over) {
 			return None;
 		}
 		let notices_until = notices_until.map(|until| Self::chain_time(&job, until));
@@ -185,6 +186,7 @@ impl<T: Config> Pallet<T> {
 		let AuditState::Marked { until, .. } = job.audit else {
 			return Err(Error::<T>::NoticesClosed);
 		};
+		ensure!(!job.hold.is_barred(), Error::<T>::NoticesClosed);
 		ensure!(Self::now_of(&job) <= until, Error::<T>::NoticesClosed);
 		let mut parties = job.slots.iter().filter_map(Slots::<T>::get).map(|slot| slot.party);
 		ensure!(parties.all(|party| party != *auditor), Error::<T>::AlreadyAParty);

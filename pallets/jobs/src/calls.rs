@@ -474,17 +474,29 @@ impl<T: Config> Pallet<T> {
 	/// End a slot that has no claim, or may not keep it. Returns the number of the job's slots.
 	pub(crate) fn lapse_slot(
 		slot_id: SlotId,
-		mut slot: Slot<AccountId>,
+		slot: Slot<AccountId>,
 		job: Job<AccountId>,
 		reason: LapseReason,
 	) -> u32 {
+		let digest = slot.job;
+		Self::close_slot(slot_id, slot, job.slots.len() > 1, reason);
+		Self::advance(digest, job, reason)
+	}
+
+	/// The same, for a caller that moves the job on by itself.
+	pub(crate) fn close_slot(
+		slot_id: SlotId,
+		mut slot: Slot<AccountId>,
+		has_others: bool,
+		reason: LapseReason,
+	) {
 		let why = match reason {
 			LapseReason::NotAccepted => None,
 			LapseReason::NotCommitted => Some(SlashReason::NotCommitted),
 			LapseReason::NotRevealed => Some(SlashReason::NotRevealed),
 			LapseReason::Withheld => Some(SlashReason::Withheld),
 		};
-		let amount = lapse_penalty(reason, slot.pledge, job.slots.len() > 1);
+		let amount = lapse_penalty(reason, slot.pledge, has_others);
 		let penalty = why.map_or(0, |why| Self::slash_slot(slot_id, &slot, amount, None, why));
 		Self::release_slot(slot_id, &slot);
 		Self::note_lapsed(&slot.party, reason);
@@ -492,7 +504,6 @@ impl<T: Config> Pallet<T> {
 		let digest = slot.job;
 		Slots::<T>::insert(slot_id, slot);
 		Self::deposit_event(Event::SlotLapsed { slot: slot_id, job: digest, reason, penalty });
-		Self::advance(digest, job, reason)
 	}
 
 	/// Move a job on as far as the states of its slots allow, and store it. Returns the number of
@@ -525,7 +536,7 @@ impl<T: Config> Pallet<T> {
 				Self::deposit_event(Event::WindowOpened { job: digest, closes_at });
 			}
 		}
-		Self::list_audit(digest, &job.audit);
+		Self::list_audit(digest, &job);
 		Jobs::<T>::insert(digest, job);
 		count
 	}

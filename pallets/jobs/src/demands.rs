@@ -40,6 +40,8 @@ pub struct Hold {
 	input: bool,
 	/// Whether the output was.
 	output: bool,
+	/// Whether a demand has shown that nobody else can compute the job.
+	barred: bool,
 }
 
 impl Hold {
@@ -56,6 +58,12 @@ impl Hold {
 	/// Whether anything was ever demanded.
 	pub fn was_demanded(&self) -> bool {
 		self.input || self.output
+	}
+
+	/// Whether a demand has shown that nobody else can compute the job: its input was kept back, or
+	/// is of another length than the job says. No auditor comes any more.
+	pub fn is_barred(&self) -> bool {
+		self.barred
 	}
 
 	/// Whether this item was.
@@ -131,13 +139,24 @@ impl<T: Config> OwedItems<AccountId> for Pallet<T> {
 		});
 	}
 
-	fn withhold(digest: JobDigest, slot_id: SlotId) -> u32 {
-		let (job, slot) = (Jobs::<T>::get(digest), Slots::<T>::get(slot_id));
-		let Some((mut job, slot)) = job.zip(slot) else {
+	fn bar(digest: JobDigest) -> u32 {
+		let Some(job) = Jobs::<T>::get(digest) else {
 			defensive!("a demand outlived its job");
 			return 0;
 		};
-		job.hold = job.hold.end(Self::now());
+		let job = Self::bar_audits(job);
+		Self::advance(digest, job, LapseReason::NotAccepted)
+	}
+
+	fn withhold(digest: JobDigest, slot_id: SlotId) -> u32 {
+		let (job, slot) = (Jobs::<T>::get(digest), Slots::<T>::get(slot_id));
+		let Some((job, slot)) = job.zip(slot) else {
+			defensive!("a demand outlived its job");
+			return 0;
+		};
+		let job = Self::bar_audits(job);
+		// What its trap promised was for whoever contradicts a claim that is gone now.
+		Jackpots::<T>::remove(digest);
 		Self::lapse_slot(slot_id, slot, job, LapseReason::Withheld)
 	}
 
@@ -161,6 +180,11 @@ impl<T: Config> OwedItems<AccountId> for Pallet<T> {
 				Some(WantedInput { job: slot.job, slot: slot_id, digest: job.input.0, length })
 			})
 			.collect()
+	}
+
+	fn duties(worker: &WorkerKey) -> Vec<JobDigest> {
+		let slots = WorkerDuties::<T>::iter_key_prefix(worker).filter_map(Slots::<T>::get);
+		slots.filter(|slot| slot.role == SlotRole::Assigned).map(|slot| slot.job).collect()
 	}
 
 	fn held() -> Vec<JobDigest> {
@@ -220,6 +244,19 @@ impl<T: Config> Pallet<T> {
 			length: u32::try_from(length).map_err(|_| Error::<T>::LengthNotDemandable)?,
 		};
 		Ok((job, owed))
+	}
+
+	/// Ends the demand about a job which nobody else can compute, as it has shown. Auditors that have
+	/// not committed are free of their duty, without a penalty and a mark on their record.
+	fn bar_audits(mut job: Job<AccountId>) -> Job<AccountId> {
+		job.hold = Hold { barred: true, ..job.hold.end(Self::now()) };
+		let has_others = job.slots.len() > 1;
+		for (slot_id, slot) in Self::slots_of(&job) {
+			if slot.role == SlotRole::Audit && slot.state.awaits_commitment() {
+				Self::close_slot(slot_id, slot, has_others, LapseReason::NotAccepted);
+			}
+		}
+		job
 	}
 
 	/// Whether silent slots of a job may lapse, or the job may settle.

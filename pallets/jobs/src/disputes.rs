@@ -208,7 +208,7 @@ impl<T: Config> Pallet<T> {
 			_ => false,
 		};
 		ensure!(is_one_job && differ, Error::<T>::NotDisputable);
-		ensure!(!job.takes_traps(Self::now()), Error::<T>::TrapsComeFirst);
+		ensure!(!job.takes_traps(Self::now_of(&job)), Error::<T>::TrapsComeFirst);
 		Ok([slot, other])
 	}
 

@@ -231,13 +231,14 @@ impl<T: Config> Pallet<T> {
 
 	/// INV-10: every job that awaits its mark or notices is listed; what is listed has awaited them.
 	fn check_awaiting() -> Result<(), TryRuntimeError> {
-		let now = Self::now();
 		for (digest, job) in Jobs::<T>::iter() {
 			let is_listed = AwaitingAudit::<T>::contains_key(digest);
 			let (may, must) = match job.audit {
 				AuditState::Unaudited | AuditState::Uncommitted => (false, false),
 				AuditState::Awaiting { .. } => (true, true),
-				AuditState::Marked { until, .. } => (true, now <= until),
+				AuditState::Marked { until, .. } => {
+					(true, Self::now_of(&job) <= until && !job.hold.is_barred())
+				},
 			};
 			ensure!(is_listed || !must, "INV-10: a job awaits an audit and is not listed");
 			ensure!(may || !is_listed, "INV-10: a job is listed that awaits no audit");

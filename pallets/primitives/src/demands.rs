@@ -84,11 +84,17 @@ pub trait OwedItems<AccountId> {
 	fn hold(job: JobDigest, item: Item) -> DispatchResult;
 	/// A demand was answered: the job's clock goes on.
 	fn resume(job: JobDigest);
-	/// A demand was not answered: the slot loses its whole pledge and lapses, and the job goes on, or
-	/// ends, without it. Returns the number of the job's slots.
+	/// A demand has shown that the input is of another length than its job says: the job's clock goes
+	/// on, and auditors that have not committed are free. Returns the number of the job's slots.
+	fn bar(job: JobDigest) -> u32;
+	/// A demand was not answered: the slot loses its whole pledge and lapses, auditors that have not
+	/// committed are free, and the job goes on, or ends, without them. Returns the number of the job's
+	/// slots.
 	fn withhold(job: JobDigest, slot: SlotId) -> u32;
 	/// Under which digest an executor keeps what a slot owes.
 	fn stored_as(slot: SlotId, item: Item) -> Option<H256>;
+	/// Jobs that this key claims the results of.
+	fn duties(worker: &WorkerKey) -> Vec<JobDigest>;
 	/// Inputs of jobs that this key has to audit, and that are not on chain.
 	fn wanted_inputs(worker: &WorkerKey) -> Vec<WantedInput>;
 	/// Jobs whose clocks stand still. Walks all jobs: for checks of the state only.

@@ -239,8 +239,10 @@ impl pallet_traps::Config for Runtime {
 impl pallet_demands::Config for Runtime {
 	#[cfg(feature = "runtime-benchmarks")]
 	type BenchmarkHelper = crate::benches::Helper;
+	// Five minutes: a power cut must not ruin an honest provider.
+	type AnswerBlocks = ConstU32<100>;
 	// A minute: a minute for each of the 64 chunks of the largest item is an hour, and a job is held
-	// for two of these at most.
+	// for two of these, and twice the first answer's five minutes, at most.
 	type ChunkBlocks = ConstU32<20>;
 	type Currency = Balances;
 	type Jobs = Jobs;

@@ -19,8 +19,12 @@ impl<T: frame_system::Config> pallet_demands::WeightInfo for WeightInfo<T> {
 	fn deliver() -> Weight {
 		Weight::from_parts(350_000_000, 0).saturating_add(T::DbWeight::get().reads_writes(9, 6))
 	}
-	fn show_length() -> Weight {
-		Weight::from_parts(120_000_000, 0).saturating_add(T::DbWeight::get().reads_writes(6, 4))
+	/// The range of component `s` is `[1, 64]`.
+	fn show_length(s: u32) -> Weight {
+		Weight::from_parts(300_000_000, 0)
+			.saturating_add(Weight::from_parts(40_000_000, 0).saturating_mul(s.into()))
+			.saturating_add(T::DbWeight::get().reads_writes(10, 8))
+			.saturating_add(T::DbWeight::get().reads_writes(6, 5).saturating_mul(s.into()))
 	}
 	/// The range of component `s` is `[1, 64]`.
 	fn timeout(s: u32) -> Weight {

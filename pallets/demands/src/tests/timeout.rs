@@ -58,3 +58,19 @@ fn a_pause_gives_as_long_again() {
 		assert_ok!(deliver(job, &blob, 0).unwrap());
 	});
 }
+
+#[test]
+fn the_first_chunk_has_longer() {
+	build_and_execute(|| {
+		AnswerBlocks::set(&(3 * CHUNK_BLOCKS));
+		let (job, blob) = demanded(10_000);
+		roll_by(3 * CHUNK_BLOCKS);
+		assert_noop!(Demands::timeout(signed(stranger()), job), Error::<Test>::NotDue);
+		try_state();
+		assert_ok!(deliver(job, &blob, 0).unwrap());
+		roll_by(CHUNK_BLOCKS);
+		assert_noop!(Demands::timeout(signed(stranger()), job), Error::<Test>::NotDue);
+		roll_by(1);
+		assert_ok!(Demands::timeout(signed(stranger()), job));
+	});
+}

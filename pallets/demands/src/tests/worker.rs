@@ -2,7 +2,10 @@
 //! own code, keystore, storage and transaction pool are the real ones.
 
 use super::*;
-use crate::offchain::{CHUNKS_PER_RUN, RESEND_BLOCKS};
+use crate::{
+	offchain::{CHUNKS_PER_RUN, RESEND_BLOCKS},
+	types::Demand,
+};
 use assay_primitives::{
 	offchain::{hex, ExecutorSettings, EXECUTOR_SETTINGS_KEY},
 	AccountId, WORKER_KEY_TYPE,
@@ -136,6 +139,27 @@ fn shows_the_length_of_an_input_that_has_another() {
 		run();
 		assert_eq!(drain(&pool), 1);
 		assert!(matches!(events().last(), Some(Event::LengthShown { length: 10_000, .. })));
+	});
+}
+
+#[test]
+fn finds_what_it_owes_behind_any_number_of_others() {
+	with_worker(&provider(), |state, pool| {
+		let (job, blob) = demanded(100);
+		let open = Demands::load(job).unwrap();
+		let others: Vec<JobDigest> =
+			(0..1_500u32).map(|n| sp_io::hashing::blake2_256(&n.encode()).into()).collect();
+		for other in &others {
+			let demand = Demand { worker: key_of(&stranger()), ..open.clone() };
+			crate::Demands::<Test>::insert(other, demand);
+		}
+		expect(&state, "GET", ("input", digest_of(&blob)), &[], &blob);
+		run();
+		for other in &others {
+			crate::Demands::<Test>::remove(other);
+		}
+		assert_eq!(drain(&pool), 1);
+		assert_eq!(events().last(), Some(&Event::Answered { job, item: Item::Input }));
 	});
 }
 

@@ -314,6 +314,127 @@ fn an_auditor_is_paid_where_the_audited_withholds() {
 	});
 }
 
+/// What an auditor has at stake: not pledged, and in all.
+fn audit_stake(n: usize) -> (Balance, Balance) {
+	let who = &auditors()[n];
+	(AuditStake::free(who), AuditStake::bonded(who))
+}
+
+#[test]
+fn an_auditor_that_cannot_compute_loses_nothing() {
+	for is_withheld in [true, false] {
+		build_and_execute(|| {
+			let (digest, slot) = marked();
+			let before = audit_stake(0);
+			let audit = notice(digest, 0).unwrap();
+			assert!(audit_stake(0).0 < before.0);
+			assert_ok!(hold(digest, Item::Input));
+			roll_to(6);
+			match is_withheld {
+				true => assert_eq!(withhold(digest, slot), 2),
+				false => assert_eq!(<Jobs as OwedItems<AccountId>>::bar(digest), 2),
+			}
+			assert_eq!(audit_stake(0), before);
+			assert_eq!(crate::Jobs::<Test>::contains_key(digest), !is_withheld);
+			let freed = |event: &Event<Test>| {
+				let reason = LapseReason::NotAccepted;
+				let penalty = 0;
+				*event == Event::SlotLapsed { slot: audit, job: digest, reason, penalty }
+			};
+			assert_eq!(events().iter().filter(|event| freed(event)).count(), 1);
+			try_state();
+			if is_withheld {
+				return;
+			}
+			assert_noop!(notice(digest, 1), DispatchError::from(Error::<Test>::NoticesClosed));
+			assert_eq!(Jobs::auditable(JobDigest::default(), 10), []);
+			roll_by(10);
+			assert_ok!(reveal(slot).unwrap());
+			let Phase::Window { closes, .. } = job(digest).phase else { panic!("no window") };
+			roll_to(closes + 10);
+			assert_ok!(Jobs::settle(signed(stranger()), digest));
+		});
+	}
+}
+
+#[test]
+fn what_is_barred_before_its_mark_is_marked_all_the_same() {
+	build_and_execute(|| {
+		enlist_auditors();
+		let (digest, slot) = submit_stored(LAMBDA_ONE);
+		assert_ok!(commit(slot).unwrap());
+		assert_ok!(hold(digest, Item::Input));
+		roll_to(3);
+		<Jobs as OwedItems<AccountId>>::bar(digest);
+		assert!(Jobs::audited(digest).is_some());
+		assert_ok!(Jobs::mark_final(digest, NOTICE_BLOCKS));
+		try_state();
+		assert_noop!(notice(digest, 0), DispatchError::from(Error::<Test>::NoticesClosed));
+		roll_by(10);
+		assert_ok!(reveal(slot).unwrap());
+	});
+}
+
+#[test]
+fn a_held_job_stays_listed_for_as_long_as_notices_are_taken() {
+	build_and_execute(|| {
+		enlist_auditors();
+		let (digest, slot) = submit_stored(LAMBDA_ONE);
+		assert_ok!(commit(slot).unwrap());
+		assert_ok!(hold(digest, Item::Input));
+		// By the chain's clock the notices of this mark would be over before it.
+		roll_to(30);
+		assert_ok!(Jobs::mark_final(digest, NOTICE_BLOCKS));
+		assert_eq!(Jobs::auditable(JobDigest::default(), 10), [digest]);
+		try_state();
+		resume(digest);
+		let audit = notice(digest, 0).unwrap();
+		commit_audit(audit, 0, &true_claim());
+		assert_eq!(Jobs::auditable(JobDigest::default(), 10), [digest]);
+		assert_ok!(notice(digest, 1));
+		try_state();
+	});
+}
+
+#[test]
+fn what_was_held_does_not_shorten_the_time_of_traps() {
+	build_and_execute(|| {
+		let (digest, slot) = marked();
+		let audit = notice(digest, 0).unwrap();
+		commit_audit(audit, 0, &INVALID);
+		assert_ok!(hold(digest, Item::Input));
+		roll_by(20);
+		resume(digest);
+		roll_by(10);
+		assert_ok!(reveal(slot).unwrap());
+		reveal_audit(audit, 0, INVALID);
+		let rivals = [slot, audit];
+		assert_eq!(
+			<Jobs as Claims<_, _>>::ensure_opposable(rivals),
+			Err(DispatchError::from(Error::<Test>::TrapsComeFirst))
+		);
+		roll_by(TIMING.trap_blocks);
+		assert_ok!(<Jobs as Claims<_, _>>::ensure_opposable(rivals));
+	});
+}
+
+#[test]
+fn a_jackpot_ends_with_the_claim_that_it_was_promised_for() {
+	build_and_execute(|| {
+		let (digest, slot) = marked();
+		let audit = notice(digest, 0).unwrap();
+		commit_audit(audit, 0, &true_claim());
+		roll_to(10);
+		assert_ok!(reveal(slot).unwrap());
+		reveal_audit(audit, 0, true_claim());
+		crate::Jackpots::<Test>::insert(digest, UNIT);
+		roll_by(TIMING.trap_blocks);
+		assert_ok!(hold(digest, Item::Output));
+		withhold(digest, slot);
+		try_state();
+	});
+}
+
 #[test]
 fn a_job_ends_where_all_others_are_guilty() {
 	build_and_execute(|| {

@@ -80,6 +80,8 @@ enum Op {
 	EndHold {
 		slot: u8,
 		answered: bool,
+		/// Or shown to be of another length.
+		barred: bool,
 	},
 	/// A trap is opened: the assigned slot claims something else, if it may.
 	Amend {
@@ -177,8 +179,8 @@ fn job_op() -> impl Strategy<Value = Op> {
 		6 => (any(), truly(), any(), proptest::collection::vec((auditor(), truly()), 0..4))
 			.prop_map(|(slot, truly, silent, audits)| Op::Play { slot, truly, silent, audits }),
 		3 => (any(), proptest::bool::ANY).prop_map(|(slot, input)| Op::Hold { slot, input }),
-		4 => (any(), proptest::bool::weighted(0.7))
-			.prop_map(|(slot, answered)| Op::EndHold { slot, answered }),
+		4 => (any(), proptest::bool::weighted(0.7), proptest::bool::weighted(0.3))
+			.prop_map(|(slot, answered, barred)| Op::EndHold { slot, answered, barred }),
 		3 => (any(), truly()).prop_map(|(slot, truly)| Op::Amend { slot, truly }),
 		1 => any().prop_map(Op::Convict),
 		3 => any().prop_map(Op::Lapse),
@@ -460,11 +462,15 @@ fn play_audited(first: SlotId, truly: bool, silent: u8, audits: Vec<(AccountId, 
 }
 
 /// The end of a demand about a job, if one is open.
-fn end_hold(digest: JobDigest, answered: bool) {
+fn end_hold(digest: JobDigest, answered: bool, barred: bool) {
 	let job = crate::Jobs::<Test>::get(digest).filter(|job| job.hold.is_open());
 	let Some(job) = job.filter(|_| crate::JobClock::<Test>::get().paused_since.is_none()) else {
 		return;
 	};
+	if answered && barred {
+		<Jobs as OwedItems<AccountId>>::bar(digest);
+		return;
+	}
 	if answered {
 		return <Jobs as OwedItems<AccountId>>::resume(digest);
 	}
@@ -538,7 +544,9 @@ fn apply(op: Op) {
 			let item = if input { Item::Input } else { Item::Output };
 			as_a_call(|| <Jobs as OwedItems<AccountId>>::hold(job_of(slot(n)), item));
 		},
-		Op::EndHold { slot: n, answered } => end_hold(job_of(slot(n)), answered),
+		Op::EndHold { slot: n, answered, barred } => {
+			end_hold(job_of(slot(n)), answered, barred)
+		},
 		Op::Amend { slot: n, truly } => amend_any(job_of(slot(n)), truly),
 		Op::Convict(n) => play(slot(n)),
 		Op::Lapse(n) => no_surprise(dispatch_authorized(Call::lapse { slot: slot(n) }.into())),
@@ -630,7 +638,7 @@ fn wind_up() {
 	// these, for reveals and for its window. Whoever sees that a commitment is final may mark it.
 	for _ in 0..5 {
 		for job in crate::Jobs::<Test>::iter_keys().collect::<Vec<_>>() {
-			end_hold(job, false);
+			end_hold(job, false, false);
 		}
 		for job in crate::Jobs::<Test>::iter_keys().collect::<Vec<_>>() {
 			mark_any(job);
