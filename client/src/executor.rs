@@ -7,9 +7,16 @@ use crate::{
 	provider::Device,
 	upload,
 };
-use assay_program::{merkle, program_digest, Bytes, Hash};
+use assay_program::{
+	merkle, program_digest,
+	wire::{JobRequest, JobState},
+	Bytes, Claim, Hash,
+};
 use reqwest::Client;
-use std::{path::Path, time::Duration};
+use std::{
+	path::Path,
+	time::{Duration, Instant},
+};
 
 /// Time for a request without a body, and for a connection.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -19,6 +26,12 @@ const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_secs(2);
 /// Longest list of capabilities, in bytes.
 const CAPABILITIES_BYTES_MAX: usize = 1 << 20;
+/// Longest state of a job, in bytes.
+const STATE_BYTES_MAX: usize = 1 << 12;
+/// Time for a job, waiting in the queue included.
+const JOB_TIME: Duration = Duration::from_secs(600);
+/// How long the executor is asked to wait with one answer, in milliseconds.
+const WAIT_MS: u64 = 20_000;
 const WHOM: &str = "the executor";
 
 /// A connection to an executor.
@@ -95,6 +108,35 @@ impl Executor {
 		let digest = digest.await.map_err(|e| Error::new(Kind::Local, e.to_string()))?;
 		self.put("weights", &digest, bytes, tell).await?;
 		Ok(digest)
+	}
+
+	/// Has it compute a job, whose model it must hold, and returns what may be claimed of it.
+	pub async fn claim(&self, request: &JobRequest, input: Vec<u8>) -> Result<Claim> {
+		self.put("input", &request.input, input.into(), |_| {}).await?;
+		let url = format!("{}/v1/jobs/{}", self.url, hex::encode(request.digest()));
+		let begun = Instant::now();
+		let mut call = self.client.put(&url).json(request);
+		loop {
+			let state = match http::send(call.bearer_auth(&self.token), WHOM, &self.url).await? {
+				Answer::Rejected { error, .. } => return Err(error),
+				Answer::Done(response) => http::bounded_body(response, STATE_BYTES_MAX).await?,
+			};
+			let state: JobState = serde_json::from_slice(&state)
+				.map_err(|e| mismatch(format!("the executor's answer is no state: {e}")))?;
+			match state {
+				JobState::Done { claim } => return Ok(claim),
+				JobState::Failed { code } => {
+					let said = format!("the executor could not compute the job, code {code}");
+					return Err(Error::new(Kind::Refused, said).next("does it hold the model?"));
+				},
+				JobState::Queued | JobState::Running if begun.elapsed() > JOB_TIME => {
+					return Err(Error::new(Kind::Late, "the executor has not computed it in time"));
+				},
+				JobState::Queued | JobState::Running => {
+					call = self.client.get(&url).query(&[("wait_ms", WAIT_MS)]);
+				},
+			}
+		}
 	}
 
 	/// Gives it a blob. What it holds already is not sent; what does not get through is sent again,

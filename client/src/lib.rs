@@ -31,6 +31,7 @@ pub mod provider;
 pub mod stake;
 mod tenancy;
 pub mod transfer;
+pub mod trap;
 mod upload;
 pub mod value;
 

@@ -91,7 +91,7 @@ pub(crate) struct Submit {
 }
 
 /// Parts per billion of a number in percent, with at most seven places after the point.
-fn percent(text: &str) -> std::result::Result<u32, String> {
+pub(super) fn percent(text: &str) -> std::result::Result<u32, String> {
 	let (whole, places) = text.split_once('.').unwrap_or((text, ""));
 	let digits = format!("{whole}{places:0<7}");
 	let is_number = !whole.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -230,7 +230,7 @@ fn unchecked(since: Option<u32>) -> Error {
 	Error::new(Kind::Mismatch, format!("its output cannot be checked: {why}")).next(next)
 }
 
-async fn data(context: &Context, lease: u64) -> Result<DataClient> {
+pub(super) async fn data(context: &Context, lease: u64) -> Result<DataClient> {
 	let lease = lease::of(&context.chain, lease).await?;
 	let provider = provider::of(&context.chain, &lease.provider).await?.ok_or_else(|| {
 		Error::new(Kind::Refused, "the lease's provider is not registered any more")

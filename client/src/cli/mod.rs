@@ -11,6 +11,7 @@ mod model;
 pub(crate) mod output;
 mod provider;
 mod stake;
+mod trap;
 
 use assay_client::{Account, Chain, Error, Executor, Kind, Result};
 use clap::{error::ErrorKind, Args, Parser, Subcommand};
@@ -74,6 +75,9 @@ enum Noun {
 	/// Jobs: submit, look at, wait for.
 	#[command(subcommand)]
 	Job(job::Job),
+	/// Traps for auditors that do not compute: plan, post, arm, submit.
+	#[command(subcommand)]
+	Trap(trap::Trap),
 	/// Turn texts into vectors, with a receipt for each.
 	Embed(embed::Embed),
 	/// Talk to a chat model: answers as they are made, with a receipt for each.
@@ -175,6 +179,7 @@ pub(crate) async fn run(command: Command) -> Result<()> {
 		Noun::Model(model) => model.run(&context).await,
 		Noun::Lease(lease) => lease.run(&context).await,
 		Noun::Job(job) => job.run(&context).await,
+		Noun::Trap(trap) => trap.run(&context).await,
 		Noun::Embed(embed) => embed.run(&context).await,
 		Noun::Chat(chat) => chat.run(&context).await,
 	}

@@ -260,6 +260,16 @@ async fn audited(world: &World) -> Result<()> {
 		"audit of a right result: both bonds are whole",
 	);
 
+	let end = ring.spring("A trap is opened in time.").await?;
+	checks.check(
+		end.jackpot > 0 && end.audit_pay > 0,
+		&format!("trap: opened, the auditor that computed earns {}", end.audit_pay + end.jackpot),
+	);
+	checks.check(
+		ring.audit_stake().await? == stake && ring.bond_of_claimant().await? == bob,
+		"trap: settled without a game, and both bonds are whole",
+	);
+
 	ring.set_honest(false);
 	let escrow = ring.escrow().await?;
 	let end = ring.play("A wrong result is computed twice.", Trouble::None).await?;

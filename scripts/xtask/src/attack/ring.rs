@@ -16,7 +16,7 @@ use assay_client::{
 	chain::Event,
 	lease, provider,
 	stake::{self, Purpose},
-	transfer, value, Account, Chain, Executor,
+	transfer, trap, value, Account, Chain, Executor,
 };
 use assay_program::{merkle, Hash};
 use serde_json::Value;
@@ -100,6 +100,8 @@ pub(super) struct End {
 	pub(super) audits: u32,
 	/// What auditors were paid.
 	pub(super) audit_pay: u128,
+	/// What they earned on top because a trap was opened.
+	pub(super) jackpot: u128,
 }
 
 impl fmt::Display for End {
@@ -270,6 +272,49 @@ impl<'a> Ring<'a> {
 						bail!("the job ended and nobody disputed its claim: {}", event.name)
 					},
 					("Jobs", "JobSettled" | "JobExpired") => return Ok(end),
+					_ => {},
+				}
+			}
+		}
+	}
+
+	/// Has the claimant licensed and armed with a trap, submits its job, and follows that to its end.
+	pub(super) async fn spring(&mut self, text: &str) -> Result<End> {
+		match tokio::time::timeout(PATIENCE, self.follow_trap(text)).await {
+			Ok(end) => end.with_context(|| self.logs()),
+			Err(_) => bail!("no trap opened in {} s\n{}", PATIENCE.as_secs(), self.logs()),
+		}
+	}
+
+	async fn follow_trap(&mut self, text: &str) -> Result<End> {
+		let (chain, root) = (&self.claimant.chain, &self.cast.owner);
+		let rows = [self.world.tokenizer.encode(text)?];
+		let lease = lease::of(chain, self.lease).await?;
+		let job = stage::job(chain, &lease, &rows).await?;
+		let tenant = &self.cast.tenant;
+		let mut plan = trap::plan(&self.watcher.control, tenant, &[job], |_| ()).await?;
+		trap::license(chain, root, &self.cast.provider.id(), 1).await?;
+		trap::post(chain, root, &mut plan).await?;
+		trap::arm(chain, &plan).await?;
+		let [job] = &plan.jobs(0, self.lambda_ppb)?[..] else { bail!("a plan of one trap") };
+		let mut blocks = chain.follow().await?;
+		job.send(chain, tenant).await?.included().await?;
+		let (mut end, mut is_open) = (End::default(), false);
+		loop {
+			for event in &blocks.next().await?.events {
+				match (event.pallet.as_str(), event.name.as_str()) {
+					("Traps", "Opened") => is_open = true,
+					("Disputes", "GameOpened") => bail!("a game about a trap that was opened"),
+					("Audits", "AuditPaid") => {
+						end.audit_pay += value::number_field(&event.fields, "paid")?;
+					},
+					("Jobs", "JackpotPaid") => {
+						end.jackpot += value::number_field(&event.fields, "amount")?;
+					},
+					("Jobs", "JobSettled") if is_open => return Ok(end),
+					("Jobs", "JobSettled" | "JobExpired" | "JobRefuted") => {
+						bail!("the job ended before its trap was opened: {}", event.name)
+					},
 					_ => {},
 				}
 			}
