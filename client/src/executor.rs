@@ -133,7 +133,7 @@ impl Executor {
 					return Err(Error::new(Kind::Late, "the executor has not computed it in time"));
 				},
 				JobState::Queued | JobState::Running => {
-					call = self.client.get(&url).query(&[("wait_ms", WAIT_MS)]);
+					call = self.client.get(format!("{url}?wait_ms={WAIT_MS}"));
 				},
 			}
 		}
