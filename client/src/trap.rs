@@ -63,7 +63,8 @@ impl Trap {
 
 	/// As a node keeps it and the chain takes it, SCALE: period, place, salt, claim, path, consent.
 	fn armed(&self, period: u32, index: u32) -> Result<Vec<u8>> {
-		let path: Vec<Hash> = self.path.iter().map(|hash| parse_digest(hash)).collect::<Result<_>>()?;
+		let path: Vec<Hash> =
+			self.path.iter().map(|hash| parse_digest(hash)).collect::<Result<_>>()?;
 		let consent = (SR25519, parse_signature(&self.consent)?);
 		Ok((period, index, parse_digest(&self.salt)?, self.claim, path, consent).encode())
 	}
@@ -96,17 +97,18 @@ pub async fn plan(
 		merkle::leaf(&("assay/trap/1", request.genesis, digest, salt, claim).encode())
 	};
 	let leaves: Vec<Hash> = traps.iter().map(leaf).collect();
-	let finished = traps.iter().zip(&leaves).zip(0u32..).map(|(((job, claim, salt), leaf), index)| {
-		let consent = ("assay/trap-consent/1", job.request.genesis, leaf).encode();
-		Trap {
-			request: job.request.clone(),
-			input: hex::encode(&job.input),
-			salt: hex32(salt),
-			claim: *claim,
-			path: assay_trace::path(&leaves, index).iter().map(hex32).collect(),
-			consent: format!("0x{}", hex::encode(tenant.sign(&consent))),
-		}
-	});
+	let finished =
+		traps.iter().zip(&leaves).zip(0u32..).map(|(((job, claim, salt), leaf), index)| {
+			let consent = ("assay/trap-consent/1", job.request.genesis, leaf).encode();
+			Trap {
+				request: job.request.clone(),
+				input: hex::encode(&job.input),
+				salt: hex32(salt),
+				claim: *claim,
+				path: assay_trace::path(&leaves, index).iter().map(hex32).collect(),
+				consent: format!("0x{}", hex::encode(tenant.sign(&consent))),
+			}
+		});
 	let traps = finished.collect();
 	Ok(Plan { root: hex32(&merkle::root_of(leaves)), period: None, lease, traps })
 }

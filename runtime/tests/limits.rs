@@ -123,7 +123,13 @@ fn the_figures_of_the_page_are_those_of_this_runtime() {
 	let reward: sp_runtime::Permill = <Runtime as pallet_disputes::Config>::Reward::get();
 	let winners = pallet_disputes::types::WINNERS_MAX;
 	let honest = assay_primitives::economics::HONEST_SHARE_PPB;
+	let answer: u32 = <Runtime as pallet_demands::Config>::AnswerBlocks::get();
+	let chunk: u32 = <Runtime as pallet_demands::Config>::ChunkBlocks::get();
+	let share: sp_runtime::Permill = <Runtime as pallet_demands::Config>::ProviderShare::get();
 	let stated = [
+		("100 blocks for the first chunk of 4 KiB", answer == 100),
+		("and 20 for each other one", chunk == 20),
+		("and half the price", share == sp_runtime::Permill::from_percent(50)),
 		("the party's own 20 blocks later", mark_delay == 20),
 		("`audits.notice`, for 10 blocks", notices == 10),
 		("At most six questions", assay_trace::QUESTIONS_MAX == 6),

@@ -544,9 +544,7 @@ fn apply(op: Op) {
 			let item = if input { Item::Input } else { Item::Output };
 			as_a_call(|| <Jobs as OwedItems<AccountId>>::hold(job_of(slot(n)), item));
 		},
-		Op::EndHold { slot: n, answered, barred } => {
-			end_hold(job_of(slot(n)), answered, barred)
-		},
+		Op::EndHold { slot: n, answered, barred } => end_hold(job_of(slot(n)), answered, barred),
 		Op::Amend { slot: n, truly } => amend_any(job_of(slot(n)), truly),
 		Op::Convict(n) => play(slot(n)),
 		Op::Lapse(n) => no_surprise(dispatch_authorized(Call::lapse { slot: slot(n) }.into())),
