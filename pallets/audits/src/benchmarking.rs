@@ -54,15 +54,6 @@ impl<T: Config> Pallet<T> {
 	}
 }
 
-/// What counts in the last period, in this one and in the next.
-fn around<V: Clone + Default>(now: u32, value: V) -> Renewed<V> {
-	let mut renewed = Renewed::default();
-	for period in [now.saturating_sub(2), now.saturating_sub(1), now] {
-		renewed.set_next(period, value.clone());
-	}
-	renewed
-}
-
 /// A provider that is a member of so many pools, alone in each, since when there are periods, with
 /// a stake that is not what it has bonded.
 fn member<T: Config>(pools: u32) -> Result<(AccountId, WorkerKey), BenchmarkError> {
@@ -74,13 +65,13 @@ fn member<T: Config>(pools: u32) -> Result<(AccountId, WorkerKey), BenchmarkErro
 	let sum = Share { stake, holders: 1 };
 	for model in &models {
 		let total = Total { sum, largest: Some((who.clone(), stake)), second: 0 };
-		Pools::<T>::insert(model, around(now, total));
+		Pools::<T>::insert(model, Renewed::around(now, total));
 		Members::<T>::insert(model, &who, ());
 	}
 	let counts = Counted::always(true);
 	let memberships: Vec<_> = models
 		.into_iter()
-		.map(|model| Membership { model, counts, shown: around(now, true) })
+		.map(|model| Membership { model, counts, shown: Renewed::around(now, true) })
 		.collect();
 	let pools =
 		BoundedVec::try_from(memberships).map_err(|_| BenchmarkError::Stop("too many pools"))?;

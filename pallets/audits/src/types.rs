@@ -116,6 +116,13 @@ impl<V: Clone + Default> Renewed<V> {
 		self.period
 	}
 
+	/// What counts in the last period, in this one and in the next.
+	#[cfg(feature = "runtime-benchmarks")]
+	pub(crate) fn around(now: u32, value: V) -> Self {
+		let (earlier, before) = (value.clone(), value.clone());
+		Self { period: following(now), earlier, before, after: value }
+	}
+
 	/// What will count in the period after this one.
 	pub fn next(&self, now: u32) -> V {
 		self.at(following(now))

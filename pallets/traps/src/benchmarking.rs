@@ -10,7 +10,10 @@ use assay_primitives::{
 };
 use assay_program::{merkle, Claim, Hash};
 use frame_benchmarking::v2::*;
-use frame_support::{traits::Authorize, BoundedVec};
+use frame_support::{
+	traits::{Authorize, EnsureOrigin},
+	BoundedVec,
+};
 use frame_system::RawOrigin;
 use sp_core::{crypto::KeyTypeId, H256};
 use sp_runtime::{transaction_validity::TransactionSource, MultiSignature, RuntimeAppPublic};
@@ -102,7 +105,6 @@ fn root_origin<T: Config>() -> Result<T::RuntimeOrigin, BenchmarkError> {
 #[benchmarks]
 mod benchmarks {
 	use super::*;
-	use frame_support::traits::EnsureOrigin;
 
 	#[benchmark]
 	fn license() -> Result<(), BenchmarkError> {
