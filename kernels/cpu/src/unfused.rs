@@ -85,7 +85,14 @@ impl CpuBackend {
 	/// # Errors
 	/// The first vector that differs, with two digests of its first other tensor, or of the output.
 	pub fn unfused_self_test(&self) -> Result<(), SelfTestError> {
-		for (name, maybe_vector) in golden::vectors() {
+		self.test_vectors(golden::vectors())
+	}
+
+	fn test_vectors(
+		&self,
+		vectors: impl Iterator<Item = (&'static str, Option<golden::Vector>)>,
+	) -> Result<(), SelfTestError> {
+		for (name, maybe_vector) in vectors {
 			let damaged = SelfTestError::Damaged { vector: name };
 			let vector = maybe_vector.ok_or(damaged.clone())?;
 			self.test_vector(name, &vector, damaged)?;
@@ -114,12 +121,16 @@ impl CpuBackend {
 		let outcome = unfused.trace(&vector.input, &vector.parameters, keep).map_err(failed)?;
 		let pairs = vector.tensors.iter().copied().zip(tensors.iter().copied());
 		let last = (vector.outcome.digest(), outcome.digest());
-		match pairs.chain([last]).find(|(expected, actual)| expected != actual) {
-			Some((expected, actual)) => {
-				Err(SelfTestError::Differs { vector: name, expected, actual })
-			},
-			None => Ok(()),
+		if let Some((expected, actual)) = pairs.chain([last]).find(|(left, right)| left != right) {
+			return Err(SelfTestError::Differs { vector: name, expected, actual });
 		}
+		// Of lists of two lengths the pairs are only what both have.
+		let (expected, actual) = (vector.tensors.len(), tensors.len());
+		if expected != actual {
+			let message = format!("{actual} tensors were made and {expected} expected");
+			return Err(SelfTestError::Failed { vector: name, message });
+		}
+		Ok(())
 	}
 }
 
@@ -425,5 +436,36 @@ fn le_halves(halves: &[i16]) -> Cow<'_, [u8]> {
 	match cfg!(target_endian = "little") {
 		true => Cow::Borrowed(bytemuck::cast_slice(halves)),
 		false => Cow::Owned(halves.iter().flat_map(|half| half.to_le_bytes()).collect()),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	/// A vector that has tensors, changed.
+	fn tested(change: impl Fn(&mut golden::Vector)) -> Result<(), SelfTestError> {
+		let (name, vector) = golden::vectors().next().unwrap();
+		let mut vector = vector.unwrap();
+		assert!(vector.tensors.len() > 2);
+		change(&mut vector);
+		CpuBackend::new(Some(1)).test_vectors([(name, Some(vector))].into_iter())
+	}
+
+	#[test]
+	fn a_vector_that_expects_something_else_fails_the_self_test() {
+		assert_eq!(tested(|_| {}), Ok(()));
+		let differs = |result| matches!(result, Err(SelfTestError::Differs { .. }));
+		assert!(differs(tested(|vector| vector.tensors[1][0] ^= 1)));
+		assert!(differs(tested(|vector| {
+			let Outcome::Output { data, .. } = &mut vector.outcome else { panic!() };
+			data[0] ^= 1;
+		})));
+		let failed = |result| matches!(result, Err(SelfTestError::Failed { .. }));
+		let shortened = tested(|vector| vector.tensors.truncate(vector.tensors.len() - 1));
+		assert!(failed(shortened), "one too many is made");
+		assert!(failed(tested(|vector| vector.tensors.push([0; 32]))), "one is missing");
+		let damaged = CpuBackend::new(Some(1)).test_vectors([("none", None)].into_iter());
+		assert_eq!(damaged, Err(SelfTestError::Damaged { vector: "none" }));
 	}
 }

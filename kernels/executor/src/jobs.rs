@@ -615,6 +615,14 @@ impl Jobs {
 		Ok(state)
 	}
 
+	/// What a job came to, if it was run here.
+	pub(crate) fn claim(&self, job: &Hash) -> Option<Claim> {
+		match *self.table().jobs.get(job)?.state.borrow() {
+			JobState::Done { claim } => Some(claim),
+			_ => None,
+		}
+	}
+
 	/// A job to be watched step by step.
 	pub(crate) fn watch(&self, job: &Hash) -> Result<Watched, Error> {
 		let table = self.table();

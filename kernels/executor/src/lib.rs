@@ -93,7 +93,9 @@
 //! ## Traces
 //!
 //! In a game about a job each party answers questions about its trace. A trace is made only for
-//! whoever asks, by running the job again, operator by operator, by the reference:
+//! whoever asks, by running the job again, operator by operator, by the CPU backend's kernels; by
+//! the reference where there are none for a program, where they fail or panic, and for good where
+//! they do not pass their self-test:
 //!
 //! ```text
 //!  POST /v1/traces/{job}       run again
@@ -115,17 +117,25 @@
 //! made: ask the same again. The last [`Limits::QUESTIONS`] answers of a trace are kept, and as
 //! many questions may wait.
 //!
-//! One run at a time builds and one at a time answers, each on one thread, so that jobs go on.
-//! [`Limits::traces`] traces are kept; another one takes the place of that which was used least
-//! recently, first among those of jobs that are not pinned, then among all. While it is run, and
-//! until what was asked has been fetched, or for [`Limits::unfetched`], a trace makes no room. Of a
-//! trace the hashes of every 256 leaves are kept,
-//! 2 MiB at most, input, output and the last answers; a run holds one step beside the weights.
-//! Nothing of it is on disk: after a restart, or after another trace took the place, questions are
-//! `trace_unknown`, and the request brings the trace back.
+//! One run at a time builds and one at a time answers, each beside the run of a job. The kernels
+//! have threads of their own, as many as the configuration gives or the machine has cores, and all
+//! of them work on one operator; a run by the reference has one thread. [`Limits::traces`] traces
+//! are kept; another one takes the place of that which was used least recently, first among those
+//! of jobs that are not pinned, then among all. While it is run, and until what was asked has been
+//! fetched, or for [`Limits::unfetched`], a trace makes no room.
 //!
-//! A trace that ends in another claim than the job did here means that the backend and the
-//! reference disagree: the log says so, and `assay_executor_traces_unlike_total` counts it.
+//! Of a trace the hashes of every 256 leaves are kept, 2 MiB at most, input, output, the last
+//! answers and what they opened; and what the kernels made of the program: copies of the weights
+//! that are vectors of 32 bits, and tables of functions, which take at most twice the weights or
+//! 64 MiB. Matrices stay in the mapped file. A run holds one step beside that. Nothing of it is on
+//! disk: after a restart, or after another trace took the place, questions are `trace_unknown`, and
+//! the request brings the trace back.
+//!
+//! The kernels' claim is held against what the job came to here, if it was run here, also where it
+//! ended meanwhile. Where the two differ the reference runs the job and decides. A difference is in
+//! the log as an error, and `assay_executor_traces_unlike_total` counts it. Where the job's claim
+//! is wrong, the backend is; where the kernels' is, the reference makes all traces from then on,
+//! and those that the kernels made are `trace_unknown`.
 //!
 //! ## Duty key
 //!

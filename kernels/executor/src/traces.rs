@@ -6,8 +6,10 @@
 //! that is there for traces alone.
 
 mod rerun;
+#[cfg(test)]
+mod tests;
 
-use self::rerun::{Kernels, Rerun, Traced};
+use self::rerun::{Kernels, Made, Rerun, Traced};
 use crate::{
 	blobs::{hex, BlobKind, Blobs},
 	config::Limits,
@@ -18,7 +20,7 @@ use crate::{
 	pinned::Parts,
 };
 use assay_program::{
-	wire::{JobRequest, JobState, TraceState},
+	wire::{JobRequest, TraceState},
 	Claim, Hash, Program,
 };
 use assay_trace::{Answer, Layout, Question, TracerError};
@@ -292,14 +294,18 @@ impl Traces {
 		let made = self.make(&trace, &request, program).await;
 		// Input and weights are in memory now, whatever becomes of their files.
 		drop(pins);
+		if let Ok(Made { traced, maybe_wrong: Some(wrong), .. }) = &made {
+			// Whether or not anybody still waits for this one.
+			self.distrust(&trace.job, *wrong, traced.claim());
+		}
 		if trace.gone.is_cancelled() {
 			tracing::info!(job, "trace broken off");
 			return;
 		}
 		let state = match made {
-			Ok(traced) => {
+			Ok(Made { traced, known, .. }) => {
 				let state = state_of(&traced);
-				self.compare(&trace.job, &traced).await;
+				self.compare(&trace.job, known, traced.claim());
 				// There is one build of a trace, and so nothing there yet.
 				let _ = trace.traced.set(Arc::new(traced));
 				state
@@ -318,7 +324,7 @@ impl Traces {
 		trace: &Trace,
 		request: &JobRequest,
 		program: Arc<Program>,
-	) -> Result<Traced, Failure> {
+	) -> Result<Made, Failure> {
 		let weights = mapped(&self.blobs, &request.weights).await?;
 		let input = self.blobs.read(BlobKind::Input, &request.input).await;
 		let input = input.map_err(|error| {
@@ -326,10 +332,10 @@ impl Traces {
 			failure(&error)
 		})?;
 		let (parameters, gone) = (request.parameters.clone(), trace.gone.clone());
-		let rerun = Rerun { program, weights, input, parameters, gone, maybe_kernels: None };
-		let (kernels, known) = (self.kernels.clone(), self.result(&trace.job).await);
-		match on_a_thread(move || rerun.trace(&kernels, known)).await {
-			Some(Ok(traced)) => Ok(traced),
+		let rerun = Rerun { program, weights, input, parameters, gone };
+		let (kernels, jobs, job) = (self.kernels.clone(), self.jobs.clone(), trace.job);
+		match on_a_thread(move || rerun.trace(&kernels, || jobs.claim(&job))).await {
+			Some(Ok(made)) => Ok(made),
 			Some(Err(error)) => {
 				tracing::warn!(job = %hex(&trace.job), %error, "the job cannot be run again");
 				Err(Failure::BackendFailed)
@@ -338,29 +344,38 @@ impl Traces {
 		}
 	}
 
-	/// What the job came to here, if it was run here.
-	async fn result(&self, job: &Hash) -> Option<Claim> {
-		match self.jobs.state(job, Duration::ZERO).await {
-			Ok(JobState::Done { claim }) => Some(claim),
-			_ => None,
-		}
-	}
-
 	/// Holds the trace against what the job came to here, if it was run here: a difference is the
 	/// backend's, and would be slashed.
-	async fn compare(&self, job: &Hash, traced: &Traced) {
-		let Some(claim) = self.result(job).await else { return };
-		let truth = match traced.upper() {
-			Ok(upper) => upper.claim(),
-			Err(code) => Claim::Invalid { code: code.code() },
-		};
-		if claim != truth {
-			self.metrics.traces_unlike.inc();
-			tracing::error!(
-				job = %hex(job), ?claim, ?truth,
-				"the backend's result is not that of the reference: report this machine"
-			);
-		}
+	fn compare(&self, job: &Hash, known: Option<Claim>, truth: Claim) {
+		let Some(claim) = known.filter(|claim| *claim != truth) else { return };
+		self.metrics.traces_unlike.inc();
+		tracing::error!(
+			job = %hex(job), ?claim, ?truth,
+			"the backend's result is not that of the reference: report this machine"
+		);
+	}
+
+	/// The kernels that make traces were found to be wrong: from now on the reference makes them,
+	/// and none that is theirs is answered from.
+	fn distrust(&self, job: &Hash, claim: Claim, truth: Claim) {
+		self.metrics.traces_unlike.inc();
+		tracing::error!(
+			job = %hex(job), ?claim, ?truth,
+			"the kernels' trace is not that of the reference, which makes all traces from now on: \
+			 report this machine"
+		);
+		self.kernels.distrust();
+		// This one has the turn to build, so that no other is on its way.
+		let mut kept = lock(&self.kept);
+		kept.retain(|trace| {
+			let is_theirs = trace.traced.get().is_some_and(|traced| traced.is_by_kernels());
+			if is_theirs {
+				trace.gone.cancel();
+				tracing::warn!(job = %hex(&trace.job), "trace dropped, as kernels made it");
+			}
+			!is_theirs
+		});
+		self.metrics.traces.set(i64::try_from(kept.len()).unwrap_or(i64::MAX));
 	}
 
 	/// Answers a question about a trace that is kept. None where it is still being answered after
