@@ -6,6 +6,7 @@
 //! only waits until the run is past them.
 
 use assay_program::Outcome;
+use std::cell::Cell;
 use tokio::sync::watch;
 
 /// The steps of a run that are there.
@@ -45,17 +46,20 @@ pub(crate) struct Emitter {
 	/// Most bytes that are kept; of a run that may emit more, none are.
 	limit: u64,
 	is_kept: bool,
+	/// Whether it took a step, kept or not.
+	has_told: Cell<bool>,
 }
 
 impl Emitter {
 	/// For a run that emits at most `bytes`. What an earlier run of the job emitted is forgotten.
 	pub(crate) fn new(sender: watch::Sender<Emitted>, bytes: u64, limit: u64) -> Self {
 		sender.send_replace(Emitted::default());
-		Self { sender, limit, is_kept: bytes <= limit }
+		Self { sender, limit, is_kept: bytes <= limit, has_told: Cell::new(false) }
 	}
 
 	/// Takes a step.
 	pub(crate) fn push(&self, step: &[u8]) {
+		self.has_told.set(true);
 		if !self.is_kept {
 			return;
 		}
@@ -67,6 +71,11 @@ impl Emitter {
 			}
 			fits
 		});
+	}
+
+	/// Whether a step was told.
+	pub(crate) fn has_told(&self) -> bool {
+		self.has_told.get()
 	}
 
 	/// Whether what was emitted is what the run came to.

@@ -284,7 +284,7 @@ impl Jobs {
 			JobState::Done { .. } => class == Class::Paid && known.class == Class::Watch,
 			JobState::Queued | JobState::Running => false,
 		};
-		Ok((!again).then_some(state))
+		Ok((!again).then(|| table.told(job, state)))
 	}
 
 	/// From now on a job is paid that was only watched. Not one that has ended without an output.
@@ -515,7 +515,26 @@ impl Jobs {
 		// Before it is seen to run: what an earlier run emitted is no step of this one.
 		let emitter = Emitter::new(known.emitted.clone(), bytes, self.limits.stream_bytes);
 		known.state.send_replace(JobState::Running);
+		table.begin(*job);
 		Some(emitter)
+	}
+
+	/// A run lacked memory before it told a step. Where others ran beside it, they may have had it:
+	/// then the job is put back, to run alone. Says whether it was.
+	pub(crate) fn put_back(&self, job: &Hash) -> bool {
+		let mut table = self.table();
+		let Some(known) = table.jobs.get(job) else { return false };
+		if known.alone || !known.had_company || self.models.jobs_at_once() < 2 {
+			return false;
+		}
+		// Where the executor has stopped that was noted already.
+		if known.begun {
+			self.journal.note(Record::Stopped { job: *job });
+		}
+		table.put_back(job);
+		tracing::warn!(job = %hex(job), "no memory beside other jobs: it is to run alone");
+		self.arrived.notify_one();
+		true
 	}
 
 	/// The executor stops: nothing begins any more, and what has begun and not ended did not fail.
@@ -584,7 +603,7 @@ impl Jobs {
 			self.blobs.refresh(BlobKind::Output, &output);
 		}
 		table.ended.push_back(job);
-		table.alone = table.alone.filter(|alone| *alone != job);
+		table.leave(&job);
 		let queue = table.queue_mut(class);
 		queue.open = queue.open.saturating_sub(1);
 		while table.ended.len() > self.limits.finished {
@@ -611,8 +630,10 @@ impl Jobs {
 				() = self.stop.cancelled() => {},
 			}
 		}
+		// With the table, so that what is told fits together.
+		let table = self.table();
 		let state = state.borrow().clone();
-		Ok(state)
+		Ok(table.told(job, state))
 	}
 
 	/// What a job came to, if it was run here.
@@ -724,5 +745,25 @@ mod tests {
 		assert_eq!(jobs.submit(job, request, Class::Paid).await, Ok(JobState::Done { claim }));
 		let (_, ledger, _) = Journal::open(folder.path(), None, &jobs.limits).unwrap();
 		assert_eq!((ledger.open.len(), ledger.ended.len()), (0, 1));
+	}
+
+	#[tokio::test]
+	async fn one_that_waits_for_the_machine_in_company_is_streamed_all_the_same() {
+		let folder = TempDir::new().unwrap();
+		let (journal, ..) = Journal::open(folder.path(), None, &Limits::default()).unwrap();
+		let (jobs, request) = jobs(&folder, journal).await;
+		let requests = [1, 2].map(|nonce| JobRequest { nonce, ..request.clone() });
+		let digests = requests.clone().map(|request| request.digest());
+		for (job, request) in digests.into_iter().zip(requests) {
+			jobs.submit(job, request, Class::Paid).await.unwrap();
+			assert!(jobs.begin(&job).is_some());
+		}
+		let [first, second] = digests;
+		let told = |job| jobs.state(job, Duration::ZERO);
+		assert_eq!(told(&first).await, Ok(JobState::Running));
+		assert_eq!(told(&second).await, Ok(JobState::Queued));
+		assert_eq!(*jobs.watch(&second).unwrap().state.borrow(), JobState::Running);
+		jobs.end(first, Ok(Claim::Invalid { code: 1 })).await;
+		assert_eq!(told(&second).await, Ok(JobState::Running));
 	}
 }

@@ -41,9 +41,15 @@
 //! together. A job that was begun when the process was killed runs alone after the restart: were
 //! it the one that does the killing, it would take others down with it, whose starts count too.
 //!
+//! Whoever is told `Running` counts on the job to have the machine, and to take as long as it takes
+//! alone. So of those that run at once only the one that was begun first is told to run; the others
+//! are told to be `Queued`, until those that were begun before them have ended. Their streams tell
+//! steps all the same, and they may be `Done` without ever having been told to run.
+//!
 //! A device that lacks memory for a model, or for a run that has told no step yet, is given another
-//! try without any other model; then the job fails with `out_of_memory`, and may be handed in again
-//! after [`Limits::retry`].
+//! try without any other model. Where other jobs ran beside it, the job is then put back, to run
+//! next and alone; else it fails with `out_of_memory`, and may be handed in again after
+//! [`Limits::retry`].
 //!
 //! ## Classes
 //!

@@ -13,7 +13,6 @@ use crate::{
 use assay_program::{wire::JobRequest, BackendError, Claim, Hash, Model, Outcome};
 use codec::Encode;
 use std::{
-	cell::Cell,
 	ops::ControlFlow,
 	panic::{catch_unwind, AssertUnwindSafe},
 	sync::{Arc, Mutex, PoisonError},
@@ -115,6 +114,10 @@ impl Stages {
 			let Some(emitter) = self.jobs.begin(&job) else { break };
 			// A run that was broken off is in the journal like one that was never begun.
 			let Some(result) = self.run_one(runtime, &fetched, &emitter) else { break };
+			let lacks_memory = matches!(result, Err(Failure::OutOfMemory));
+			if lacks_memory && !emitter.has_told() && self.jobs.put_back(&job) {
+				continue;
+			}
 			if ran.blocking_send(Ran { job, result }).is_err() {
 				break;
 			}
@@ -183,9 +186,7 @@ impl Stages {
 	) -> Result<Outcome, BackendError> {
 		let Fetched { request, input, .. } = fetched;
 		let JobRequest { program, weights, parameters, .. } = &**request;
-		let is_told = Cell::new(false);
 		let mut emit = |step: &[u8]| {
-			is_told.set(true);
 			emitter.push(step);
 			match self.cut.is_cancelled() {
 				true => ControlFlow::Break(()),
@@ -194,7 +195,7 @@ impl Stages {
 		};
 		match model.stream(input, parameters, &mut emit) {
 			Err(BackendError::OutOfMemory)
-				if !is_told.get() && self.models.drop_others(program, weights) =>
+				if !emitter.has_told() && self.models.drop_others(program, weights) =>
 			{
 				model.stream(input, parameters, &mut emit)
 			},

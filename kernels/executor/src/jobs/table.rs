@@ -44,8 +44,11 @@ pub(super) struct Job {
 	pub(super) begun: bool,
 	/// Whether its end is being written.
 	pub(super) ending: bool,
-	/// Whether no other may run beside it: it was begun when the process was killed.
+	/// Whether no other may run beside it: it was begun when the process was killed, or lacked
+	/// memory beside others.
 	pub(super) alone: bool,
+	/// Whether another one was at hand, begun and not ended, during its last start.
+	pub(super) had_company: bool,
 	/// When it may be tried again, where that is not at once.
 	pub(super) retry_at: Option<Instant>,
 	/// What is needed to run it; gone once it has ended.
@@ -66,6 +69,7 @@ impl Job {
 			begun: false,
 			ending: false,
 			alone: false,
+			had_company: false,
 			retry_at: None,
 			open: None,
 		}
@@ -90,6 +94,8 @@ pub(super) struct Table {
 	pub(super) watched: Queue,
 	/// The job at hand that no other may run beside.
 	pub(super) alone: Option<Hash>,
+	/// Those that were begun and have not ended, in that order.
+	pub(super) begun: Vec<Hash>,
 	/// Nothing begins any more.
 	pub(super) closed: bool,
 }
@@ -111,6 +117,48 @@ impl Queue {
 }
 
 impl Table {
+	/// A job begins.
+	pub(super) fn begin(&mut self, job: Hash) {
+		self.begun.push(job);
+		if self.begun.len() > 1 {
+			for job in &self.begun {
+				if let Some(known) = self.jobs.get_mut(job) {
+					known.had_company = true;
+				}
+			}
+		} else if let Some(known) = self.jobs.get_mut(&job) {
+			known.had_company = false;
+		}
+	}
+
+	/// A job does not run any more, if it did.
+	pub(super) fn leave(&mut self, job: &Hash) {
+		self.begun.retain(|begun| begun != job);
+		self.alone = self.alone.filter(|alone| alone != job);
+	}
+
+	/// A state as it is told outside. Who asks counts on a job that runs to have the machine, and to
+	/// take as long as it takes alone; so of those that run at once the one that was begun first is
+	/// told to run, and the others to wait.
+	pub(super) fn told(&self, job: &Hash, state: JobState) -> JobState {
+		let has_machine = self.begun.first() == Some(job);
+		match state {
+			JobState::Running if !has_machine => JobState::Queued,
+			state => state,
+		}
+	}
+
+	/// Puts a job at hand back in line, as the next one, to run alone. Its start does not count.
+	pub(super) fn put_back(&mut self, job: &Hash) {
+		self.leave(job);
+		let Some(known) = self.jobs.get_mut(job) else { return };
+		known.starts = known.starts.saturating_sub(u32::from(known.begun));
+		(known.begun, known.alone) = (false, true);
+		known.state.send_replace(JobState::Queued);
+		let class = known.class;
+		self.queue_mut(class).waiting.push_front(*job);
+	}
+
 	pub(super) fn queue(&self, class: Class) -> &Queue {
 		match class {
 			Class::Paid => &self.paid,
@@ -157,7 +205,9 @@ mod tests {
 	fn table(classes: &[Class]) -> Table {
 		let mut table = Table::default();
 		for (number, class) in (0u8..).zip(classes) {
-			table.jobs.insert([number; 32], Job::new([0; 32], None, JobState::Queued, 0));
+			let mut job = Job::new([0; 32], None, JobState::Queued, 0);
+			job.class = *class;
+			table.jobs.insert([number; 32], job);
 			let queue = table.queue_mut(*class);
 			queue.waiting.push_back([number; 32]);
 			queue.open += 1;
@@ -167,7 +217,7 @@ mod tests {
 
 	fn end(table: &mut Table, class: Class, number: u8) {
 		table.queue_mut(class).open -= 1;
-		table.alone = table.alone.filter(|alone| *alone != [number; 32]);
+		table.leave(&[number; 32]);
 	}
 
 	#[test]
@@ -198,6 +248,45 @@ mod tests {
 			assert_eq!((table.next(4), table.next(4)), (Some([1; 32]), None), "{class:?}");
 			end(&mut table, class, 1);
 			assert_eq!(table.next(4), Some([2; 32]), "{class:?}");
+		}
+	}
+
+	#[test]
+	fn of_those_that_run_the_first_one_is_told_to() {
+		let mut table = table(&[Class::Paid; 3]);
+		let told = |table: &Table| [0, 1, 2].map(|job| table.told(&[job; 32], JobState::Running));
+		use JobState::{Queued, Running};
+		assert_eq!(told(&table), [Queued, Queued, Queued]);
+		for job in [1, 0, 2] {
+			table.begin([job; 32]);
+			assert_eq!(told(&table), [Queued, Running, Queued]);
+		}
+		end(&mut table, Class::Paid, 0);
+		assert_eq!(told(&table), [Queued, Running, Queued]);
+		end(&mut table, Class::Paid, 1);
+		assert_eq!(told(&table), [Queued, Queued, Running]);
+		let failed = JobState::Failed { code: 1 };
+		assert_eq!(table.told(&[0; 32], failed.clone()), failed);
+	}
+
+	#[test]
+	fn a_job_that_is_put_back_is_next_and_alone() {
+		use Class::{Paid, Watch};
+		for class in [Paid, Watch] {
+			let mut table = table(&[class; 4]);
+			for job in [0, 1] {
+				assert_eq!(table.next(2), Some([job; 32]));
+				table.begin([job; 32]);
+			}
+			assert!([0, 1].iter().all(|job| table.jobs[&[*job; 32]].had_company));
+			table.put_back(&[1; 32]);
+			assert_eq!(table.next(2), None, "the other one still runs");
+			end(&mut table, class, 0);
+			assert_eq!((table.next(2), table.next(2)), (Some([1; 32]), None));
+			table.begin([1; 32]);
+			assert!(!table.jobs[&[1; 32]].had_company);
+			end(&mut table, class, 1);
+			assert_eq!((table.next(2), table.next(2)), (Some([2; 32]), Some([3; 32])));
 		}
 	}
 }
