@@ -161,7 +161,8 @@ impl Jobs {
 		jobs
 	}
 
-	async fn resume_one(&self, Open { request, starts, class }: Open) {
+	async fn resume_one(&self, open: Open) {
+		let Open { request, starts, class, under_way } = open.clone();
 		let job = request.digest();
 		match Pins::take(&self.blobs, &request) {
 			Ok(mut pins) => {
@@ -172,10 +173,10 @@ impl Jobs {
 					tracing::warn!(job = %hex(&job), %error, "no room for the output yet");
 				}
 				let mut table = self.table();
-				self.insert(&mut table, job, Open { request, starts, class }, pins);
+				self.insert(&mut table, job, open, pins);
 				if let Some(known) = table.jobs.get_mut(&job) {
 					known.journalled = true;
-					known.alone = starts > 0;
+					known.alone = under_way;
 				}
 			},
 			Err(error) => {
@@ -235,7 +236,7 @@ impl Jobs {
 	}
 
 	fn insert(&self, table: &mut Table, job: Hash, open: Open, pins: Pins) {
-		let Open { request, starts, class } = open;
+		let Open { request, starts, class, .. } = open;
 		let input = Some(request.input);
 		let mut fresh = Job::new(request.tenant, input, JobState::Queued, starts);
 		fresh.class = class;
@@ -395,8 +396,10 @@ impl Jobs {
 			// but after its end it must not stand there as if it had just been taken.
 			let open = known.open.as_ref().filter(|_| !known.ending);
 			let (starts, class) = (known.starts, known.class);
-			let open =
-				open.map(|(request, _)| Open { request: (**request).clone(), starts, class });
+			let open = open.map(|(request, _)| {
+				let request = (**request).clone();
+				Open { request, starts, class, under_way: false }
+			});
 			let record = open.map(Open::record);
 			let again = record.map(|record| (self.journal.append(vec![record]), known.taken));
 			(again, known.state.subscribe())
@@ -431,7 +434,7 @@ impl Jobs {
 	) -> (Written, Instant) {
 		let starts = table.jobs.get(&job).map_or(0, |known| known.starts);
 		tracing::info!(job = %hex(&job), units = self.units(&request), ?class, "job taken");
-		let open = Open { request, starts, class };
+		let open = Open { request, starts, class, under_way: false };
 		let on_disk = self.journal.append(vec![open.clone().record()]);
 		self.insert(table, job, open, pins);
 		(on_disk, table.jobs.get(&job).map_or_else(Instant::now, |known| known.taken))

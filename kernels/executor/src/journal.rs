@@ -75,12 +75,14 @@ pub(crate) struct Open {
 	pub(crate) request: JobRequest,
 	pub(crate) starts: u32,
 	pub(crate) class: Class,
+	/// Whether its last start neither ended nor was stopped: it ran when the process was killed.
+	pub(crate) under_way: bool,
 }
 
 impl Open {
 	/// The record that it was taken.
 	pub(crate) fn record(self) -> Record {
-		let Self { request, starts, class } = self;
+		let Self { request, starts, class, .. } = self;
 		match class {
 			Class::Paid => Record::Queued { request, starts },
 			Class::Watch => Record::Watched { request, starts },
@@ -130,11 +132,13 @@ impl Ledger {
 			Record::Started { job } => {
 				if let Some(open) = self.open_mut(&job) {
 					open.starts = open.starts.saturating_add(1);
+					open.under_way = true;
 				}
 			},
 			Record::Stopped { job } => {
 				if let Some(open) = self.open_mut(&job) {
 					open.starts = open.starts.saturating_sub(1);
+					open.under_way = false;
 				}
 			},
 			Record::Done { job, tenant, claim } => self.end(job, tenant, End::Done { claim }),
@@ -164,7 +168,8 @@ impl Ledger {
 			Some(_) => {},
 			None => {
 				self.numbers.insert(job, self.next);
-				self.open.insert(self.next, Open { request, starts, class });
+				let open = Open { request, starts, class, under_way: false };
+				self.open.insert(self.next, open);
 				self.next += 1;
 			},
 		}
@@ -217,7 +222,12 @@ impl Ledger {
 			};
 			std::iter::once(end).chain(input.map(|input| Record::Input { job, input }))
 		});
-		let open = self.open.values().map(|open| open.clone().record());
+		let open = self.open.values().flat_map(|open| {
+			let job = open.under_way.then(|| open.request.digest());
+			let before = open.starts.saturating_sub(u32::from(open.under_way));
+			let taken = Open { starts: before, ..open.clone() }.record();
+			std::iter::once(taken).chain(job.map(|job| Record::Started { job }))
+		});
 		pinned.chain(ended).chain(open)
 	}
 
@@ -571,9 +581,10 @@ mod tests {
 		assert_eq!(ledger.ended, [Ended { job, tenant: [4; 32], input, end: End::Done { claim } }]);
 		assert_eq!(replay, Replay { lines: 6, damaged: 0 });
 		close(journal).await;
-		// Written anew at each start: two open jobs and one that ended, with its input.
+		// Written anew at each start: two open jobs, of which one is under way, and one that ended,
+		// with its input.
 		let (_, again, replay) = open(&folder);
-		assert_eq!((again.ended, replay), (ledger.ended, Replay { lines: 4, damaged: 0 }));
+		assert_eq!((again.ended, replay), (ledger.ended, Replay { lines: 5, damaged: 0 }));
 	}
 
 	#[test]
@@ -708,6 +719,37 @@ mod tests {
 		assert_eq!(open_nonces(&again), open_nonces(&ledger));
 		assert_eq!(open_nonces(&again), [0, 3, 6, 9, 12, 15, 18, 30]);
 		assert_eq!(again.ended, ledger.ended);
+	}
+
+	#[test]
+	fn what_was_under_way_is_known_and_counted_once_however_often_it_is_written_anew() {
+		let started = |nonce| Record::Started { job: request(nonce).digest() };
+		let stopped = |nonce| Record::Stopped { job: request(nonce).digest() };
+		let again = |nonce| Record::Queued { request: request(nonce), starts: 1 };
+		let mut ledger = Ledger::new(FINISHED);
+		for record in [
+			// One that was killed, one that waits, one that was stopped.
+			vec![queued(1), started(1)],
+			vec![queued(2)],
+			vec![queued(3), started(3), stopped(3)],
+			// One that failed and waits again, and one that was killed when it ran again.
+			vec![queued(4), started(4), failed(4, 1), again(4)],
+			vec![queued(5), started(5), failed(5, 1), again(5), started(5)],
+		]
+		.concat()
+		{
+			ledger.apply(record);
+		}
+		for _ in 0..3 {
+			let open = ledger.open.values();
+			let open: Vec<_> = open.map(|o| (o.request.nonce, o.starts, o.under_way)).collect();
+			let expected =
+				[(1, 1, true), (2, 0, false), (3, 0, false), (4, 1, false), (5, 2, true)];
+			assert_eq!(open, expected);
+			let mut anew = Ledger::new(FINISHED);
+			ledger.records().for_each(|record| anew.apply(record));
+			ledger = anew;
+		}
 	}
 
 	#[test]

@@ -173,3 +173,36 @@ async fn what_ran_when_the_process_was_killed_runs_alone() {
 	let (last_of_first, begun_again) = (first[first.len() - 1], second[second.len() - 2]);
 	assert!(last_of_first < begun_again, "{first:?} {second:?}");
 }
+
+#[tokio::test]
+async fn what_failed_before_and_only_waited_runs_beside_others_after_a_restart() {
+	let gate = Gated::at_once(2);
+	let sample = Sample::small();
+	let [first, second] = [1, 2].map(|seed| sample.input(seed));
+	gate.is_only_for(&first);
+	let executor = Executor::gated(&gate, hasty).await;
+	let control = executor.control();
+	let waiting: [_; 2] = jobs(&control, &sample).await;
+	gate.panic_from_now_on();
+	for job in &waiting {
+		paid(&control, job).await;
+		let failed = JobState::Failed { code: Failure::BackendPanicked.code() };
+		assert_eq!(soon(control.end(&job.digest())).await, failed);
+	}
+	gate.calm_down();
+	control.put_input(&second).await;
+	gate.close_for(&second);
+	let running = [3, 4].map(|nonce| sample.job(&second, TENANT, nonce));
+	for job in running.iter().chain(&waiting) {
+		paid(&control, job).await;
+	}
+	soon(gate.until_entered(2)).await;
+	let folder = soon(executor.stop()).await;
+	gate.close_for(&first);
+	let executor = Executor::gated_again(folder, &gate, |_| {}).await;
+	// Both are begun, though each was begun before.
+	soon(gate.until_entered(2)).await;
+	gate.open();
+	all_end(&executor.control(), &running).await;
+	all_end(&executor.control(), &waiting).await;
+}
