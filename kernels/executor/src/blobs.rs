@@ -45,6 +45,7 @@ use std::{
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
 	time::SystemTime,
 };
+use tokio::sync::Semaphore;
 
 /// Bytes that are handed to the disk at once.
 const CHUNK: usize = 256 * 1024;
@@ -139,6 +140,10 @@ pub(crate) struct Blobs {
 	naming: tokio::sync::Mutex<()>,
 	/// Weights that were checked, mapped into memory.
 	mapped: Mutex<HashMap<Hash, Mapped>>,
+	/// Turns to open a segment of weights.
+	openings: Arc<Semaphore>,
+	/// Weights whose list of segments is being made again.
+	repairs: Mutex<HashSet<Hash>>,
 	limits: Limits,
 	metrics: Arc<Metrics>,
 }
@@ -204,6 +209,8 @@ impl Blobs {
 			index: Mutex::default(),
 			naming: tokio::sync::Mutex::default(),
 			mapped: Mutex::default(),
+			openings: Arc::new(Semaphore::new(1)),
+			repairs: Mutex::default(),
 			limits,
 			metrics,
 		};

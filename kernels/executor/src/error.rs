@@ -105,6 +105,9 @@ rejections! {
 	/// The weights have fewer segments.
 	SegmentUnknown { segment: u64, segments: u64 } = NOT_FOUND, "segment_unknown",
 		"the weights have {segments} segments, and none with number {segment}";
+	/// The list of segments of the weights is being made again.
+	SegmentsBusy { digest: String } = SERVICE_UNAVAILABLE, "segments_busy",
+		"the list of segments of weights {digest} is being made again; try again later";
 	/// The disk budget is used up.
 	StoreFull { budget: u64 } = INSUFFICIENT_STORAGE, "store_full",
 		"the blob store has used its {budget} bytes and nothing in it may go; raise --store-mib \

@@ -232,6 +232,7 @@
 //! | `output_malformed` | 422 | an output that is no outcome; nothing kept |
 //! | `blob_unknown` | 404 | a blob that is not held is asked for |
 //! | `segment_unknown` | 404 | a segment beyond the end of the weights is asked for |
+//! | `segments_busy` | 503 | the list of segments of weights was lost and is being made again |
 //! | `store_full` | 507 | disk budget used up |
 //! | `store_failed` | 500 | the disk refused |
 //! | `job_digest_mismatch` | 422 | a request that is another job |
@@ -299,8 +300,10 @@
 //!
 //! `GET /v1/models/{weights}/segments/{number}` answers with an [`Opening`](assay_trace::Opening)
 //! in SCALE, 4,096 bytes and the siblings on the way to the root, by which a provider shows on
-//! chain that it holds the weights. It reads that segment and the list of all, and gives nothing
-//! that does not lead to the digest.
+//! chain that it holds the weights. It reads that segment and the list of all, one request at a
+//! time, and gives nothing that does not lead to the digest. Where the list is lost or does not
+//! fit, all of the weights are read and it is made again, to the end even where nobody waits for
+//! that; meanwhile other requests are `segments_busy`.
 //!
 //! ## Folder
 //!

@@ -10,10 +10,13 @@ use assay_trace::Opening;
 use bytes::Bytes;
 use memmap2::Mmap;
 use std::{
+	collections::HashSet,
 	fs::{self, File, Metadata},
+	future::Future,
 	io::{self, Read, Seek, SeekFrom},
 	os::unix::fs::MetadataExt,
 	path::Path,
+	sync::{Arc, MutexGuard, PoisonError},
 	time::{Duration, Instant},
 };
 
@@ -39,6 +42,18 @@ pub(crate) enum MapError {
 pub(super) struct Mapped {
 	bytes: Bytes,
 	stamp: Stamp,
+}
+
+/// A repair that is under way, until it is dropped.
+struct Repair {
+	blobs: Arc<Blobs>,
+	digest: Hash,
+}
+
+impl Drop for Repair {
+	fn drop(&mut self) {
+		self.blobs.repairs().remove(&self.digest);
+	}
 }
 
 /// What tells whether a file is the one it was, and was not written since.
@@ -100,8 +115,13 @@ impl Blobs {
 	}
 
 	/// A segment of weights that are held, with its path to their digest; so it is the right one
-	/// whatever happened to their file. Reads that segment alone, and the list of all.
-	pub(crate) async fn segment(&self, digest: &Hash, segment: u64) -> Result<Opening, Error> {
+	/// whatever happened to their file. Reads that segment alone, and the list of all; `None` where
+	/// the two disagree.
+	pub(crate) async fn segment(
+		&self,
+		digest: &Hash,
+		segment: u64,
+	) -> Result<Option<Opening>, Error> {
 		let kind = BlobKind::Weights;
 		let unknown = || Error::BlobUnknown { kind: kind.word(), digest: hex(digest) };
 		let bytes = self.length(kind, digest).ok_or_else(unknown)?;
@@ -109,31 +129,46 @@ impl Blobs {
 		if segment >= segments {
 			return Err(Error::SegmentUnknown { segment, segments });
 		}
-		if let Some(opening) = self.open_segment(digest, segment).await? {
-			return Ok(opening);
-		}
-		// The list is lost, or the bytes are damaged: this makes the list again, or removes the blob.
-		self.weights(digest).await.map_err(|error| match error {
-			MapError::System(error) => store_failed(error),
-			MapError::Unknown | MapError::Damaged(_) => unknown(),
-		})?;
-		self.open_segment(digest, segment).await?.ok_or_else(unknown)
-	}
-
-	/// The segment and its path, where file and list agree about it.
-	async fn open_segment(&self, digest: &Hash, segment: u64) -> Result<Option<Opening>, Error> {
-		let name = segments_path(BlobKind::Weights, digest);
+		// Of two gigabytes half a million hashes are made, from a list of sixteen megabytes: one
+		// request at a time, whose turn lasts as long as its work, whether or not somebody waits.
+		let turn = self.openings.clone().acquire_owned().await.map_err(store_failed)?;
+		let name = segments_path(kind, digest);
 		let Ok(list) = self.operator.read(&name).await else { return Ok(None) };
-		let (file, digest) = (self.file(BlobKind::Weights, digest), *digest);
-		// Of two gigabytes half a million hashes are made: not on an async thread.
+		let (file, digest) = (self.file(kind, digest), *digest);
 		let opened = tokio::task::spawn_blocking(move || {
-			let Some(segments) = Segments::decode(&list.to_vec(), &digest) else { return Ok(None) };
+			let _turn = turn;
+			let Some(list) = Segments::decode_unchecked(&list.to_vec()) else { return Ok(None) };
 			let bytes = read_segment(&file, segment)?;
-			let is_right = segments.leaf(segment) == Some(merkle::leaf(&bytes));
-			let path = || segments.path(segment);
-			Ok(is_right.then(|| Opening { bytes, path: path() }))
+			let path = list.path(segment, merkle::leaf(&bytes), &digest);
+			Ok(path.map(|path| Opening { bytes, path }))
 		});
 		opened.await.map_err(store_failed)?.map_err(|error: io::Error| store_failed(error))
+	}
+
+	/// Looks through weights whose list of segments is lost or does not fit them: makes the list
+	/// again, or removes damaged weights. Begun once however many ask, with an error for all others.
+	/// The future is to be run to its end.
+	pub(crate) fn repair(
+		self: &Arc<Self>,
+		digest: Hash,
+	) -> Result<impl Future<Output = Result<(), Error>> + Send + 'static, Error> {
+		if !self.repairs().insert(digest) {
+			return Err(Error::SegmentsBusy { digest: hex(&digest) });
+		}
+		let repair = Repair { blobs: self.clone(), digest };
+		Ok(async move {
+			let Repair { blobs, digest } = &repair;
+			match blobs.weights(digest).await {
+				Err(MapError::System(error)) => Err(store_failed(error)),
+				// Removed, or right: whoever asks again hears which.
+				Err(MapError::Unknown | MapError::Damaged(_)) | Ok(_) => Ok(()),
+			}
+		})
+	}
+
+	fn repairs(&self) -> MutexGuard<'_, HashSet<Hash>> {
+		// Nothing panics while it is held.
+		self.repairs.lock().unwrap_or_else(PoisonError::into_inner)
 	}
 
 	/// Whether the file of weights is still the one that was checked last, unwritten since. Looks
@@ -214,7 +249,7 @@ mod tests {
 	use super::*;
 	use crate::{config::Limits, metrics::Metrics};
 	use futures::stream;
-	use std::{fs::OpenOptions, os::unix::fs::FileExt, sync::Arc};
+	use std::{fs::OpenOptions, os::unix::fs::FileExt};
 	use tempfile::TempDir;
 
 	async fn open(folder: &TempDir) -> Blobs {
@@ -350,5 +385,32 @@ mod tests {
 		fs::remove_file(&file).unwrap();
 		open(&folder).await;
 		assert!(!file.with_extension("segments").exists());
+	}
+
+	#[tokio::test]
+	async fn one_segment_is_opened_at_a_time() {
+		let folder = TempDir::new().unwrap();
+		let (blobs, _, digest, _) = with_weights(&folder).await;
+		let turn = blobs.openings.clone().acquire_owned().await.unwrap();
+		let waits = blobs.segment(&digest, 0);
+		assert!(tokio::time::timeout(Duration::from_millis(200), waits).await.is_err());
+		drop(turn);
+		assert!(blobs.segment(&digest, 0).await.unwrap().is_some());
+	}
+
+	#[tokio::test]
+	async fn a_list_of_segments_is_made_again_once_however_many_ask() {
+		let folder = TempDir::new().unwrap();
+		let (blobs, _, digest, file) = with_weights(&folder).await;
+		let (blobs, list) = (Arc::new(blobs), file.with_extension("segments"));
+		fs::remove_file(&list).unwrap();
+		assert_eq!(blobs.segment(&digest, 0).await, Ok(None));
+		let repair = blobs.repair(digest).unwrap();
+		let busy = blobs.repair(digest).map(|_| ()).unwrap_err();
+		assert_eq!(busy.code(), "segments_busy");
+		repair.await.unwrap();
+		assert!(blobs.segment(&digest, 0).await.unwrap().is_some());
+		assert!(blobs.repair(digest).is_ok(), "the first one is over");
+		assert!(blobs.repair(digest).is_ok(), "and one that was given up, too");
 	}
 }

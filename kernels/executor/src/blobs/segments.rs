@@ -30,15 +30,14 @@ impl Segments {
 		merkle::sized(self.length, &merkle::root(self.leaves.iter().copied()))
 	}
 
-	/// The digest of a segment.
-	pub(super) fn leaf(&self, segment: u64) -> Option<Hash> {
-		self.leaves.get(usize::try_from(segment).ok()?).copied()
-	}
-
-	/// The siblings on the way from a segment to the root of all, lowest first.
-	pub(super) fn path(&self, segment: u64) -> Vec<Hash> {
-		u32::try_from(segment)
-			.map_or_else(|_| Vec::new(), |segment| assay_trace::path(&self.leaves, segment))
+	/// The siblings on the way from a segment to the root of all, lowest first, where they lead from
+	/// the digest of that segment to that of the blob. Whatever else is wrong with the list shows in
+	/// that, so the tree is hashed once.
+	pub(super) fn path(&self, segment: u64, leaf: Hash, digest: &Hash) -> Option<Vec<Hash>> {
+		let segment = u32::try_from(segment).ok()?;
+		let path = assay_trace::path(&self.leaves, segment);
+		let root = assay_trace::blob_tree(self.length)?.root_of(segment, leaf, &path).ok()?;
+		(merkle::sized(self.length, &root) == *digest).then_some(path)
 	}
 
 	/// The number of the first segment that another blob has otherwise, or only one of the two has.
@@ -61,11 +60,15 @@ impl Segments {
 
 	/// Reads the content of the file, if it is that of the blob with this digest.
 	pub(super) fn decode(bytes: &[u8], digest: &Hash) -> Option<Self> {
+		Self::decode_unchecked(bytes).filter(|segments| segments.digest() == *digest)
+	}
+
+	/// Reads the content of the file, of whatever blob it is.
+	pub(super) fn decode_unchecked(bytes: &[u8]) -> Option<Self> {
 		let (length, leaves) = bytes.split_at_checked(LENGTH_BYTES)?;
 		let (leaves, rest) = leaves.as_chunks::<{ size_of::<Hash>() }>();
 		let length = u64::from_le_bytes(length.try_into().ok()?);
-		let segments = Self { leaves: leaves.to_vec(), length };
-		(rest.is_empty() && segments.digest() == *digest).then_some(segments)
+		rest.is_empty().then(|| Self { leaves: leaves.to_vec(), length })
 	}
 }
 
@@ -185,6 +188,35 @@ mod tests {
 		}
 		for length in 0..file.len() {
 			assert_eq!(Segments::decode(&file[..length], &digest), None, "{length} bytes");
+		}
+	}
+
+	#[test]
+	fn a_path_is_right_or_none() {
+		let whole = blob(4 * SEGMENT + 1);
+		let (segments, digest) = (of(&whole), of(&whole).digest());
+		let leaf = segments.leaves[2];
+		let path = segments.path(2, leaf, &digest).unwrap();
+		assert_eq!(path, assay_trace::path(&segments.leaves, 2));
+		for segment in [1, 3, 5, 1 << 32] {
+			assert_eq!(segments.path(segment, leaf, &digest), None, "segment {segment}");
+		}
+		assert_eq!(segments.path(2, [1; 32], &digest), None);
+		let file = segments.encode();
+		for at in 0..file.len() {
+			let mut damaged = file.clone();
+			damaged[at] ^= 1;
+			let damaged = Segments::decode_unchecked(&damaged).unwrap();
+			// The one that is not looked at is made of the bytes themselves.
+			let own = LENGTH_BYTES + 2 * size_of::<Hash>();
+			let is_own = (own..own + size_of::<Hash>()).contains(&at);
+			let found = damaged.path(2, leaf, &digest);
+			assert_eq!(found, is_own.then(|| path.clone()), "byte {at}");
+		}
+		for length in 0..file.len() {
+			let cut = Segments::decode_unchecked(&file[..length]);
+			let found = cut.and_then(|segments| segments.path(2, leaf, &digest));
+			assert_eq!(found, None, "{length} bytes");
 		}
 	}
 }

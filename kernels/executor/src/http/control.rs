@@ -181,7 +181,7 @@ async fn get_segment(
 ) -> Result<Response, Error> {
 	let weights = digest_in_path(&weights)?;
 	let segment = segment.parse().map_err(|_| Error::RouteUnknown)?;
-	Ok(scale(&listener.shared.blobs.segment(&weights, segment).await?))
+	Ok(scale(&listener.shared.segment(weights, segment).await?))
 }
 
 /// The query of a job that is handed in.

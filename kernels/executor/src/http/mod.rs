@@ -19,6 +19,7 @@ use crate::{
 	traces::Traces,
 };
 use assay_program::Hash;
+use assay_trace::Opening;
 use axum::{
 	body::{Body, BodyDataStream},
 	extract::{rejection::QueryRejection, Query, Request, State},
@@ -90,6 +91,21 @@ impl Shared {
 	fn wait(&self, query: WaitQuery) -> Result<Duration, Error> {
 		let Query(wait) = query.map_err(|_| Error::QueryMalformed)?;
 		Ok(Duration::from_millis(wait.wait_ms.unwrap_or(0)).min(self.limits.wait))
+	}
+
+	/// A segment of weights. Where their list of segments has to be made again that goes on when the
+	/// client does not wait for it: it takes longer than a worker may.
+	async fn segment(self: &Arc<Self>, weights: Hash, segment: u64) -> Result<Opening, Error> {
+		if let Some(opening) = self.blobs.segment(&weights, segment).await? {
+			return Ok(opening);
+		}
+		let repair = self.blobs.repair(weights)?;
+		self.uploads.spawn(repair).await.map_err(|error| {
+			tracing::error!(%error, "a list of segments is not made again");
+			Error::StoreFailed { reason: "see the log".into() }
+		})??;
+		let gone = || Error::BlobUnknown { kind: BlobKind::Weights.word(), digest: hex(&weights) };
+		self.blobs.segment(&weights, segment).await?.ok_or_else(gone)
 	}
 
 	/// Keeps the body of a request as a blob. `charge` is asked for every piece.

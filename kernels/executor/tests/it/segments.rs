@@ -1,11 +1,12 @@
 //! Segments of weights, as a provider shows them on chain.
 
-use crate::common::{assert_rejected, Executor};
+use crate::common::{assert_rejected, soon, Executor};
 use assay_program::{merkle, Hash, SEGMENT};
 use assay_trace::{blob_tree, Opening};
 use codec::DecodeAll;
+use futures::future::{select, Either};
 use reqwest::StatusCode;
-use std::fs;
+use std::{fs, time::Duration};
 
 /// Five segments and a part of one, of which no two are the same.
 fn blob() -> Vec<u8> {
@@ -84,6 +85,35 @@ async fn a_lost_list_of_segments_is_made_again() {
 	let opening = asked(&executor, &weights, 5).await;
 	assert!(holds(&opening, 5, bytes.len() as u64, &weights));
 	assert!(file.with_extension("segments").exists());
+}
+
+#[tokio::test]
+async fn a_lost_list_is_made_again_though_nobody_waits_for_it() {
+	let executor = Executor::new().await;
+	let control = executor.control();
+	// Enough that a refusal is here long before they are read.
+	let bytes = vec![1; 64 << 20];
+	let weights = merkle::blob(&bytes);
+	control.put_blob("weights", &weights, &bytes).await;
+	let file = executor.folder.path().join("blobs/weights").join(hex::encode(weights));
+	let list = file.with_extension("segments");
+	fs::remove_file(&list).unwrap();
+	let path = path(&weights, "0");
+	let [first, second] = [(), ()].map(|()| Box::pin(control.get(&path).send()));
+	// One of them makes the list; the other is told to come again.
+	let (refused, waits) = match select(first, second).await {
+		Either::Left(one) | Either::Right(one) => one,
+	};
+	let refused = refused.unwrap();
+	assert_rejected(refused, 503, "segments_busy").await;
+	drop(waits);
+	soon(async {
+		while !list.exists() {
+			tokio::time::sleep(Duration::from_millis(10)).await;
+		}
+	})
+	.await;
+	assert!(holds(&asked(&executor, &weights, 0).await, 0, bytes.len() as u64, &weights));
 }
 
 #[tokio::test]
