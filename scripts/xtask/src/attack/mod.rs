@@ -136,6 +136,7 @@ pub(crate) async fn run() -> Result<()> {
 		"commit_base": 10,
 		"window_base": 20,
 		"reveal_grace": 4,
+		"trap_blocks": 4,
 		"min_rate": 1_000,
 	});
 	let spec = folder.path().join("spec.json");
