@@ -296,12 +296,13 @@ fn what_is_demanded_is_delivered_or_costs_the_pledge() {
 			System::assert_has_event(Event::Answered { job, item }.into());
 		});
 		let pledge = ProviderStake::pledge_of(provider(), slot);
-		for number in 3..23 {
+		// The first chunk has a hundred blocks.
+		for number in 3..103 {
 			block(FIRST_SLOT + number, vec![]);
 		}
 		let late = Err(TransactionValidityError::Invalid(InvalidTransaction::Stale));
 		assert_eq!(validity(deliver), late);
-		block_of(FIRST_SLOT + 23, Call::<Runtime>::timeout { job });
+		block_of(FIRST_SLOT + 103, Call::<Runtime>::timeout { job });
 		assert_eq!(held(), 0);
 		assert_eq!(ProviderStake::bonded(&provider()), BOND - pledge);
 		let events: Vec<_> = System::events().into_iter().map(|record| record.event).collect();

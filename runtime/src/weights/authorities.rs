@@ -19,10 +19,10 @@ impl<T: frame_system::Config> crate::authorities::WeightInfo for WeightInfo<T> {
 	// `Session.NextKeys`: r 100, w 0.
 	// `n` was tried from 1 to 100.
 	fn set_authorities(n: u32) -> Weight {
-		// The fastest run took 10_946 ns.
-		Weight::from_parts(10_053_569, 0)
-			// Standard error: 5_795 ps.
-			.saturating_add(Weight::from_parts(2_699_085, 0).saturating_mul(n.into()))
+		// The fastest run took 10_956 ns.
+		Weight::from_parts(10_514_264, 0)
+			// Standard error: 2_494 ps.
+			.saturating_add(Weight::from_parts(2_611_022, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads_writes(1, 1))
 			.saturating_add(T::DbWeight::get().reads(1).saturating_mul(n.into()))
 	}

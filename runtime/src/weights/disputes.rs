@@ -37,8 +37,8 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `System.Account`: r 1, w 1.
 	// `System.BlockHash`: r 1, w 0.
 	fn challenge() -> Weight {
-		// The fastest run took 296_129 ns.
-		Weight::from_parts(299_184_000, 0).saturating_add(T::DbWeight::get().reads_writes(23, 19))
+		// The fastest run took 306_475 ns.
+		Weight::from_parts(340_636_000, 0).saturating_add(T::DbWeight::get().reads_writes(23, 19))
 	}
 	// `Disputes.Disputes`: r 1, w 1.
 	// `Disputes.Games`: r 1, w 1.
@@ -46,8 +46,8 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `Disputes.OpenGames`: r 1, w 0.
 	// `Jobs.JobClock`: r 1, w 0.
 	fn answer_children() -> Weight {
-		// The fastest run took 62_483 ns.
-		Weight::from_parts(65_807_000, 0).saturating_add(T::DbWeight::get().reads_writes(6, 2))
+		// The fastest run took 66_499 ns.
+		Weight::from_parts(72_858_000, 0).saturating_add(T::DbWeight::get().reads_writes(6, 2))
 	}
 	// `Disputes.Disputes`: r 1, w 1.
 	// `Disputes.Games`: r 1, w 1.
@@ -62,8 +62,8 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `ProviderStake.Pledges`: r 1, w 0.
 	// `System.BlockHash`: r 1, w 0.
 	fn answer_bytes() -> Weight {
-		// The fastest run took 3_130_505 ns.
-		Weight::from_parts(3_146_820_000, 0).saturating_add(T::DbWeight::get().reads_writes(13, 2))
+		// The fastest run took 3_087_061 ns.
+		Weight::from_parts(3_148_642_000, 0).saturating_add(T::DbWeight::get().reads_writes(13, 2))
 	}
 	// `AuditStake.Ledgers`: r 62, w 0.
 	// `AuditStake.Pledges`: r 62, w 0.
@@ -76,12 +76,15 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `Disputes.OpenGames`: r 1, w 1.
 	// `Disputes.Oppositions`: r 0, w 1.
 	// `Disputes.WorkerGames`: r 0, w 2.
+	// `Jobs.AwaitingAudit`: r 0, w 1.
 	// `Jobs.Duties`: r 0, w 64.
 	// `Jobs.InlineInputs`: r 0, w 1.
+	// `Jobs.Jackpots`: r 0, w 1.
 	// `Jobs.JobClock`: r 1, w 0.
 	// `Jobs.Jobs`: r 1, w 1.
 	// `Jobs.OpenSlots`: r 2, w 2.
 	// `Jobs.Slots`: r 64, w 64.
+	// `Jobs.TimingParameters`: r 1, w 0.
 	// `Jobs.WorkerDuties`: r 0, w 2.
 	// `Leases.Counts`: r 1, w 1.
 	// `Leases.Leases`: r 1, w 1.
@@ -93,16 +96,17 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `Models.Programs`: r 1, w 1.
 	// `ProviderStake.Ledgers`: r 2, w 2.
 	// `ProviderStake.Pledges`: r 2, w 2.
+	// `Providers.Records`: r 2, w 2.
 	// `Providers.Standings`: r 64, w 64.
 	// `System.Account`: r 21, w 21.
 	// `System.BlockHash`: r 1, w 0.
 	// `n` was tried from 2 to 33.
 	fn answer_openings(n: u32) -> Weight {
-		// The fastest run took 6_608_646 ns.
-		Weight::from_parts(6_560_430_842, 0)
-			// Standard error: 1_629_464 ps.
-			.saturating_add(Weight::from_parts(46_644_434, 0).saturating_mul(n.into()))
-			.saturating_add(T::DbWeight::get().reads_writes(301, 247))
+		// The fastest run took 6_332_076 ns.
+		Weight::from_parts(6_403_075_123, 0)
+			// Standard error: 697_456 ps.
+			.saturating_add(Weight::from_parts(43_923_148, 0).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads_writes(304, 251))
 	}
 	// `AuditStake.Ledgers`: r 62, w 0.
 	// `AuditStake.Pledges`: r 62, w 0.
@@ -115,12 +119,15 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `Disputes.OpenGames`: r 1, w 1.
 	// `Disputes.Oppositions`: r 0, w 1.
 	// `Disputes.WorkerGames`: r 0, w 2.
+	// `Jobs.AwaitingAudit`: r 0, w 1.
 	// `Jobs.Duties`: r 0, w 64.
 	// `Jobs.InlineInputs`: r 0, w 1.
+	// `Jobs.Jackpots`: r 0, w 1.
 	// `Jobs.JobClock`: r 1, w 0.
 	// `Jobs.Jobs`: r 1, w 1.
 	// `Jobs.OpenSlots`: r 2, w 2.
 	// `Jobs.Slots`: r 64, w 64.
+	// `Jobs.TimingParameters`: r 1, w 0.
 	// `Jobs.WorkerDuties`: r 0, w 2.
 	// `Leases.Counts`: r 1, w 1.
 	// `Leases.Leases`: r 1, w 1.
@@ -132,13 +139,14 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `Models.Programs`: r 1, w 1.
 	// `ProviderStake.Ledgers`: r 2, w 2.
 	// `ProviderStake.Pledges`: r 2, w 2.
+	// `Providers.Records`: r 2, w 2.
 	// `Providers.Standings`: r 64, w 64.
 	// `System.Account`: r 21, w 21.
 	// `System.BlockHash`: r 1, w 0.
 	fn timeout() -> Weight {
-		// The fastest run took 3_327_387 ns.
-		Weight::from_parts(3_413_015_000, 0)
-			.saturating_add(T::DbWeight::get().reads_writes(300, 247))
+		// The fastest run took 3_246_948 ns.
+		Weight::from_parts(3_334_768_000, 0)
+			.saturating_add(T::DbWeight::get().reads_writes(303, 251))
 	}
 	// `Disputes.ClaimGames`: r 2, w 2.
 	// `Disputes.Disputes`: r 0, w 1.
@@ -157,8 +165,8 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `ProviderStake.Pledges`: r 2, w 0.
 	// `System.BlockHash`: r 1, w 0.
 	fn oppose() -> Weight {
-		// The fastest run took 183_492 ns.
-		Weight::from_parts(183_893_000, 0).saturating_add(T::DbWeight::get().reads_writes(17, 13))
+		// The fastest run took 181_910 ns.
+		Weight::from_parts(186_777_000, 0).saturating_add(T::DbWeight::get().reads_writes(17, 13))
 	}
 	// `Balances.Holds`: r 1, w 0.
 	// `Disputes.ChallengerGames`: r 1, w 0.
@@ -176,16 +184,16 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `System.Account`: r 1, w 0.
 	// `System.BlockHash`: r 1, w 0.
 	fn authorize_challenge() -> Weight {
-		// The fastest run took 155_841 ns.
-		Weight::from_parts(173_267_000, 0).saturating_add(T::DbWeight::get().reads_writes(15, 0))
+		// The fastest run took 156_752 ns.
+		Weight::from_parts(159_546_000, 0).saturating_add(T::DbWeight::get().reads_writes(15, 0))
 	}
 	// `Disputes.Disputes`: r 1, w 0.
 	// `Disputes.Games`: r 1, w 0.
 	// `Jobs.JobClock`: r 1, w 0.
 	// `System.BlockHash`: r 1, w 0.
 	fn authorize_answer_children() -> Weight {
-		// The fastest run took 86_628 ns.
-		Weight::from_parts(97_154_000, 0).saturating_add(T::DbWeight::get().reads_writes(4, 0))
+		// The fastest run took 93_769 ns.
+		Weight::from_parts(95_021_000, 0).saturating_add(T::DbWeight::get().reads_writes(4, 0))
 	}
 	// `Disputes.Disputes`: r 1, w 0.
 	// `Disputes.Games`: r 1, w 0.
@@ -198,8 +206,8 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `ProviderStake.Pledges`: r 1, w 0.
 	// `System.BlockHash`: r 1, w 0.
 	fn authorize_answer_bytes() -> Weight {
-		// The fastest run took 3_162_553 ns.
-		Weight::from_parts(3_174_962_000, 0).saturating_add(T::DbWeight::get().reads_writes(10, 0))
+		// The fastest run took 3_127_521 ns.
+		Weight::from_parts(3_177_876_000, 0).saturating_add(T::DbWeight::get().reads_writes(10, 0))
 	}
 	// `Disputes.Disputes`: r 1, w 0.
 	// `Disputes.Games`: r 1, w 0.
@@ -213,18 +221,18 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `System.BlockHash`: r 1, w 0.
 	// `n` was tried from 2 to 33.
 	fn authorize_answer_openings(n: u32) -> Weight {
-		// The fastest run took 3_164_146 ns.
-		Weight::from_parts(3_369_209_404, 0)
-			// Standard error: 6_142_238 ps.
-			.saturating_add(Weight::from_parts(54_126_822, 0).saturating_mul(n.into()))
+		// The fastest run took 3_184_456 ns.
+		Weight::from_parts(3_105_875_620, 0)
+			// Standard error: 852_460 ps.
+			.saturating_add(Weight::from_parts(63_361_672, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads_writes(10, 0))
 	}
 	// `Disputes.Disputes`: r 1, w 0.
 	// `Disputes.Games`: r 1, w 0.
 	// `Jobs.JobClock`: r 1, w 0.
 	fn authorize_timeout() -> Weight {
-		// The fastest run took 23_825 ns.
-		Weight::from_parts(25_487_000, 0).saturating_add(T::DbWeight::get().reads_writes(3, 0))
+		// The fastest run took 21_422 ns.
+		Weight::from_parts(22_884_000, 0).saturating_add(T::DbWeight::get().reads_writes(3, 0))
 	}
 	// `Disputes.Oppositions`: r 1, w 0.
 	// `Jobs.JobClock`: r 1, w 0.
@@ -235,7 +243,7 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `ProviderStake.Pledges`: r 2, w 0.
 	// `System.BlockHash`: r 1, w 0.
 	fn authorize_oppose() -> Weight {
-		// The fastest run took 94_831 ns.
-		Weight::from_parts(99_748_000, 0).saturating_add(T::DbWeight::get().reads_writes(10, 0))
+		// The fastest run took 96_263 ns.
+		Weight::from_parts(97_705_000, 0).saturating_add(T::DbWeight::get().reads_writes(10, 0))
 	}
 }

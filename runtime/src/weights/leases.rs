@@ -25,15 +25,15 @@ impl<T: frame_system::Config> pallet_leases::WeightInfo for WeightInfo<T> {
 	// `Providers.Standings`: r 1, w 0.
 	// `System.Account`: r 1, w 1.
 	fn create_offer() -> Weight {
-		// The fastest run took 87_851 ns.
-		Weight::from_parts(92_367_000, 0).saturating_add(T::DbWeight::get().reads_writes(8, 6))
+		// The fastest run took 91_486 ns.
+		Weight::from_parts(96_793_000, 0).saturating_add(T::DbWeight::get().reads_writes(8, 6))
 	}
 	// `Leases.Offers`: r 1, w 1.
 	// `Models.Models`: r 1, w 0.
 	// `Models.Programs`: r 1, w 0.
 	fn update_offer() -> Weight {
-		// The fastest run took 21_502 ns.
-		Weight::from_parts(23_224_000, 0).saturating_add(T::DbWeight::get().reads_writes(3, 1))
+		// The fastest run took 23_135 ns.
+		Weight::from_parts(28_191_000, 0).saturating_add(T::DbWeight::get().reads_writes(3, 1))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `Leases.Counts`: r 1, w 1.
@@ -41,8 +41,8 @@ impl<T: frame_system::Config> pallet_leases::WeightInfo for WeightInfo<T> {
 	// `Leases.ProviderOffers`: r 0, w 1.
 	// `System.Account`: r 1, w 1.
 	fn close_offer() -> Weight {
-		// The fastest run took 65_448 ns.
-		Weight::from_parts(67_430_000, 0).saturating_add(T::DbWeight::get().reads_writes(4, 5))
+		// The fastest run took 67_080 ns.
+		Weight::from_parts(74_911_000, 0).saturating_add(T::DbWeight::get().reads_writes(4, 5))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `Jobs.TimingParameters`: r 1, w 0.
@@ -57,15 +57,15 @@ impl<T: frame_system::Config> pallet_leases::WeightInfo for WeightInfo<T> {
 	// `Providers.Standings`: r 1, w 1.
 	// `System.Account`: r 1, w 1.
 	fn open_lease() -> Weight {
-		// The fastest run took 100_939 ns.
-		Weight::from_parts(105_126_000, 0).saturating_add(T::DbWeight::get().reads_writes(9, 9))
+		// The fastest run took 104_505 ns.
+		Weight::from_parts(115_361_000, 0).saturating_add(T::DbWeight::get().reads_writes(9, 9))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `Leases.Leases`: r 1, w 1.
 	// `System.Account`: r 3, w 3.
 	fn top_up() -> Weight {
-		// The fastest run took 166_798 ns.
-		Weight::from_parts(170_653_000, 0).saturating_add(T::DbWeight::get().reads_writes(5, 5))
+		// The fastest run took 170_203 ns.
+		Weight::from_parts(178_675_000, 0).saturating_add(T::DbWeight::get().reads_writes(5, 5))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `Leases.Counts`: r 1, w 1.
@@ -76,8 +76,8 @@ impl<T: frame_system::Config> pallet_leases::WeightInfo for WeightInfo<T> {
 	// `Providers.Standings`: r 1, w 1.
 	// `System.Account`: r 3, w 3.
 	fn close_lease() -> Weight {
-		// The fastest run took 179_526 ns.
-		Weight::from_parts(185_345_000, 0).saturating_add(T::DbWeight::get().reads_writes(8, 10))
+		// The fastest run took 182_551 ns.
+		Weight::from_parts(194_899_000, 0).saturating_add(T::DbWeight::get().reads_writes(8, 10))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `Leases.Counts`: r 1, w 1.
@@ -88,8 +88,8 @@ impl<T: frame_system::Config> pallet_leases::WeightInfo for WeightInfo<T> {
 	// `Providers.Standings`: r 1, w 1.
 	// `System.Account`: r 3, w 3.
 	fn expire_lease() -> Weight {
-		// The fastest run took 180_478 ns.
-		Weight::from_parts(186_667_000, 0).saturating_add(T::DbWeight::get().reads_writes(8, 10))
+		// The fastest run took 183_232 ns.
+		Weight::from_parts(192_766_000, 0).saturating_add(T::DbWeight::get().reads_writes(8, 10))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `Leases.Counts`: r 1, w 1.
@@ -100,7 +100,7 @@ impl<T: frame_system::Config> pallet_leases::WeightInfo for WeightInfo<T> {
 	// `Providers.Standings`: r 1, w 1.
 	// `System.Account`: r 4, w 4.
 	fn settle_reservation() -> Weight {
-		// The fastest run took 211_644 ns.
-		Weight::from_parts(216_582_000, 0).saturating_add(T::DbWeight::get().reads_writes(9, 11))
+		// The fastest run took 214_579 ns.
+		Weight::from_parts(222_620_000, 0).saturating_add(T::DbWeight::get().reads_writes(9, 11))
 	}
 }

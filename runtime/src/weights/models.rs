@@ -22,10 +22,10 @@ impl<T: frame_system::Config> pallet_models::WeightInfo for WeightInfo<T> {
 	// `System.Account`: r 1, w 1.
 	// `l` was tried from 100 to 46000.
 	fn register(l: u32) -> Weight {
-		// The fastest run took 149_322 ns.
-		Weight::from_parts(138_186_687, 0)
-			// Standard error: 311 ps.
-			.saturating_add(Weight::from_parts(126_906, 0).saturating_mul(l.into()))
+		// The fastest run took 150_303 ns.
+		Weight::from_parts(147_696_906, 0)
+			// Standard error: 385 ps.
+			.saturating_add(Weight::from_parts(132_140, 0).saturating_mul(l.into()))
 			.saturating_add(T::DbWeight::get().reads_writes(4, 6))
 	}
 	// `Balances.Holds`: r 1, w 1.
@@ -34,18 +34,18 @@ impl<T: frame_system::Config> pallet_models::WeightInfo for WeightInfo<T> {
 	// `Models.Programs`: r 1, w 1.
 	// `System.Account`: r 1, w 1.
 	fn register_existing() -> Weight {
-		// The fastest run took 66_048 ns.
-		Weight::from_parts(68_612_000, 0).saturating_add(T::DbWeight::get().reads_writes(4, 5))
+		// The fastest run took 65_847 ns.
+		Weight::from_parts(68_943_000, 0).saturating_add(T::DbWeight::get().reads_writes(4, 5))
 	}
 	// `Models.Models`: r 1, w 1.
 	fn set_terms() -> Weight {
-		// The fastest run took 11_728 ns.
-		Weight::from_parts(12_739_000, 0).saturating_add(T::DbWeight::get().reads_writes(1, 1))
+		// The fastest run took 11_987 ns.
+		Weight::from_parts(13_349_000, 0).saturating_add(T::DbWeight::get().reads_writes(1, 1))
 	}
 	// `Models.Models`: r 1, w 1.
 	fn transfer_ownership() -> Weight {
-		// The fastest run took 11_548 ns.
-		Weight::from_parts(12_638_000, 0).saturating_add(T::DbWeight::get().reads_writes(1, 1))
+		// The fastest run took 11_998 ns.
+		Weight::from_parts(13_370_000, 0).saturating_add(T::DbWeight::get().reads_writes(1, 1))
 	}
 	// `Balances.Holds`: r 2, w 2.
 	// `Models.Models`: r 1, w 1.
@@ -53,7 +53,7 @@ impl<T: frame_system::Config> pallet_models::WeightInfo for WeightInfo<T> {
 	// `Models.Programs`: r 1, w 1.
 	// `System.Account`: r 2, w 2.
 	fn retire() -> Weight {
-		// The fastest run took 110_584 ns.
-		Weight::from_parts(114_640_000, 0).saturating_add(T::DbWeight::get().reads_writes(6, 7))
+		// The fastest run took 116_784 ns.
+		Weight::from_parts(124_465_000, 0).saturating_add(T::DbWeight::get().reads_writes(6, 7))
 	}
 }

@@ -17,30 +17,30 @@ impl<T: frame_system::Config> pallet_stake::WeightInfo for WeightInfo<T> {
 	// `Balances.Holds`: r 1, w 1.
 	// `ProviderStake.Ledgers`: r 1, w 1.
 	fn bond() -> Weight {
-		// The fastest run took 63_514 ns.
-		Weight::from_parts(65_767_000, 0).saturating_add(T::DbWeight::get().reads_writes(2, 2))
+		// The fastest run took 63_594 ns.
+		Weight::from_parts(66_269_000, 0).saturating_add(T::DbWeight::get().reads_writes(2, 2))
 	}
 	// `ProviderStake.Ledgers`: r 1, w 1.
 	fn unbond() -> Weight {
-		// The fastest run took 15_854 ns.
-		Weight::from_parts(16_775_000, 0).saturating_add(T::DbWeight::get().reads_writes(1, 1))
+		// The fastest run took 15_954 ns.
+		Weight::from_parts(16_975_000, 0).saturating_add(T::DbWeight::get().reads_writes(1, 1))
 	}
 	// `ProviderStake.Ledgers`: r 1, w 1.
 	fn rebond() -> Weight {
-		// The fastest run took 15_042 ns.
-		Weight::from_parts(16_114_000, 0).saturating_add(T::DbWeight::get().reads_writes(1, 1))
+		// The fastest run took 15_213 ns.
+		Weight::from_parts(16_534_000, 0).saturating_add(T::DbWeight::get().reads_writes(1, 1))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `ProviderStake.Ledgers`: r 1, w 1.
 	fn withdraw() -> Weight {
-		// The fastest run took 55_843 ns.
-		Weight::from_parts(58_036_000, 0).saturating_add(T::DbWeight::get().reads_writes(2, 2))
+		// The fastest run took 55_963 ns.
+		Weight::from_parts(58_737_000, 0).saturating_add(T::DbWeight::get().reads_writes(2, 2))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `ProviderStake.Ledgers`: r 1, w 1.
 	// `System.Account`: r 1, w 1.
 	fn force_slash() -> Weight {
-		// The fastest run took 55_513 ns.
-		Weight::from_parts(58_057_000, 0).saturating_add(T::DbWeight::get().reads_writes(3, 3))
+		// The fastest run took 56_193 ns.
+		Weight::from_parts(58_437_000, 0).saturating_add(T::DbWeight::get().reads_writes(3, 3))
 	}
 }
