@@ -125,7 +125,7 @@ pub async fn license(
 	sudo(chain, root, "license", arguments).await
 }
 
-/// Posts the root of a plan, and notes the period in the plan. The account must be the chain's root.
+/// Posts the root of a plan, and notes the period in it. The account must be the chain's root.
 pub async fn post(chain: &Chain, root: &Account, plan: &mut Plan) -> Result<Included> {
 	let count = u32::try_from(plan.traps.len()).map_err(|_| mismatch("too many traps"))?;
 	let posted = encode::hash(&parse_digest(&plan.root)?);

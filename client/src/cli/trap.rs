@@ -156,13 +156,23 @@ async fn submit(context: &Context, plan: &Plan, rate: u32, at_risk: &str) -> Res
 		return Err(Error::new(Kind::Usage, "the plan was not posted").next("assay trap post"));
 	}
 	let jobs = plan.jobs(amount::parse(at_risk)?, rate)?;
+	// What an earlier call has submitted is not submitted again.
+	let next = job::next_nonce(chain, &account.id()).await?;
 	let mut digests = Vec::new();
 	for job in &jobs {
+		if job.request.nonce < next {
+			digests.push(hex32(&job.digest));
+			continue;
+		}
 		if job.is_stored() {
 			data(context, job.lease).await?.put_input(&job.request.input, &job.input).await?;
 		}
-		let sent = job.send(chain, account).await.map_err(|e| e.about(job.digest))?;
-		sent.included().await.map_err(|e| e.about(job.digest))?;
+		let failed = |e: Error| {
+			let done = format!("{} of {} jobs are submitted", digests.len(), jobs.len());
+			e.about(job.digest).during(&done).next("the same command again goes on from there")
+		};
+		let sent = job.send(chain, account).await.map_err(failed)?;
+		sent.included().await.map_err(failed)?;
 		digests.push(hex32(&job.digest));
 	}
 	let text = format!("submitted:\n  {}", digests.join("\n  "));
@@ -184,10 +194,16 @@ fn write(plan: &Plan, file: &Path) -> Result<()> {
 	};
 	let text = serde_json::to_vec_pretty(plan)
 		.map_err(|e| Error::new(Kind::Local, format!("a plan cannot be written: {e}")))?;
-	let part = file.with_extension("part");
+	let mut name = file.as_os_str().to_owned();
+	name.push(".part");
+	let part = PathBuf::from(name);
+	// One that was left behind may be readable by others.
+	if part.exists() {
+		std::fs::remove_file(&part).map_err(failed)?;
+	}
 	let mut options = OpenOptions::new();
-	options.write(true).create(true).truncate(true).mode(0o600);
-	let mut opened = options.open(&part).map_err(failed)?;
+	let mut opened =
+		options.write(true).create_new(true).mode(0o600).open(&part).map_err(failed)?;
 	opened.write_all(&text).and_then(|()| opened.sync_all()).map_err(failed)?;
 	std::fs::rename(&part, file).map_err(failed)
 }

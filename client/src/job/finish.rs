@@ -83,10 +83,10 @@ pub struct Step {
 	pub included: Included,
 }
 
-/// Ends a job that its parties have left lying: ends a demand that was not answered, begins the games that are due between its claims,
-/// ends those whose time is over, lapses the slot that is due first, or settles the job when its
-/// window is over. Anyone may, and pays the fees of the calls. Returns what was done, one thing at
-/// least.
+/// Ends a job that its parties have left lying: ends a demand that was not answered, begins the
+/// games that are due between its claims, ends those whose time is over, lapses the slot that is
+/// due first, or settles the job when its window is over. Anyone may, and pays the fees of the
+/// calls. Returns what was done, one thing at least.
 pub async fn finish(chain: &Chain, account: &Account, digest: &Hash) -> Result<Vec<Step>> {
 	let mut steps = Vec::new();
 	for _ in 0..ROUNDS_MAX {
@@ -134,9 +134,13 @@ pub fn has_ended(steps: &[Step]) -> bool {
 	steps.iter().any(|step| step.included.events.iter().any(ends))
 }
 
-/// Whether something may be done after another step: a settlement only when its time has come.
+/// Whether something may be done after another step: a settlement only when its time has come,
+/// and no lapse, whose deadline the step before may have moved.
 fn follows(due: Due, job: &Value, best: u32) -> bool {
 	let closes = || value::u64_field(value::field(job, "phase")?, "closes_at");
+	if matches!(due, Due::Lapse(_)) {
+		return false;
+	}
 	due != Due::Settlement || closes().is_ok_and(|closes_at| u64::from(best) >= closes_at)
 }
 
@@ -333,5 +337,6 @@ mod tests {
 		assert!(follows(Due::Settlement, &closing(50), 50));
 		assert!(!follows(Due::Settlement, &closing(51), 50));
 		assert!(follows(Due::Timeout(1), &closing(51), 50));
+		assert!(!follows(Due::Lapse(1), &closing(50), 50));
 	}
 }

@@ -42,11 +42,11 @@
 //! last two cases nobody can compute the job from what is public, so auditors that have not
 //! committed lose nothing, and no notice is taken any more.
 //!
-//! A worked timeline with twenty blocks for each chunk, the first one too: the input of a job, 10,000 bytes, three
-//! chunks, is demanded in block 100. The first chunk has to come until 120; it does so in 103, so
-//! the second has until 123. Both others come in block 104, and the job has been held for four
-//! blocks. Had the third not come until block 124, `timeout` could have landed in 125, and the
-//! prepayment of 1,808 bytes would have gone back. The test
+//! A worked timeline with twenty blocks for each chunk, the first one too: the input of a job,
+//! 10,000 bytes, three chunks, is demanded in block 100. The first chunk has to come until 120;
+//! it does so in 103, so the second has until 123. Both others come in block 104, and the job has
+//! been held for four blocks. Had the third not come until block 124, `timeout` could have landed
+//! in 125, and the prepayment of 1,808 bytes would have gone back. The test
 //! `the_timeline_of_the_crate_docs_is_true` walks it.
 //!
 //! ## Invariants

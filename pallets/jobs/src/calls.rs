@@ -607,7 +607,8 @@ impl<T: Config> Pallet<T> {
 		// After the job has paid its fee into the pool that audits are paid from.
 		let audits = Self::pay_auditors(digest, job, slots, Some(output));
 		Self::pay_jackpot(digest, slots, output);
-		let is_audited = job.lambda_ppb > 0;
+		// Where a demand has barred auditors the audit that was paid for is none.
+		let is_audited = job.lambda_ppb > 0 && (audits > 0 || !job.hold.is_barred());
 		let receipt = Receipt {
 			job: digest,
 			tenant: job.tenant.clone(),

@@ -353,6 +353,11 @@ fn an_auditor_that_cannot_compute_loses_nothing() {
 			let Phase::Window { closes, .. } = job(digest).phase else { panic!("no window") };
 			roll_to(closes + 10);
 			assert_ok!(Jobs::settle(signed(stranger()), digest));
+			let settled = events().into_iter().find_map(|event| match event {
+				Event::JobSettled { receipt, .. } => Some(receipt),
+				_ => None,
+			});
+			assert_eq!(settled.unwrap().assurance, crate::types::Assurance::Unaudited);
 		});
 	}
 }
