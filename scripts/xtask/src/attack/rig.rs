@@ -242,6 +242,12 @@ impl Site {
 
 	/// Kills node and executor, as a power cut would, and starts them where they were.
 	pub(super) async fn restart(&mut self) -> Result<()> {
+		// Other nodes look for this one where it was.
+		let address = self.address().await?;
+		let place = address.split("/p2p/").next().unwrap_or(&address).to_string();
+		if !self.flags.contains(&place) {
+			self.flags.extend(["--listen-addr".into(), place]);
+		}
 		self.node.take().context("no node runs")?.kill().await?;
 		let addresses = self.executor.take().context("no executor runs")?.kill().await?;
 		let folder = self.folder.join("executor");
