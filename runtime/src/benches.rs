@@ -277,11 +277,15 @@ impl pallet_demands::BenchmarkHelper for Helper {
 		reveal(slot, &provider, Claim::Invalid { code: 1 });
 		let job = pallet_jobs::Slots::<Runtime>::get(slot).expect("it was just claimed").job;
 		for n in 1..slots {
-			let other = add_slot(job, &auditor(n).0, SlotRole::Audit);
-			pallet_jobs::Slots::<Runtime>::mutate(other, |record| {
+			// What ends such a demand frees auditors that have not committed.
+			let party = auditor(n).0;
+			let other = add_slot(job, &party, SlotRole::Audit);
+			let pledge = pallet_jobs::Slots::<Runtime>::mutate(other, |record| {
 				let record = record.as_mut().expect("it was just added");
-				record.state = SlotState::Lapsed { reason: LapseReason::NotCommitted };
+				record.state = SlotState::Assigned { accepted: true, due: u32::MAX };
+				record.pledge
 			});
+			assert_ok!(<AuditStake as Stake<_, _>>::pledge(&party, other, pledge));
 		}
 		job
 	}

@@ -25,8 +25,8 @@ impl<T: frame_system::Config> pallet_demands::WeightInfo for WeightInfo<T> {
 	// `Models.Programs`: r 1, w 0.
 	// `System.Account`: r 1, w 1.
 	fn demand() -> Weight {
-		// The fastest run took 464_108 ns.
-		Weight::from_parts(474_955_000, 0).saturating_add(T::DbWeight::get().reads_writes(73, 4))
+		// The fastest run took 470_008 ns.
+		Weight::from_parts(479_852_000, 0).saturating_add(T::DbWeight::get().reads_writes(73, 4))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `Demands.Demands`: r 1, w 1.
@@ -40,8 +40,8 @@ impl<T: frame_system::Config> pallet_demands::WeightInfo for WeightInfo<T> {
 	// `Providers.Owners`: r 1, w 0.
 	// `System.Account`: r 1, w 1.
 	fn demand_for() -> Weight {
-		// The fastest run took 486_722 ns.
-		Weight::from_parts(498_810_000, 0).saturating_add(T::DbWeight::get().reads_writes(74, 4))
+		// The fastest run took 506_622 ns.
+		Weight::from_parts(540_763_000, 0).saturating_add(T::DbWeight::get().reads_writes(74, 4))
 	}
 	// `Balances.Holds`: r 1, w 1.
 	// `Demands.Demands`: r 1, w 1.
@@ -49,27 +49,30 @@ impl<T: frame_system::Config> pallet_demands::WeightInfo for WeightInfo<T> {
 	// `Jobs.Jobs`: r 1, w 1.
 	// `System.Account`: r 3, w 3.
 	fn deliver() -> Weight {
-		// The fastest run took 176_752 ns.
-		Weight::from_parts(180_397_000, 0).saturating_add(T::DbWeight::get().reads_writes(7, 6))
+		// The fastest run took 179_897 ns.
+		Weight::from_parts(189_461_000, 0).saturating_add(T::DbWeight::get().reads_writes(7, 6))
 	}
+	// `AuditStake.Ledgers`: r 63, w 63.
+	// `AuditStake.Pledges`: r 63, w 63.
 	// `Balances.Holds`: r 1, w 1.
 	// `Demands.Demands`: r 1, w 1.
 	// `Jobs.JobClock`: r 1, w 0.
 	// `Jobs.Jobs`: r 1, w 1.
-	// `Jobs.Slots`: r 64, w 0.
+	// `Jobs.Slots`: r 64, w 63.
 	// `Jobs.TimingParameters`: r 1, w 0.
 	// `System.Account`: r 1, w 1.
 	// `s` was tried from 1 to 64.
 	fn show_length(s: u32) -> Weight {
-		// The fastest run took 88_251 ns.
-		Weight::from_parts(95_240_824, 0)
-			// Standard error: 42_277 ps.
-			.saturating_add(Weight::from_parts(5_388_143, 0).saturating_mul(s.into()))
-			.saturating_add(T::DbWeight::get().reads_writes(6, 4))
-			.saturating_add(T::DbWeight::get().reads(1).saturating_mul(s.into()))
+		// The fastest run took 95_051 ns.
+		Weight::from_parts(99_592_343, 0)
+			// Standard error: 185_461 ps.
+			.saturating_add(Weight::from_parts(27_798_799, 0).saturating_mul(s.into()))
+			.saturating_add(T::DbWeight::get().reads_writes(4, 1))
+			.saturating_add(T::DbWeight::get().reads(3).saturating_mul(s.into()))
+			.saturating_add(T::DbWeight::get().writes(3).saturating_mul(s.into()))
 	}
-	// `AuditStake.Ledgers`: r 63, w 0.
-	// `AuditStake.Pledges`: r 63, w 0.
+	// `AuditStake.Ledgers`: r 63, w 63.
+	// `AuditStake.Pledges`: r 63, w 63.
 	// `Balances.Holds`: r 2, w 2.
 	// `Demands.Demands`: r 1, w 1.
 	// `Jobs.AwaitingAudit`: r 0, w 1.
@@ -92,13 +95,13 @@ impl<T: frame_system::Config> pallet_demands::WeightInfo for WeightInfo<T> {
 	// `System.Account`: r 3, w 3.
 	// `s` was tried from 1 to 64.
 	fn timeout(s: u32) -> Weight {
-		// The fastest run took 222_089 ns.
-		Weight::from_parts(228_422_120, 0)
-			// Standard error: 129_426 ps.
-			.saturating_add(Weight::from_parts(21_350_584, 0).saturating_mul(s.into()))
-			.saturating_add(T::DbWeight::get().reads_writes(14, 18))
+		// The fastest run took 221_779 ns.
+		Weight::from_parts(219_086_640, 0)
+			// Standard error: 368_869 ps.
+			.saturating_add(Weight::from_parts(41_822_494, 0).saturating_mul(s.into()))
+			.saturating_add(T::DbWeight::get().reads_writes(14, 16))
 			.saturating_add(T::DbWeight::get().reads(4).saturating_mul(s.into()))
-			.saturating_add(T::DbWeight::get().writes(3).saturating_mul(s.into()))
+			.saturating_add(T::DbWeight::get().writes(5).saturating_mul(s.into()))
 	}
 	// `Balances.Holds`: r 1, w 0.
 	// `Demands.Demands`: r 1, w 0.
@@ -113,25 +116,25 @@ impl<T: frame_system::Config> pallet_demands::WeightInfo for WeightInfo<T> {
 	// `System.Account`: r 1, w 0.
 	// `System.BlockHash`: r 1, w 0.
 	fn authorize_demand_for() -> Weight {
-		// The fastest run took 330_390 ns.
-		Weight::from_parts(336_389_000, 0).saturating_add(T::DbWeight::get().reads_writes(75, 0))
+		// The fastest run took 326_405 ns.
+		Weight::from_parts(341_347_000, 0).saturating_add(T::DbWeight::get().reads_writes(75, 0))
 	}
 	// `Demands.Demands`: r 1, w 0.
 	// `Jobs.JobClock`: r 1, w 0.
 	fn authorize_deliver() -> Weight {
-		// The fastest run took 50_125 ns.
-		Weight::from_parts(52_008_000, 0).saturating_add(T::DbWeight::get().reads_writes(2, 0))
+		// The fastest run took 49_493 ns.
+		Weight::from_parts(52_348_000, 0).saturating_add(T::DbWeight::get().reads_writes(2, 0))
 	}
 	// `Demands.Demands`: r 1, w 0.
 	// `Jobs.JobClock`: r 1, w 0.
 	fn authorize_show_length() -> Weight {
-		// The fastest run took 12_839 ns.
-		Weight::from_parts(13_781_000, 0).saturating_add(T::DbWeight::get().reads_writes(2, 0))
+		// The fastest run took 12_959 ns.
+		Weight::from_parts(14_172_000, 0).saturating_add(T::DbWeight::get().reads_writes(2, 0))
 	}
 	// `Demands.Demands`: r 1, w 0.
 	// `Jobs.JobClock`: r 1, w 0.
 	fn authorize_timeout() -> Weight {
-		// The fastest run took 11_407 ns.
-		Weight::from_parts(12_108_000, 0).saturating_add(T::DbWeight::get().reads_writes(2, 0))
+		// The fastest run took 11_447 ns.
+		Weight::from_parts(12_189_000, 0).saturating_add(T::DbWeight::get().reads_writes(2, 0))
 	}
 }
