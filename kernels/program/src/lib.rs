@@ -85,6 +85,7 @@ mod outcome;
 mod parameters;
 mod program;
 mod tensor;
+pub mod traps;
 pub mod wire;
 
 #[cfg(feature = "std")]

@@ -7,7 +7,7 @@
 
 use crate::{JobDigest, OutputDigest, SlotId};
 use alloc::vec::Vec;
-use assay_program::{merkle, Claim, Hash};
+use assay_program::{traps, Claim, Hash};
 use assay_trace::Tree;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{traits::ConstU32, BoundedVec};
@@ -15,8 +15,8 @@ use scale_info::TypeInfo;
 use sp_core::H256;
 use sp_runtime::MultiSignature;
 
-/// Most leaves under a root.
-pub const TRAPS_MAX: u32 = 1_024;
+pub use assay_program::traps::TRAPS_MAX;
+
 /// Most hashes in the path of a leaf: binary levels above so many.
 pub const TRAP_PATH_MAX: u32 = 10;
 
@@ -58,13 +58,12 @@ impl Trap {
 
 /// The leaf of a trap.
 pub fn trap_leaf(genesis: &H256, job: &JobDigest, salt: &[u8; 32], claim: &Claim) -> Hash {
-	merkle::leaf(&("assay/trap/1", genesis, job, salt, claim).encode())
+	traps::leaf(&genesis.0, &job.0 .0, salt, claim)
 }
 
-/// The tenant's consent: its job may be a trap. Nobody amends the claim of a job whose tenant
-/// relies on it.
+/// The tenant's consent.
 pub fn trap_consent(genesis: &H256, leaf: &Hash) -> Vec<u8> {
-	("assay/trap-consent/1", genesis, leaf).encode()
+	traps::consent(&genesis.0, leaf)
 }
 
 /// The opening: this worker replaces the claim of its slot by another one.
@@ -119,7 +118,7 @@ pub fn plan_traps(genesis: &H256, traps: &[(JobDigest, Claim, [u8; 32])]) -> Opt
 			Some((*leaf, path.try_into().ok()?))
 		})
 		.collect::<Option<_>>()?;
-	Some(TrapPlan { root: H256(merkle::root_of(hashes)), count, leaves })
+	Some(TrapPlan { root: H256(assay_program::merkle::root_of(hashes)), count, leaves })
 }
 
 #[cfg(test)]
