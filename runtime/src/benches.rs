@@ -19,7 +19,7 @@ use frame_support::{
 };
 use frame_system::RawOrigin;
 use pallet_jobs::{
-	types::{AuditState, SlotState, SLOTS_MAX},
+	types::{AuditState, SlotState, REPLICAS_MAX, SLOTS_MAX},
 	JobInput, Slot,
 };
 use pallet_leases::OfferTerms;
@@ -28,12 +28,23 @@ use sp_application_crypto::RuntimeAppPublic;
 use sp_core::{crypto::KeyTypeId, H256};
 
 use crate::{
-	AccountId, AllPalletsWithSystem, AuditStake, Audits, Authorities, Balances, Demands, Disputes,
-	Jobs, Leases, Models, ProviderStake, Providers, Runtime, System, Traps, ASY, MICRO_ASY,
+	AccountId, AllPalletsWithSystem, AuditStake, Audits, Authorities, Balance, Balances, Demands,
+	Disputes, Jobs, Leases, Models, ProviderStake, Providers, Runtime, System, Traps, ASY,
+	MICRO_ASY,
 };
 
 /// Names the duty keys that benchmarks make.
 const DUTY_KEY_TYPE: KeyTypeId = KeyTypeId(*b"duty");
+
+/// Terms of all offers that benchmarks make.
+const OFFER_TERMS: OfferTerms<Balance> = OfferTerms {
+	price_per_unit: MICRO_ASY,
+	rate_units_per_block: 1_000_000,
+	duration_blocks_max: 1_000,
+	min_escrow: ASY,
+	risk_factor_max: 10,
+	reservation: None,
+};
 
 define_benchmarks!(
 	[crate::authorities, Authorities]
@@ -129,7 +140,7 @@ impl pallet_disputes::BenchmarkHelper for Helper {
 		let slot = pallet_jobs::NextSlot::<Runtime>::get();
 		let input = JobInput::Stored([9; 32].into());
 		let tenant = RawOrigin::Signed(AccountId::new([0x7e; 32])).into();
-		assert_ok!(Jobs::submit_job(tenant, lease, 0, input, shape, 0, 0));
+		assert_ok!(Jobs::submit_job(tenant, lease, 0, input, shape, 0, 0, 0));
 		assert_ok!(Leases::close_lease(
 			RawOrigin::Signed(AccountId::new([0x7e; 32])).into(),
 			lease
@@ -215,7 +226,7 @@ impl pallet_audits::BenchmarkHelper for Helper {
 		let first = pallet_jobs::NextSlot::<Runtime>::get();
 		let tenant = RawOrigin::Signed(AccountId::new([0x7e; 32])).into();
 		let input = JobInput::Inline(vec![0; 4].try_into().expect("four bytes are inline; qed"));
-		assert_ok!(Jobs::submit_job(tenant, lease, 0, input, Parameters::encoder(1, 1), 0, 0));
+		assert_ok!(Jobs::submit_job(tenant, lease, 0, input, Parameters::encoder(1, 1), 0, 0, 0));
 		let digest = pallet_jobs::Slots::<Runtime>::mutate(first, |record| {
 			let record = record.as_mut().expect("the job was just submitted");
 			record.worker = Some(worker.clone());
@@ -239,6 +250,40 @@ impl pallet_audits::BenchmarkHelper for Helper {
 		});
 		digest
 	}
+
+	fn drawing(model: ModelId, candidate: &AccountId) -> JobDigest {
+		let (party, worker) = auditor(1);
+		let digest = <Self as pallet_audits::BenchmarkHelper>::committed(model, &party, &worker);
+		fill_offers(candidate, model);
+		let (last, _) = auditor(2);
+		// One more than `committed` has, so that the job has as many as it can.
+		let worst = add_slot(digest, &last, SlotRole::Replica);
+		let pledge = pallet_jobs::Slots::<Runtime>::mutate(worst, |record| {
+			let record = record.as_mut().expect("it was just added");
+			record.state = SlotState::Assigned { accepted: true, due: u32::MAX };
+			record.worker = Providers::worker_key(&last);
+			record.pledge
+		});
+		assert_ok!(<ProviderStake as Stake<_, _>>::pledge(&last, worst, pledge));
+		let committed_at = Some(System::block_number());
+		pallet_jobs::Jobs::<Runtime>::mutate(digest, |job| {
+			let job = job.as_mut().expect("the job was just submitted");
+			let others = job.slots.iter().skip(1).take(REPLICAS_MAX as usize - 1);
+			let mut drawn: Vec<_> = others.map(|id| (*id, u128::MAX - 1)).collect();
+			drawn.push((worst, u128::MAX));
+			let drawn = drawn.try_into().expect("as many as a job can have; qed");
+			let wanted = u8::try_from(REPLICAS_MAX).expect("it is small; qed");
+			job.replicas = pallet_jobs::Replicas { wanted, committed_at, until: u32::MAX, drawn };
+		});
+		digest
+	}
+}
+
+/// Let a provider have as many offers for a model as it can have.
+fn fill_offers(provider: &AccountId, model: ModelId) {
+	Balances::set_balance(provider, 1_000_000 * ASY);
+	let origin = RawOrigin::Signed(provider.clone());
+	while Leases::create_offer(origin.clone().into(), model, OFFER_TERMS).is_ok() {}
 }
 
 impl pallet_traps::BenchmarkHelper for Helper {
@@ -273,7 +318,7 @@ impl pallet_demands::BenchmarkHelper for Helper {
 		let tenant = RawOrigin::Signed(AccountId::new([0x7e; 32])).into();
 		let input = JobInput::Stored(digest.0.into());
 		let parameters = Parameters::encoder(1, 4_096);
-		assert_ok!(Jobs::submit_job(tenant, lease, 0, input, parameters, 0, 0));
+		assert_ok!(Jobs::submit_job(tenant, lease, 0, input, parameters, 0, 0, 0));
 		reveal(slot, &provider, Claim::Invalid { code: 1 });
 		let job = pallet_jobs::Slots::<Runtime>::get(slot).expect("it was just claimed").job;
 		for n in 1..slots {
@@ -376,15 +421,7 @@ fn register(who: &AccountId) -> WorkerKey {
 fn lease_of(provider: AccountId, model: ModelId) -> LeaseId {
 	let offer = pallet_leases::NextOfferId::<Runtime>::get();
 	let provider = RawOrigin::Signed(provider).into();
-	let terms = OfferTerms {
-		price_per_unit: MICRO_ASY,
-		rate_units_per_block: 1_000_000,
-		duration_blocks_max: 1_000,
-		min_escrow: ASY,
-		risk_factor_max: 10,
-		reservation: None,
-	};
-	assert_ok!(Leases::create_offer(provider, model, terms));
+	assert_ok!(Leases::create_offer(provider, model, OFFER_TERMS));
 
 	let tenant = AccountId::new([0x7e; 32]);
 	Balances::set_balance(&tenant, 10_000 * ASY);

@@ -48,8 +48,7 @@ fn check_reservations() -> Result<(), TryRuntimeError> {
 	}
 	for (digest, job) in pallet_jobs::Jobs::<Runtime>::iter() {
 		ensure!(
-			reserved.remove(&(job.lease, digest))
-				== Some(job.price_max.saturating_add(job.fee_max)),
+			reserved.remove(&(job.lease, digest)) == Some(job.reserved()),
 			"INV-2: a lease does not hold the price of a job"
 		);
 	}

@@ -332,6 +332,8 @@ fn a_bond_outlives_every_job_and_the_game_about_it() {
 				// An audited one waits for its mark and for notices, the last auditor's commitment then.
 				.saturating_add(<Runtime as pallet_audits::Config>::MarkDelay::get())
 				.saturating_add(<Runtime as pallet_audits::Config>::NoticeBlocks::get())
+				// One with replicas for candidates, which is shorter but may come on top.
+				.saturating_add(<assay_runtime::Audits as assay_primitives::Audits<_, _>>::draw_blocks())
 				.saturating_add(timing.span(timing.commit_base, longest))
 				.saturating_add(timing.commit_base)
 				.saturating_add(timing.reveal_grace)

@@ -158,6 +158,7 @@ fn submit_with(input: JobInput) -> (JobDigest, SlotId) {
 			parameters,
 			value_at_risk: 0,
 			lambda_ppb: 0,
+			replicas: 0,
 		}
 	));
 	let slot = Jobs::duties(provider())[0];

@@ -31,6 +31,7 @@ fn longest_job() -> RuntimeCall {
 		parameters: Parameters::encoder(u32::MAX, u32::MAX),
 		value_at_risk: u128::MAX,
 		lambda_ppb: u32::MAX,
+		replicas: 0,
 	})
 }
 

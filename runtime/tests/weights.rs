@@ -111,6 +111,7 @@ fn jobs_are_charged_what_was_measured() {
 		parameters: any(),
 		value_at_risk: 1,
 		lambda_ppb: 0,
+		replicas: 0,
 	};
 	check(dispatch(submit), (Weights::submit_job(4_096), &[<()>::submit_job(4_096)]));
 	check(

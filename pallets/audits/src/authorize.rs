@@ -2,11 +2,14 @@
 //! VRF. What would fail in the jobs pallet is not let in either: it would cost nothing and could be
 //! sent for ever.
 
-use crate::{calls::DueShow, *};
+use crate::{
+	calls::{DueShow, Volunteer},
+	*,
+};
 use assay_primitives::{
-	final_statement, notice_statement, show_statement, AccountId, Anchor, AuditedJobs, Duty,
-	DutyOutput, DutyProof, JobDigest, ModelId, SegmentBytes, SegmentPath, WorkerKey,
-	WorkerSignature,
+	final_statement, notice_statement, replica_statement, show_statement, AccountId, Anchor,
+	AuditedJobs, Duty, DutyOutput, DutyProof, JobDigest, ModelId, SegmentBytes, SegmentPath,
+	WorkerKey, WorkerSignature,
 };
 use codec::Encode;
 use frame_support::{pallet_prelude::*, storage::with_transaction, traits::PalletError};
@@ -33,6 +36,7 @@ enum Purpose {
 	MarkFinal(JobDigest),
 	Notice(JobDigest, AccountId),
 	Show(ModelId, AccountId, u32),
+	Replicate(JobDigest, AccountId),
 }
 
 impl<T: Config> Pallet<T> {
@@ -91,6 +95,22 @@ impl<T: Config> Pallet<T> {
 		let statement = show_statement(&Self::genesis(), *model, period, segment);
 		Self::ensure_signed_by(worker, &statement, signature)?;
 		Self::valid(Purpose::Show(*model, provider, period), REFRESH_PRIORITY)
+	}
+
+	pub(crate) fn authorize_replicate(
+		_source: TransactionSource,
+		job: &JobDigest,
+		worker: &WorkerKey,
+		signature: &WorkerSignature,
+	) -> TransactionValidityWithRefund {
+		let Volunteer { provider, ticket } =
+			Self::check_replicate(*job, worker).map_err(Self::refusal)?;
+		let statement = replica_statement(&Self::genesis(), job);
+		Self::ensure_signed_by(worker, &statement, signature)?;
+		Self::ensure_works(|| {
+			T::Jobs::open_replica(*job, provider.clone(), worker.clone(), ticket)
+		})?;
+		Self::valid(Purpose::Replicate(*job, provider), PRIORITY)
 	}
 
 	fn ensure_signed_by(

@@ -5,9 +5,10 @@ use super::*;
 use crate::types::{Auditor, Counted, KnownKey, Membership, Renewed, Share, Total};
 use alloc::vec::Vec;
 use assay_primitives::{
-	duty_key_statement, final_statement, notice_statement, rows::forged_segment, segment_to_show,
-	show_statement, AccountId, Anchor, AuditedJobs, Balance, DutyKey, DutyKeyProof, DutyOutput,
-	DutyProof, JobDigest, ModelId, Stake, WeightsRoot, WorkerKey, WorkerSignature, DUTY_BLOCKS,
+	duty_key_statement, final_statement, notice_statement, replica_statement, rows::forged_segment,
+	segment_to_show, show_statement, AccountId, Anchor, AuditedJobs, Balance, DutyKey,
+	DutyKeyProof, DutyOutput, DutyProof, JobDigest, ModelId, Stake, WeightsRoot, WorkerKey,
+	WorkerSignature, DUTY_BLOCKS,
 };
 use frame_benchmarking::v2::*;
 use frame_support::traits::{Authorize, Get};
@@ -34,6 +35,10 @@ pub trait BenchmarkHelper {
 	/// A job of this model with audit rate one, whose first commitment is this party's, by this key
 	/// and in this block, with as many slots as a notice can find.
 	fn committed(model: ModelId, party: &AccountId, worker: &WorkerKey) -> JobDigest;
+	/// A job of this model that was committed in this block and takes candidates, all of whose places
+	/// are taken by the highest tickets, with as many slots as it can have. This provider may take a
+	/// place, and has as many offers as it can.
+	fn drawing(model: ModelId, candidate: &AccountId) -> JobDigest;
 }
 
 fn duty_key<T: Config>(who: &AccountId) -> Result<(DutyKey, DutyKeyProof), BenchmarkError> {
@@ -148,6 +153,19 @@ fn notice_call<T: Config>() -> Result<Call<T>, BenchmarkError> {
 	let (output, proof) = (DutyOutput(H256(key.0)), DutyProof([0; 64]));
 	let signature = sign(&worker, notice_statement(&Pallet::<T>::genesis(), &job, slot, &output))?;
 	Ok(Call::notice { job, worker, output, proof, signature })
+}
+
+/// A candidacy that takes the place of another.
+fn replicate_call<T: Config>() -> Result<Call<T>, BenchmarkError> {
+	let (who, worker) = member::<T>(T::MaxPools::get())?;
+	let job = T::BenchmarkHelper::drawing(T::BenchmarkHelper::model(0), &who);
+	let committed_at = Pallet::<T>::block();
+	System::<T>::set_block_number(committed_at.saturating_add(DUTY_BLOCKS + 1).into());
+	for drawn in 1..=DUTY_BLOCKS {
+		Pallet::<T>::remember(committed_at.saturating_add(drawn), H256([8; 32]));
+	}
+	let signature = sign(&worker, replica_statement(&Pallet::<T>::genesis(), &job))?;
+	Ok(Call::replicate { job, worker, signature })
 }
 
 fn authorize<T: Config>(call: &Call<T>) -> Result<(), BenchmarkError> {
@@ -285,6 +303,40 @@ mod benchmarks {
 
 		let next = Pallet::<T>::period().saturating_add(1);
 		assert!(Pallet::<T>::auditor_of(&who).has_shown(model, next));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn replicate() -> Result<(), BenchmarkError> {
+		let Call::replicate { job, worker, signature } = replicate_call::<T>()? else {
+			return Err(BenchmarkError::Stop("another call"));
+		};
+
+		#[extrinsic_call]
+		_(RawOrigin::Authorized, job, worker.clone(), signature);
+
+		// Who is a party already has no second slot.
+		assert!(Pallet::<T>::do_replicate(job, worker).is_err());
+		Ok(())
+	}
+
+	#[benchmark]
+	fn authorize_replicate() -> Result<(), BenchmarkError> {
+		let Call::replicate { job, worker, .. } = replicate_call::<T>()? else {
+			return Err(BenchmarkError::Stop("another call"));
+		};
+		let signature = sign(&worker, b"another".to_vec())?;
+		let call = Call::<T>::replicate { job, worker, signature };
+		let refusal;
+
+		#[block]
+		{
+			refusal = call.authorize(TransactionSource::InBlock);
+		}
+
+		// The signature is looked at last of all that is not measured with the dispatch.
+		let bad_proof = InvalidTransaction::BadProof.into();
+		assert!(matches!(refusal, Some(Err(error)) if error == bad_proof));
 		Ok(())
 	}
 

@@ -4,7 +4,8 @@
 use crate::{
 	ledger::AuditorOf,
 	types::{
-		following, is_duty, threshold, Draw, Drawn, JoinRefusal, KnownKey, DRAW_BLOCKS, RATE_PARTS,
+		following, is_duty, threshold, ticket, Draw, Drawn, JoinRefusal, KnownKey, DRAW_BLOCKS,
+		RATE_PARTS,
 	},
 	*,
 };
@@ -14,6 +15,7 @@ use assay_primitives::{
 	AuditedJob, AuditedJobs, DutyInput, DutyKey, DutyKeyProof, DutyOutput, JobDigest, ModelId,
 	Models, Providers, Stake, WeightsRoot, WorkerKey, DUTY_BLOCKS,
 };
+use codec::Encode;
 use frame_support::pallet_prelude::*;
 use frame_system::pallet_prelude::*;
 use sp_core::H256;
@@ -28,6 +30,13 @@ pub(crate) struct Candidate {
 	pub(crate) input: DutyInput,
 	/// The number below which it has the duty.
 	pub(crate) threshold: u128,
+}
+
+/// A provider that would do a job as well.
+pub(crate) struct Volunteer {
+	pub(crate) provider: AccountId,
+	/// The lowest ones are drawn.
+	pub(crate) ticket: u128,
 }
 
 /// What a provider has to show in this duty period to count in the next one.
@@ -374,6 +383,42 @@ impl<T: Config> Pallet<T> {
 		Self::deposit_event(Event::NoticeTaken { job, audited_slot, slot, auditor, output });
 		Ok(())
 	}
+
+	// --- replicas ---
+
+	/// Who may do a job as well by this worker key, and its ticket.
+	pub(crate) fn check_replicate(
+		job: JobDigest,
+		worker: &WorkerKey,
+	) -> Result<Volunteer, Error<T>> {
+		let replicated = T::Jobs::replicated(job).ok_or(Error::<T>::JobUnknown)?;
+		let provider = T::Providers::provider_of(worker).ok_or(Error::<T>::NotAProvider)?;
+		// Of the commitment's period: nothing that is done after the draw counts.
+		let (model, period) = (replicated.model, replicated.period);
+		let record = Self::auditor_of(&provider);
+		ensure!(record.is_member(model, period), Error::<T>::NotAMember);
+		ensure!(record.has_shown(model, period), Error::<T>::NotShown);
+		let draw = match Self::draw_for(replicated.committed_at) {
+			Drawn::Found(draw) => draw,
+			Drawn::Pending => return Err(Error::<T>::RandomnessPending),
+			Drawn::Gone => return Err(Error::<T>::RandomnessGone),
+		};
+		let counted = record.share(model, period).stake;
+		let stake = counted.min(T::AuditStake::bonded(&provider));
+		ensure!(stake > 0, Error::<T>::NothingAtStake);
+		let statement = ("assay/replica-ticket/1", draw.randomness, job, &provider).encode();
+		let [a, b, c, d, e, f, g, h, ..] = sp_io::hashing::blake2_256(&statement);
+		let number = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+		Ok(Volunteer { provider, ticket: ticket(number, stake) })
+	}
+
+	pub(crate) fn do_replicate(job: JobDigest, worker: WorkerKey) -> DispatchResult {
+		// State may have changed since the call was authorised.
+		let Volunteer { provider, ticket } = Self::check_replicate(job, &worker)?;
+		T::Jobs::open_replica(job, provider, worker, ticket)?;
+		Ok(())
+	}
+
 	// --- the floor of audit rates ---
 
 	/// Smallest audit rate of a job that is to be audited.

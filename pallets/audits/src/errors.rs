@@ -96,5 +96,8 @@ mod errors {
 		/// No author of this period has drawn yet which segments are to be shown.
 		#[codec(index = 27)]
 		PeriodDrawPending,
+		/// The provider has no audit stake: nothing is drawn for it.
+		#[codec(index = 28)]
+		NothingAtStake,
 	}
 }

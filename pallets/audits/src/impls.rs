@@ -6,7 +6,7 @@ use crate::{
 };
 use assay_primitives::{
 	apis::{PoolMember, PoolView},
-	AccountId, Audits, Balance, DutyKey, ModelId,
+	AccountId, Audits, Balance, DutyKey, ModelId, DUTY_BLOCKS,
 };
 use frame_support::traits::Get;
 
@@ -20,6 +20,14 @@ impl<T: Config> Audits<AccountId, Balance> for Pallet<T> {
 		others.holders >= T::MinHolders::get()
 			&& others.stake >= T::MinHeldStake::get()
 			&& largest >= pledge
+	}
+
+	fn holders(model: ModelId, party: &AccountId) -> u32 {
+		Self::share_of_others(model, party, Self::period()).0.holders
+	}
+
+	fn draw_blocks() -> u32 {
+		DUTY_BLOCKS.saturating_add(T::NoticeBlocks::get())
 	}
 
 	fn pledge(price_max: Balance) -> Balance {

@@ -37,6 +37,9 @@
 //!   the first blocks after it that have, among [`types::DRAW_BLOCKS`].
 //! - **final mark**: the word of a worker that the commitment is final. Notices are taken from then
 //!   on, for [`Config::NoticeBlocks`].
+//! - **ticket**: of a member and a job that pays for replicas, which its tenant asks for beside the
+//!   provider of its lease: what the randomness of the blocks after its commitment and the member's
+//!   stake make of it. The lowest are drawn.
 //! - **threshold**: 2^64 times audit rate times share of the stake. A number below is a duty.
 //!
 //! ## Life of an audit
@@ -54,6 +57,7 @@
 //! | `set_duty_key` | provider | another duty key from the next period on |
 //! | `join`, `leave` | provider | member of a pool, or not, from the next period on |
 //! | `refresh` | anyone | the bond as it is now counts from the next period on |
+//! | `replicate` | a member's worker key | a slot in a job that pays for replicas, pledged from the bond |
 //! | `show` | a member's worker key | its stake counts in the next period |
 //! | `mark_final` | any worker key but the party's | notices are taken |
 //! | `notice` | the auditor's worker key | a slot in the job, pledged from the audit stake |
@@ -742,6 +746,53 @@ pub mod pallet {
 		) -> DispatchResult {
 			frame_system::ensure_authorized(origin)?;
 			Self::do_show(model, &bytes, &path, &worker)
+		}
+
+		/// Say that one would do a job as well whose tenant pays for replicas.
+		///
+		/// ## Dispatch Origin
+		///
+		/// Authorised: signed inside by the provider's worker key; anybody may carry it. No fee.
+		///
+		/// ## Details
+		///
+		/// Taken of members of the model's pool that counted when the job's assigned slot committed,
+		/// for [`assay_primitives::DUTY_BLOCKS`] and `NoticeBlocks` blocks after that. The lower its
+		/// ticket the likelier a candidate is drawn: see [`types::ticket`]. Opens a slot in the job that is bound
+		/// to the worker key, and pledges bond, until a lower ticket takes its place.
+		///
+		/// ## Parameters
+		///
+		/// - `job`: the job.
+		/// - `worker`: the provider's worker key.
+		/// - `signature`: of that key over `replica_statement(genesis, job)`; checked when the call is
+		///   authorised.
+		///
+		/// ## Errors
+		///
+		/// `JobUnknown`, `NotAProvider`, `NotAMember`, `NotShown`, `RandomnessPending`,
+		/// `RandomnessGone`, `NothingAtStake`; what the jobs pallet says, where others have lower
+		/// tickets, the provider has a slot already, no offer under which it would do such a job, or
+		/// too little free bond.
+		///
+		/// ## Events
+		///
+		/// `ReplicaDrawn` of the jobs pallet.
+		#[pallet::call_index(8)]
+		#[pallet::weight(T::WeightInfo::replicate())]
+		#[pallet::weight_of_authorize(
+			T::WeightInfo::authorize_replicate().saturating_add(T::WeightInfo::replicate())
+		)]
+		#[pallet::authorize(Self::authorize_replicate)]
+		pub fn replicate(
+			origin: OriginFor<T>,
+			job: JobDigest,
+			worker: WorkerKey,
+			// Checked by the authorisation that `ensure_authorized` asks for.
+			_signature: WorkerSignature,
+		) -> DispatchResult {
+			frame_system::ensure_authorized(origin)?;
+			Self::do_replicate(job, worker)
 		}
 	}
 

@@ -3,10 +3,10 @@
 use crate as pallet_audits;
 use crate::{AuthorRandomness, Call};
 use assay_primitives::{
-	duty_key_statement, duty_randomness, final_statement, notice_statement, segment_to_show,
-	show_statement, worker::WorkerPair, worker_statement, AccountId, Anchor, AuditedJob,
-	AuditedJobs, Balance, BlockNumber, Duty, DutyInput, JobDigest, ModelId, Opening,
-	Providers as _, SlotId, Stake as _, WeightsRoot, WorkerKey, DUTY_BLOCKS,
+	duty_key_statement, duty_randomness, final_statement, notice_statement, replica_statement,
+	segment_to_show, show_statement, worker::WorkerPair, worker_statement, AccountId, Anchor,
+	AuditedJob, AuditedJobs, Balance, BlockNumber, Duty, DutyInput, JobDigest, ModelId, Opening,
+	Providers as _, ReplicatedJob, SlotId, Stake as _, WeightsRoot, WorkerKey, DUTY_BLOCKS,
 };
 use assay_program::{
 	merkle, EmbedBy, Limits, Operator, Program, TensorId, WeightId, WeightKind, WeightShape,
@@ -234,6 +234,14 @@ pub(crate) type MockJobs = StorageMap<Mock, Blake2_128Concat, JobDigest, MockJob
 #[storage_alias]
 pub(crate) type MockSlots =
 	StorageDoubleMap<Mock, Blake2_128Concat, JobDigest, Blake2_128Concat, AccountId, SlotId>;
+/// Until when jobs take candidates, and how many; who was drawn, each with its ticket.
+#[storage_alias]
+pub(crate) type MockDraws =
+	StorageMap<Mock, Blake2_128Concat, JobDigest, (u32, u32, Vec<(AccountId, u128)>)>;
+/// Jobs for which nobody has room.
+#[storage_alias]
+pub(crate) type MockFull =
+	StorageValue<Mock, Vec<JobDigest>, frame_support::pallet_prelude::ValueQuery>;
 #[storage_alias]
 pub(crate) type MockNextSlot =
 	StorageValue<Mock, SlotId, frame_support::pallet_prelude::ValueQuery>;
@@ -332,6 +340,44 @@ impl AuditedJobs<AccountId> for Table {
 		MockSlots::insert(job, &auditor, slot);
 		Ok(slot)
 	}
+
+	fn replicated(job: JobDigest) -> Option<ReplicatedJob> {
+		let (until, _, _) = MockDraws::get(job).filter(|_| !Paused::get())?;
+		let MockJob { model, committed_at, .. } = MockJobs::get(job)?;
+		let period = Self::period_of(committed_at);
+		(Self::now() <= until).then_some(ReplicatedJob { model, committed_at, period })
+	}
+
+	fn has_room_for(job: JobDigest, _provider: &AccountId) -> bool {
+		!MockFull::get().contains(&job)
+	}
+
+	fn drawing(_from: JobDigest, count: usize) -> Vec<JobDigest> {
+		let mut jobs: Vec<_> = MockDraws::iter_keys()
+			.take(count)
+			.filter(|job| Self::replicated(*job).is_some())
+			.collect();
+		jobs.sort();
+		jobs
+	}
+
+	fn open_replica(
+		job: JobDigest,
+		provider: AccountId,
+		_worker: WorkerKey,
+		ticket: u128,
+	) -> Result<SlotId, DispatchError> {
+		let (until, wanted, mut drawn) = MockDraws::get(job).ok_or("no such draw")?;
+		let is_party = MockJobs::get(job).is_some_and(|entry| entry.party == provider)
+			|| drawn.iter().any(|(who, _)| *who == provider);
+		frame_support::ensure!(!is_party, "a party already");
+		drawn.push((provider.clone(), ticket));
+		drawn.sort_by_key(|(_, ticket)| *ticket);
+		drawn.truncate(wanted as usize);
+		frame_support::ensure!(drawn.iter().any(|(who, _)| *who == provider), "not drawn");
+		MockDraws::insert(job, (until, wanted, drawn));
+		Ok(Self::next_slot())
+	}
 }
 
 impl pallet_audits::Config for Test {
@@ -382,6 +428,10 @@ impl crate::BenchmarkHelper for Table {
 		let bytes = program.encode().try_into().unwrap();
 		assert_ok!(Models::register(signed(owner()), bytes, weights, 0));
 		model
+	}
+
+	fn drawing(model: ModelId, _candidate: &AccountId) -> JobDigest {
+		draw_job(0, model, 1, vec![(auditor(5), u128::MAX)])
 	}
 
 	fn committed(model: ModelId, party: &AccountId, worker: &WorkerKey) -> JobDigest {
@@ -613,6 +663,26 @@ pub(crate) fn commit_job(seed: u32, lambda_ppb: u32) -> JobDigest {
 	};
 	MockJobs::insert(job, entry);
 	job
+}
+
+/// A job that is committed in this block and takes candidates, whose places were taken by these.
+pub(crate) fn draw_job(
+	seed: u32,
+	model: ModelId,
+	wanted: u32,
+	drawn: Vec<(AccountId, u128)>,
+) -> JobDigest {
+	let (job, now) = (commit_job(seed, ALL), System::block_number());
+	MockJobs::mutate(job, |entry| entry.as_mut().unwrap().model = model);
+	let until = now + <Audits as assay_primitives::Audits<_, _>>::draw_blocks();
+	MockDraws::insert(job, (until, wanted, drawn));
+	job
+}
+
+pub(crate) fn replicate_call(job: JobDigest, who: &AccountId) -> RuntimeCall {
+	let pair = worker_of(who);
+	let signature = pair.sign(&replica_statement(&genesis(), &job));
+	Call::replicate { job, worker: pair.public(), signature }.into()
 }
 
 /// The last block that decides about a job whose authors all draw.

@@ -4,7 +4,7 @@
 //! it is asked once for each job; done means seen on chain.
 
 use crate::{
-	calls::{Candidate, DueShow},
+	calls::{Candidate, DueShow, Volunteer},
 	types::is_duty,
 	*,
 };
@@ -15,8 +15,8 @@ use assay_primitives::{
 		executor_settings, finalized, hex, is_due_to_send, request, ExecutorSettings, Finalized,
 		RequestError,
 	},
-	show_statement, AccountId, Anchor, AuditedJob, AuditedJobs, Duty, JobDigest, ModelId, Opening,
-	Providers, SegmentBytes, SegmentPath, SlotId, WorkerKey,
+	replica_statement, show_statement, AccountId, Anchor, AuditedJob, AuditedJobs, Duty, JobDigest,
+	ModelId, Opening, Providers, SegmentBytes, SegmentPath, SlotId, WorkerKey,
 };
 use codec::{Decode, Encode};
 use frame_system::{offchain::SubmitTransaction, pallet_prelude::BlockNumberFor};
@@ -60,6 +60,8 @@ const SENT_PREFIX: &[u8] = b"assay/audits/sent/";
 const ANSWER_PREFIX: &[u8] = b"assay/audits/answer/";
 /// Places for what it said: a job that takes another's place makes it be asked once more.
 const ANSWER_PLACES: u64 = 4_096;
+/// Longest answer about the executor's health.
+const HEALTH_BYTES_MAX: usize = 4_096;
 /// Longest answer: an output and a proof.
 const ANSWER_BYTES_MAX: usize = 96;
 
@@ -172,6 +174,7 @@ impl<T: Config> Pallet<T> {
 			}
 		}
 		Self::answer_duties(run, parties, marked);
+		Self::volunteer(run, parties);
 		// Last: they have the whole period.
 		Self::show_weights(run, parties);
 	}
@@ -358,6 +361,61 @@ impl<T: Config> Pallet<T> {
 					return;
 				},
 			}
+		}
+	}
+
+	/// Say that one would do a job as well that replicas are drawn for, where the draw falls on one. One
+	/// in a run: the next run sees what that has made of what there is to do.
+	fn volunteer(run: &Run, parties: &[Party]) {
+		let jobs = T::Jobs::drawing(start_of(run, parties), JOBS_LOOKED_AT).into_iter();
+		let mut pairs = jobs.flat_map(|job| parties.iter().map(move |party| (job, party)));
+		let found = pairs
+			.by_ref()
+			.take_while(|_| !run.is_over())
+			.find(|(job, party)| Self::is_drawn(*job, party));
+		let Some((job, party)) = found else { return };
+		// Without an executor nothing could be computed, and silence costs a replica its pledge.
+		if !Self::is_executor_well(run) {
+			return;
+		}
+		let Some(signature) = party.worker.sign(&replica_statement(&run.genesis, &job)) else {
+			return;
+		};
+		let tag = SlotId(u64::from_le_bytes(sp_io::hashing::twox_64(job.as_ref())));
+		let call = Call::replicate { job, worker: party.worker.clone(), signature };
+		Self::send(run, &party.worker, (tag, b'V'), call);
+	}
+
+	/// Whether the draw falls on a provider as it is now, and it can do the job.
+	fn is_drawn(job: JobDigest, party: &Party) -> bool {
+		let Ok(Volunteer { provider, ticket }) = Self::check_replicate(job, &party.worker) else {
+			return false;
+		};
+		if !T::Jobs::has_room_for(job, &provider) {
+			log::debug!(target: TARGET, "too much is to be done to do job {:?} as well", job.0);
+			return false;
+		}
+		// It may have fallen on others, or the terms are not those of this provider.
+		Self::would_work(|| T::Jobs::open_replica(job, provider, party.worker.clone(), ticket))
+	}
+
+	fn is_executor_well(run: &Run) -> bool {
+		let Some(settings) = &run.settings else { return false };
+		let (method, path) = (Method::Get, "/v1/health");
+		match request(settings, method, path, Vec::new(), run.deadline, HEALTH_BYTES_MAX) {
+			Ok(answer) if answer.is_success() => true,
+			Ok(answer) => {
+				log::warn!(
+					target: TARGET,
+					"the executor is not well, so no job is done for others: status {}",
+					answer.status,
+				);
+				false
+			},
+			Err(error) => {
+				log::warn!(target: TARGET, "the executor does not answer: {error:?}");
+				false
+			},
 		}
 	}
 

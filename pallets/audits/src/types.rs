@@ -18,6 +18,8 @@ pub const MARK_SLACK_BLOCKS: u32 = 16;
 pub const VIEW_ENTRIES_MAX: usize = 256;
 /// Parts of an audit rate that make one.
 pub const RATE_PARTS: u32 = 1_000_000_000;
+/// Bits after the point of a [`ticket`]'s logarithm.
+const LOG_BITS: u32 = 32;
 /// A threshold below which every number lies: 2^64.
 pub const ALWAYS: u128 = 1 << 64;
 
@@ -133,6 +135,38 @@ impl<V: Clone + Default> Renewed<V> {
 		let earlier = now.checked_sub(1).map_or_else(V::default, |last| self.at(last));
 		*self = Self { period: following(now), earlier, before: self.at(now), after: value };
 	}
+}
+
+/// `-log2((number + 1) / 2^64)`, with 32 bits after the point, rounded up: from 0 to 2^38.
+///
+/// The whole bits by counting, each bit after the point by a squaring: of a number between one and
+/// two the first bit of its logarithm says whether its square reaches two.
+fn minus_log2(number: u64) -> u64 {
+	// From one to 2^64.
+	let value = u128::from(number).saturating_add(1);
+	let whole = value.ilog2();
+	// Between one and two, with 63 bits after the point.
+	let mut rest = value.checked_shl(127u32.saturating_sub(whole)).unwrap_or_default() >> 64;
+	let mut log = u64::from(whole);
+	for _ in 0..LOG_BITS {
+		rest = rest.saturating_mul(rest) >> 63;
+		let bit = rest >> 64;
+		rest >>= bit;
+		log = (log << 1) | u64::from(bit == 1);
+	}
+	(64u64 << LOG_BITS).saturating_sub(log)
+}
+
+/// The ticket of a candidate for a replica: the lower the likelier it is drawn.
+///
+/// With `-ln(u) / stake` of independent uniform `u` each has the lowest ticket with a chance that is
+/// its share of the stake, and so on among the rest: Efraimidis and Spirakis, Weighted random
+/// sampling with a reservoir, 2006. A stake that is split has the same chance of each place, and may
+/// have several. The logarithm's base is the same for all, so it does not matter. Stakes are below
+/// 2^80; none at all never wins.
+pub fn ticket(number: u64, stake: Balance) -> u128 {
+	let scaled = u128::from(minus_log2(number)) << 80;
+	scaled.checked_div(stake).unwrap_or(u128::MAX)
 }
 
 /// The period after this one.
@@ -658,6 +692,77 @@ mod tests {
 			let whole = threshold(lambda, total, total);
 			prop_assert!(split <= whole && whole <= split + 1 || total == 0);
 		}
+	}
+
+	#[test]
+	fn logarithms_are_exact_to_the_last_bit_but_one() {
+		assert_eq!(minus_log2(u64::MAX), 0);
+		assert_eq!(minus_log2(0), 64 << LOG_BITS);
+		for bits in 0..64u32 {
+			assert_eq!(minus_log2((1u64 << bits) - 1), (64 - u64::from(bits)) << LOG_BITS);
+		}
+		for number in [1u64, 2, 5, 99, 12_345_678, u64::MAX / 3, u64::MAX / 7 * 5] {
+			let float = 64.0 - (number as f64 + 1.0).log2();
+			let fixed = minus_log2(number) as f64 / (1u64 << LOG_BITS) as f64;
+			assert!((float - fixed).abs() < 1e-9, "{number}: {float} and {fixed}");
+		}
+	}
+
+	proptest! {
+		#[test]
+		fn tickets_fall_with_number_and_stake(
+			number in 0..u64::MAX,
+			more in 0..u64::MAX,
+			stake in 1..1u128 << 80,
+			added in 0..1u128 << 80,
+		) {
+			let base = ticket(number, stake);
+			prop_assert!(ticket(number.saturating_add(more), stake) <= base);
+			prop_assert!(ticket(number, stake + added) <= base);
+			prop_assert!(base < ticket(number, 0));
+		}
+	}
+
+	/// The lowest ticket is drawn in proportion to stake, and a stake that is split no more often; all
+	/// of several places fall to it with the product of its shares of what is left.
+	#[test]
+	fn stake_decides_who_is_drawn() {
+		let draw = |stakes: &[u128], seed: u32| {
+			let numbered = stakes.iter().enumerate().map(|(n, stake)| {
+				let hash = sp_io::hashing::twox_64(&(seed, n as u32).encode());
+				(ticket(u64::from_le_bytes(hash), *stake), n)
+			});
+			numbered.min().unwrap().1
+		};
+		const DRAWS: u32 = 20_000;
+		let shares = |stakes: &[u128]| {
+			let mut won = vec![0u32; stakes.len()];
+			(0..DRAWS).for_each(|seed| won[draw(stakes, seed)] += 1);
+			won.into_iter().map(|won| f64::from(won) / f64::from(DRAWS)).collect::<Vec<_>>()
+		};
+		let unit = 1_000_000_000_000u128;
+		// Four standard deviations of the rarest are 0.9 of a hundred, those of a half 1.4.
+		let whole = shares(&[unit, 3 * unit, 6 * unit]);
+		for (share, expected) in whole.iter().zip([0.1, 0.3, 0.6]) {
+			assert!((share - expected).abs() < 0.015, "{whole:?}");
+		}
+		let split = shares(&[unit, 3 * unit, 2 * unit, 2 * unit, 2 * unit]);
+		assert!((split[2..].iter().sum::<f64>() - 0.6).abs() < 0.015, "{split:?}");
+		// Two places among ten equal stakes, five of them in one hand: 5/10 * 4/9.
+		let both = (0..DRAWS)
+			.filter(|seed| {
+				let mut tickets: Vec<_> = (0..10u32)
+					.map(|n| {
+						let hash = sp_io::hashing::twox_64(&(seed, n).encode());
+						(ticket(u64::from_le_bytes(hash), unit), n)
+					})
+					.collect();
+				tickets.sort();
+				tickets[..2].iter().all(|(_, n)| *n < 5)
+			})
+			.count();
+		let both = both as f64 / f64::from(DRAWS);
+		assert!((both - 2.0 / 9.0).abs() < 0.013, "{both}");
 	}
 
 	#[test]

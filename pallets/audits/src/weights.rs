@@ -23,6 +23,10 @@ pub trait WeightInfo {
 	fn set_lambda_floor() -> Weight;
 	/// Dispatch of `show`, of a segment of the longest weights.
 	fn show() -> Weight;
+	/// Dispatch of `replicate`, in place of another replica.
+	fn replicate() -> Weight;
+	/// Authorisation of `replicate`, without the attempt of what it does.
+	fn authorize_replicate() -> Weight;
 	/// Authorisation of `refresh`.
 	fn authorize_refresh() -> Weight;
 	/// Authorisation of `show`, of a segment of the longest weights.
@@ -60,6 +64,12 @@ impl WeightInfo for () {
 	}
 	fn notice() -> Weight {
 		weight(150, 24, 12)
+	}
+	fn replicate() -> Weight {
+		weight(200, 60, 16)
+	}
+	fn authorize_replicate() -> Weight {
+		weight(150, 20, 0)
 	}
 	fn set_lambda_floor() -> Weight {
 		weight(15, 1, 1)

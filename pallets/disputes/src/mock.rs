@@ -156,6 +156,14 @@ impl Audits<AccountId, Balance> for NoAudits {
 		false
 	}
 
+	fn holders(_model: ModelId, _party: &AccountId) -> u32 {
+		0
+	}
+
+	fn draw_blocks() -> u32 {
+		0
+	}
+
 	fn pledge(price_max: Balance) -> Balance {
 		price_max
 	}
@@ -619,6 +627,7 @@ fn submit(nonce: u64, input: Vec<u8>, value_at_risk: Balance) -> (JobDigest, Slo
 		JobInput::Inline(InlineInput::try_from(input).unwrap()),
 		sample().parameters,
 		value_at_risk,
+		0,
 		0
 	));
 	(pallet_jobs::Slots::<Test>::get(slot).unwrap().job, slot)

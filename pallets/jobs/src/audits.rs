@@ -28,8 +28,8 @@ use crate::{
 };
 use alloc::vec::Vec;
 use assay_primitives::{
-	apis::SlotRole, AccountId, AuditedJob, AuditedJobs, Audits, JobDigest, LapseReason, SlotId,
-	WorkerKey,
+	apis::SlotRole, AccountId, AuditedJob, AuditedJobs, Audits, JobDigest, LapseReason,
+	ReplicatedJob, SlotId, WorkerKey,
 };
 use frame_support::ensure;
 use sp_runtime::DispatchError;
@@ -56,15 +56,30 @@ impl<T: Config> AuditedJobs<AccountId> for Pallet<T> {
 		if Self::ensure_running().is_err() {
 			return Vec::new();
 		}
-		let first = AwaitingAudit::<T>::hashed_key_for(from);
-		let mut found: Vec<_> = AwaitingAudit::<T>::iter_keys_from(first)
-			.chain(AwaitingAudit::<T>::iter_keys())
-			.take(count)
-			.filter(|digest| Jobs::<T>::get(digest).and_then(Self::audited_job).is_some())
-			.collect();
-		found.sort();
-		found.dedup();
-		found
+		Self::some_awaiting(from, count, |digest| {
+			Jobs::<T>::get(digest).and_then(Self::audited_job).is_some()
+		})
+	}
+
+	fn replicated(digest: JobDigest) -> Option<ReplicatedJob> {
+		Self::replicated_job(digest)
+	}
+
+	fn drawing(from: JobDigest, count: usize) -> Vec<JobDigest> {
+		Self::some_awaiting(from, count, |digest| Self::replicated_job(*digest).is_some())
+	}
+
+	fn has_room_for(job: JobDigest, provider: &AccountId) -> bool {
+		Self::has_room_for(job, provider)
+	}
+
+	fn open_replica(
+		digest: JobDigest,
+		provider: AccountId,
+		worker: WorkerKey,
+		ticket: u128,
+	) -> Result<SlotId, DispatchError> {
+		Self::do_open_replica(digest, provider, worker, ticket)
 	}
 
 	fn mark_final(digest: JobDigest, notice_blocks: u32) -> Result<u32, DispatchError> {
@@ -131,21 +146,48 @@ impl<T: Config> Pallet<T> {
 		opposed(&Self::slots_of(&Jobs::<T>::get(digest)?))
 	}
 
-	/// List a job among those that workers look at for as long as it awaits its mark or notices.
-	pub(crate) fn list_audit(digest: JobDigest, job: &Job<AccountId>) {
-		let awaits = match job.audit {
-			AuditState::Unaudited | AuditState::Uncommitted => return,
+	/// Some of the jobs that workers look at, of which something is so; at most `count` are looked at.
+	fn some_awaiting(
+		from: JobDigest,
+		count: usize,
+		is_so: impl Fn(&JobDigest) -> bool,
+	) -> Vec<JobDigest> {
+		let first = AwaitingAudit::<T>::hashed_key_for(from);
+		let mut found: Vec<_> = AwaitingAudit::<T>::iter_keys_from(first)
+			.chain(AwaitingAudit::<T>::iter_keys())
+			.take(count)
+			.filter(is_so)
+			.collect();
+		found.sort();
+		found.dedup();
+		found
+	}
+
+	/// Whether a job awaits its mark, notices or candidates.
+	pub(crate) fn is_awaiting(job: &Job<AccountId>) -> bool {
+		let now = Self::now_of(job);
+		let awaits_audit = match job.audit {
+			AuditState::Unaudited | AuditState::Uncommitted => false,
 			AuditState::Awaiting { .. } => true,
-			AuditState::Marked { until, .. } => Self::now_of(job) <= until && !job.hold.is_barred(),
+			AuditState::Marked { until, .. } => now <= until && !job.hold.is_barred(),
 		};
-		match awaits {
+		awaits_audit || job.replicas.is_drawing(now)
+	}
+
+	/// List a job among those that workers look at for as long as it awaits something of them.
+	pub(crate) fn list_audit(digest: JobDigest, job: &Job<AccountId>) {
+		// What has none of both was never listed.
+		if job.audit == AuditState::Unaudited && job.replicas.wanted == 0 {
+			return;
+		}
+		match Self::is_awaiting(job) {
 			true => AwaitingAudit::<T>::insert(digest, ()),
 			false => AwaitingAudit::<T>::remove(digest),
 		}
 	}
 
 	/// The duty period of a block.
-	fn period_of(block: u32) -> u32 {
+	pub(crate) fn period_of(block: u32) -> u32 {
 		// No chain starts with a duty period of zero blocks.
 		block.checked_div(Self::timing().duty_period).unwrap_or_default()
 	}

@@ -130,6 +130,7 @@ impl<T: Config> Pallet<T> {
 			| Error::NotSettleable
 			| Error::Disputed
 			| Error::CommitPhaseOpen
+			| Error::DrawOpen
 			| Error::Held
 			| Error::Paused => InvalidTransaction::Future.into(),
 			Error::ReceiptsFull => InvalidTransaction::ExhaustsResources.into(),

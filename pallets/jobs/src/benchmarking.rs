@@ -1,10 +1,11 @@
 //! Benchmarks of every call, of every authorisation and of the end of a block, each on its longest
 //! path: the input travels with the job, everybody has a share in the price, and lease and model
 //! end with the job. Jobs are audited at the highest rate; where work grows with the slots of a job
-//! all but the first are those of auditors.
+//! all but the first are those of auditors, or of as many replicas as a job can have where these are
+//! dearer: when they are paid.
 
 use super::{
-	types::{AuditState, SlotState, LAMBDA_ONE, SLOTS_MAX},
+	types::{AuditState, SlotState, LAMBDA_ONE, REPLICAS_MAX, SLOTS_MAX},
 	*,
 };
 use alloc::vec;
@@ -40,7 +41,7 @@ pub trait BenchmarkHelper {
 	/// others have audit stake that counts for it.
 	fn lease() -> LeaseId;
 	/// The `n`th of those: a registered provider and its worker key, with free audit stake for an
-	/// audit of any job under such a lease.
+	/// audit of any job under such a lease, and free bond for doing it.
 	fn auditor(n: u32) -> (AccountId, WorkerKey);
 	/// Let a lease and its model end with their last job.
 	fn wind_down(lease: LeaseId);
@@ -77,7 +78,7 @@ fn submitted<T: Config>() -> Result<(JobDigest, SlotId), BenchmarkError> {
 	let Request { lease, tenant, input, parameters } = request::<T>(types::INLINE_BYTES_MAX)?;
 	let slot = NextSlot::<T>::get();
 	let origin = RawOrigin::Signed(tenant).into();
-	Pallet::<T>::submit_job(origin, lease, 0, input, parameters, 0, LAMBDA_ONE)?;
+	Pallet::<T>::submit_job(origin, lease, 0, input, parameters, 0, LAMBDA_ONE, 1)?;
 	T::BenchmarkHelper::wind_down(lease);
 	let job = Slots::<T>::get(slot).ok_or(BenchmarkError::Stop("no slot"))?.job;
 	Ok((job, slot))
@@ -96,12 +97,13 @@ fn audited<T: Config>(slots: u32, state: SlotState) -> Result<(JobDigest, SlotId
 		NextSlot::<T>::put(slot_id.next().ok_or(BenchmarkError::Stop("no slot id"))?);
 		let (party, worker) = T::BenchmarkHelper::auditor(n);
 		WorkerDuties::<T>::insert(&worker, slot_id, ());
+		let is_replica = state == REVEALED && n <= REPLICAS_MAX;
 		let slot = Slot {
 			job: digest,
 			party,
 			worker: Some(worker),
-			role: SlotRole::Audit,
-			pledge: T::Audits::pledge(job.price_max),
+			role: if is_replica { SlotRole::Replica } else { SlotRole::Audit },
+			pledge: if is_replica { job.pledge } else { T::Audits::pledge(job.price_max) },
 			state,
 			disputes: 0,
 		};
@@ -123,8 +125,13 @@ fn committed<T: Config>(
 	state: SlotState,
 ) -> Result<(JobDigest, SlotId, Anchor), BenchmarkError> {
 	let (job, slot) = audited::<T>(slots, state)?;
-	let number = Pallet::<T>::block();
 	Pallet::<T>::do_commit(slot, commitment::<T>(&job, slot)?)?;
+	let (now, clock) = (Pallet::<T>::block(), JobClock::<T>::get());
+	let (number, _) = Jobs::<T>::get(job)
+		.and_then(|job| job.revealing(&clock, now))
+		.ok_or(BenchmarkError::Stop("the commit phase is open"))?;
+	// When no candidate for a replica can come any more.
+	skip::<T>(number.saturating_sub(now));
 	frame_system::BlockHash::<T>::insert(BlockNumberFor::<T>::from(number), CLOSING_HASH);
 	Ok((job, slot, Anchor { number, hash: CLOSING_HASH }))
 }
@@ -217,7 +224,7 @@ mod benchmarks {
 		let slot = NextSlot::<T>::get();
 
 		#[extrinsic_call]
-		_(RawOrigin::Signed(tenant), lease, 0, input, parameters, 1, LAMBDA_ONE);
+		_(RawOrigin::Signed(tenant), lease, 0, input, parameters, 1, LAMBDA_ONE, 1);
 
 		assert!(Slots::<T>::contains_key(slot));
 		Ok(())

@@ -36,6 +36,16 @@ struct Submission {
 	inline: Option<InlineInput>,
 }
 
+/// How sure a tenant wants to be of a result.
+pub(crate) struct Stakes {
+	/// What a wrong one may cost it.
+	pub(crate) value_at_risk: Balance,
+	/// Audit rate, in parts per billion.
+	pub(crate) lambda_ppb: u32,
+	/// How many more providers are to do the job.
+	pub(crate) replicas: u8,
+}
+
 /// What a job costs at most, and what it puts at risk.
 struct Terms {
 	units_max: u64,
@@ -44,6 +54,7 @@ struct Terms {
 	pledge: Balance,
 	lambda_ppb: u32,
 	fee_max: Balance,
+	replicas: Replicas,
 }
 
 /// A slot and its job, as loaded and checked.
@@ -91,11 +102,9 @@ impl<T: Config> Pallet<T> {
 		nonce: u64,
 		input: JobInput,
 		parameters: Parameters,
-		value_declared: Balance,
-		lambda_ppb: u32,
+		stakes: Stakes,
 	) -> DispatchResult {
 		Self::ensure_running()?;
-		let stakes = (value_declared, lambda_ppb);
 		let submission = Self::check_submit_job(tenant, lease, nonce, input, parameters, stakes)?;
 		let Submission { digest, job, slot, slot_next, provider, inline } = submission;
 
@@ -138,6 +147,7 @@ impl<T: Config> Pallet<T> {
 			accept_by: JobClock::<T>::get().block_of(due),
 			lambda_ppb: job.lambda_ppb,
 			fee_max: job.fee_max,
+			replicas: job.replicas.wanted,
 		});
 		Jobs::<T>::insert(digest, job);
 		Ok(())
@@ -149,7 +159,7 @@ impl<T: Config> Pallet<T> {
 		nonce: u64,
 		input: JobInput,
 		parameters: Parameters,
-		(value_declared, lambda_ppb): (Balance, u32),
+		stakes: Stakes,
 	) -> Result<Submission, DispatchError> {
 		let lease = T::Leases::open_lease(lease_id)?;
 		ensure!(lease.tenant == tenant, Error::<T>::NotTheTenant);
@@ -159,12 +169,20 @@ impl<T: Config> Pallet<T> {
 		ensure!(!model.retired, Error::<T>::ModelRetired);
 		let (input, inline) = Self::submit_job_input(&model, input, &parameters)?;
 		let units_max = model.cost.units(&parameters, parameters.max_steps);
-		let lambda_ppb = Self::submit_job_lambda(&lease, &model, &parameters, lambda_ppb)?;
+		let lambda_ppb = Self::submit_job_lambda(&lease, &model, &parameters, stakes.lambda_ppb)?;
 		ensure!(T::Providers::may_take_work(&lease.provider), Error::<T>::ProviderUnavailable);
 		let open = OpenSlots::<T>::get(&lease.provider);
 		ensure!(open < T::MaxOpenSlots::get(), Error::<T>::TooManyOpenSlots);
 
-		let terms = Self::submit_job_terms(&lease, units_max, value_declared, lambda_ppb)?;
+		let replicas = Self::submit_job_replicas(
+			stakes.replicas,
+			lease.model,
+			&lease.provider,
+			inline.is_some(),
+			model.cost.output_length(&parameters),
+		)?;
+		let stakes = Stakes { lambda_ppb, ..stakes };
+		let terms = Self::submit_job_terms(&lease, units_max, stakes, replicas)?;
 		ensure!(T::Stake::free(&lease.provider) >= terms.pledge, Error::<T>::BondTooLow);
 		let slot = NextSlot::<T>::get();
 		let slot_next = slot.next().ok_or(Error::<T>::SlotIdsSpent)?;
@@ -191,6 +209,7 @@ impl<T: Config> Pallet<T> {
 			slots: BoundedVec::truncate_from(alloc::vec![slot]),
 			submitted_at: Self::block(),
 			hold: Hold::default(),
+			replicas: terms.replicas,
 		};
 		let digest: JobDigest = job.request(&Self::genesis()).digest().into();
 		ensure!(!Jobs::<T>::contains_key(digest), Error::<T>::JobExists);
@@ -226,8 +245,8 @@ impl<T: Config> Pallet<T> {
 	fn submit_job_terms(
 		lease: &LeaseInfo<AccountId, Balance>,
 		units_max: u64,
-		value_declared: Balance,
-		lambda_ppb: u32,
+		Stakes { value_at_risk: value_declared, lambda_ppb, .. }: Stakes,
+		replicas: Replicas,
 	) -> Result<Terms, Error<T>> {
 		let price_max = lease
 			.price_per_unit
@@ -239,9 +258,11 @@ impl<T: Config> Pallet<T> {
 		let pledge = Self::pledge_of(value_at_risk, price_max, lambda_ppb)
 			.ok_or(Error::<T>::PriceOverflow)?;
 		let fee_max = audit_fee(lambda_ppb, price_max);
-		// Both are held of the lease's escrow.
-		ensure!(price_max.checked_add(fee_max).is_some(), Error::<T>::PriceOverflow);
-		Ok(Terms { units_max, price_max, value_at_risk, pledge, lambda_ppb, fee_max })
+		// All that is held of the lease's escrow.
+		let runs = Balance::from(replicas.wanted).saturating_add(1);
+		let held = price_max.checked_mul(runs).and_then(|prices| prices.checked_add(fee_max));
+		ensure!(held.is_some(), Error::<T>::PriceOverflow);
+		Ok(Terms { units_max, price_max, value_at_risk, pledge, lambda_ppb, fee_max, replicas })
 	}
 
 	/// What the assigned slot of a job pledges; none beyond any balance.
@@ -329,6 +350,8 @@ impl<T: Config> Pallet<T> {
 
 	pub(crate) fn check_commit(slot_id: SlotId) -> Result<(Checked, WorkerKey), Error<T>> {
 		let (slot, job) = Self::load(slot_id)?;
+		let is_drawing = job.replicas.is_drawing(Self::now_of(&job));
+		ensure!(slot.role != SlotRole::Replica || !is_drawing, Error::<T>::DrawOpen);
 		let worker = match (&slot.state, &slot.worker) {
 			(SlotState::Assigned { accepted: true, due }, Some(worker)) => {
 				ensure!(Self::now_of(&job) <= *due, Error::<T>::DeadlinePassed);
@@ -352,10 +375,14 @@ impl<T: Config> Pallet<T> {
 			Self::accept_slot(slot_id, &mut slot, &job, worker)?;
 		}
 		slot.state = SlotState::Committed { commitment };
-		let digest = slot.job;
+		let (digest, role) = (slot.job, slot.role);
 		Slots::<T>::insert(slot_id, slot);
 		Self::deposit_event(Event::SlotCommitted { slot: slot_id, job: digest, commitment });
-		let job = job.committed(slot_id, Self::block());
+		let mut job = job.committed(slot_id, Self::block());
+		if role == SlotRole::Assigned {
+			let until = Self::now_of(&job).saturating_add(T::Audits::draw_blocks());
+			job.replicas = job.replicas.begin(Self::block(), until);
+		}
 		Ok(Self::advance(digest, job, LapseReason::NotAccepted))
 	}
 
@@ -575,22 +602,19 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn do_settle(digest: JobDigest) -> Result<u32, DispatchError> {
 		let (job, slots) = Self::check_settle(digest)?;
 		// The price is for who was to do the job, never for an auditor.
-		let paid = slots.iter().find(|(_, slot)| {
-			slot.role == SlotRole::Assigned && matches!(slot.state, SlotState::Revealed { .. })
-		});
-		match paid {
-			Some((slot_id, slot)) => Self::settle_paid(digest, &job, *slot_id, slot, &slots)?,
-			None => Self::settle_unpaid(digest, &job, &slots),
+		match &Self::paid_slots(&job, &slots)[..] {
+			[] => Self::settle_unpaid(digest, &job, &slots),
+			[first, replicas @ ..] => Self::settle_paid(digest, &job, first, replicas, &slots)?,
 		}
 		Ok(Self::slot_count(&job))
 	}
 
-	/// Pay a claim and those who audited it, write the receipt.
+	/// Pay a claim, those who claim the same and those who audited it, write the receipt.
 	fn settle_paid(
 		digest: JobDigest,
 		job: &Job<AccountId>,
-		slot_id: SlotId,
-		slot: &Slot<AccountId>,
+		(slot_id, slot): &(SlotId, Slot<AccountId>),
+		replicas: &[&(SlotId, Slot<AccountId>)],
 		slots: &JobSlots,
 	) -> DispatchResult {
 		let (SlotState::Revealed { claim, units }, Phase::Window { length, .. }) =
@@ -600,8 +624,12 @@ impl<T: Config> Pallet<T> {
 		};
 		let model = T::Models::model(job.model).ok_or(Error::<T>::ModelUnknown)?;
 		let worker = slot.worker.clone().ok_or(Error::<T>::WorkerKeyMissing)?;
-		let shares = Self::shares(job, &slot.party, &model.owner, units);
-		Self::note_settled(&slot.party, &job.tenant, &shares);
+		let others = replicas.iter().map(|(_, slot)| &slot.party);
+		let providers: Vec<_> = core::iter::once(&slot.party).chain(others).collect();
+		let shares = Self::shares(job, &providers, &model.owner, units);
+		for provider in providers {
+			Self::note_settled(provider, &job.tenant, Self::protocol_fee(job, units));
+		}
 		let price_paid = T::Leases::settle(job.lease, digest, job.reserved(), shares);
 		let output = claim.output().into();
 		// After the job has paid its fee into the pool that audits are paid from.
@@ -613,7 +641,7 @@ impl<T: Config> Pallet<T> {
 			job: digest,
 			tenant: job.tenant.clone(),
 			provider: slot.party.clone(),
-			slot: slot_id,
+			slot: *slot_id,
 			worker,
 			model: job.model,
 			program: job.program,
@@ -627,6 +655,8 @@ impl<T: Config> Pallet<T> {
 			pledge: slot.pledge,
 			lambda_ppb: job.lambda_ppb,
 			audits,
+			// A job has far fewer slots than a counter holds.
+			replicas: u32::try_from(replicas.len()).unwrap_or(u32::MAX),
 			window_blocks: length,
 			assurance: if is_audited { Assurance::Audited } else { Assurance::Unaudited },
 			submitted_at: job.submitted_at,
@@ -643,8 +673,7 @@ impl<T: Config> Pallet<T> {
 	fn settle_unpaid(digest: JobDigest, job: &Job<AccountId>, slots: &JobSlots) {
 		Self::pay_auditors(digest, job, slots, None);
 		let refund = Self::refund(digest, job);
-		let assigned =
-			|| slots.iter().map(|(_, slot)| slot).filter(|slot| slot.role == SlotRole::Assigned);
+		let assigned = || slots.iter().map(|(_, slot)| slot).filter(|slot| slot.role.does_job());
 		let event = if assigned().any(|slot| matches!(slot.state, SlotState::Guilty { .. })) {
 			Event::JobRefuted { job: digest, refund }
 		} else {
@@ -690,7 +719,7 @@ impl<T: Config> Pallet<T> {
 		Duties::<T>::insert(&slot.party, slot_id, ());
 		// An audit counts for nothing there: neither does a notice have to wait for a place, nor
 		// does it cost its provider a job.
-		if slot.role == SlotRole::Assigned {
+		if slot.role.does_job() {
 			OpenSlots::<T>::mutate(&slot.party, |open| *open = open.saturating_add(1));
 		}
 		Slots::<T>::insert(slot_id, slot);
@@ -700,24 +729,29 @@ impl<T: Config> Pallet<T> {
 	/// Remove a job and all its slots; give back what is still pledged.
 	fn remove(digest: JobDigest, job: &Job<AccountId>) {
 		for slot_id in &job.slots {
-			let Some(slot) = Slots::<T>::take(slot_id) else { continue };
-			Self::release_slot(*slot_id, &slot);
-			Duties::<T>::remove(&slot.party, slot_id);
-			if let Some(worker) = &slot.worker {
-				WorkerDuties::<T>::remove(worker, slot_id);
-			}
-			if slot.role == SlotRole::Assigned {
-				OpenSlots::<T>::mutate_exists(&slot.party, |open| {
-					*open = open.map(|open| open.saturating_sub(1)).filter(|open| *open > 0);
-				});
-			}
-			T::Providers::disengage(&slot.party);
+			Self::remove_slot(*slot_id);
 		}
 		T::Models::job_closed(job.model);
 		InlineInputs::<T>::remove(digest);
 		AwaitingAudit::<T>::remove(digest);
 		Jackpots::<T>::remove(digest);
 		Jobs::<T>::remove(digest);
+	}
+
+	/// Remove a slot that nothing names any more; give back what is still pledged.
+	pub(crate) fn remove_slot(slot_id: SlotId) {
+		let Some(slot) = Slots::<T>::take(slot_id) else { return };
+		Self::release_slot(slot_id, &slot);
+		Duties::<T>::remove(&slot.party, slot_id);
+		if let Some(worker) = &slot.worker {
+			WorkerDuties::<T>::remove(worker, slot_id);
+		}
+		if slot.role.does_job() {
+			OpenSlots::<T>::mutate_exists(&slot.party, |open| {
+				*open = open.map(|open| open.saturating_sub(1)).filter(|open| *open > 0);
+			});
+		}
+		T::Providers::disengage(&slot.party);
 	}
 
 	// --- receipts ---

@@ -17,7 +17,10 @@
 //! settle, so a demand puts off nothing but what is still to come. The output of an audited job is
 //! demanded only once no trap of it can be opened any more: until then it may become another.
 
-use crate::{types::SlotState, *};
+use crate::{
+	types::{opposed, SlotState},
+	*,
+};
 use alloc::vec::Vec;
 use assay_primitives::{
 	apis::SlotRole, AccountId, Item, JobDigest, LapseReason, Models, Outline, Owed, OwedItems,
@@ -86,6 +89,11 @@ impl Hold {
 	/// The hold after the demand that is open has ended.
 	pub fn end(self, now: u32) -> Self {
 		Self { held: self.held.saturating_add(self.lasted(now)), since: None, ..self }
+	}
+
+	/// The hold after what was delivered, or withheld, is no more what the job is paid for.
+	pub(crate) fn forget_output(self) -> Self {
+		Self { output: false, ..self }
 	}
 
 	/// Blocks for which the demand that is open has held the job.
@@ -157,6 +165,11 @@ impl<T: Config> OwedItems<AccountId> for Pallet<T> {
 		let job = Self::bar_audits(job);
 		// What its trap promised was for whoever contradicts a claim that is gone now.
 		Jackpots::<T>::remove(digest);
+		let now = Self::now_of(&job);
+		let job = match Self::has_heir(&job, slot_id) {
+			true => job.inherited(now, Self::timing().commit_base),
+			false => job,
+		};
 		Self::lapse_slot(slot_id, slot, job, LapseReason::Withheld)
 	}
 
@@ -184,7 +197,7 @@ impl<T: Config> OwedItems<AccountId> for Pallet<T> {
 
 	fn duties(worker: &WorkerKey) -> Vec<JobDigest> {
 		let slots = WorkerDuties::<T>::iter_key_prefix(worker).filter_map(Slots::<T>::get);
-		slots.filter(|slot| slot.role == SlotRole::Assigned).map(|slot| slot.job).collect()
+		slots.filter(|slot| slot.role.does_job()).map(|slot| slot.job).collect()
 	}
 
 	fn held() -> Vec<JobDigest> {
@@ -223,7 +236,13 @@ impl<T: Config> Pallet<T> {
 		ensure!(!Self::is_end_due(&job), Error::<T>::NotOwed);
 		let slots = Self::slots_of(&job);
 		ensure!(slots.iter().all(|(_, slot)| slot.disputes == 0), Error::<T>::Disputed);
-		let found = slots.into_iter().filter(|(_, slot)| slot.role == SlotRole::Assigned).find_map(
+		// Of two outputs one is wrong, and of a hidden one nobody knows: who wants the one that is paid
+		// for waits until it is known.
+		let is_settled = item == Item::Input || job.replicas.wanted == 0 || {
+			matches!(job.phase, Phase::Window { .. }) && opposed(&slots).is_none()
+		};
+		ensure!(is_settled, Error::<T>::NotOwed);
+		let found = slots.into_iter().filter(|(_, slot)| slot.role.does_job()).find_map(
 			|(slot_id, slot)| {
 				let (blob, length) = Self::owed_blob(&job, &slot.state, item)?;
 				Some((slot_id, slot, blob, length))

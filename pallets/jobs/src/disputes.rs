@@ -137,7 +137,11 @@ impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 		slot.state = SlotState::Guilty { claim };
 		let (job, party) = (slot.job, slot.party.clone());
 		Self::note_guilty(&party);
+		let does_job = slot.role.does_job();
 		Slots::<T>::insert(slot_id, slot);
+		if does_job {
+			Self::leave_to_heir(job, slot_id);
+		}
 		Self::deposit_event(Event::SlotConvicted { slot: slot_id, job, party, slashed: pledged });
 		pledged
 	}
@@ -223,6 +227,15 @@ impl<T: Config> Pallet<T> {
 		let id = NextSlot::<T>::get();
 		NextSlot::<T>::put(id.next().ok_or(Error::<T>::SlotIdsSpent)?);
 		Ok(id)
+	}
+
+	/// Give the tenant time to demand the output of the claim that is paid in place of a convicted one.
+	fn leave_to_heir(digest: JobDigest, fallen: SlotId) {
+		let Some(job) = Jobs::<T>::get(digest) else { return };
+		if Self::has_heir(&job, fallen) {
+			let now = Self::now_of(&job);
+			Jobs::<T>::insert(digest, job.inherited(now, Self::timing().commit_base));
+		}
 	}
 
 	/// End a job that has no claim left, once nobody disputes any more.

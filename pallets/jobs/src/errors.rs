@@ -113,5 +113,25 @@ mod errors {
 		NothingToAmend,
 		/// A trap of the job may still be opened; disputes about its claims follow.
 		TrapsComeFirst,
+		/// More replicas are asked for than a job can have: 7 are the most.
+		TooManyReplicas,
+		/// The input of a job with replicas travels with it: submit it inline, up to 16 KiB, or ask
+		/// for none.
+		InputNotInline,
+		/// Fewer other providers show that they hold the model's weights than replicas are asked for:
+		/// ask for fewer.
+		TooFewHolders,
+		/// No candidate is taken for the job: not any more, or never.
+		DrawClosed,
+		/// Candidates for the job are still taken: replicas commit when that is over.
+		DrawOpen,
+		/// The draw has fallen on others: their tickets are lower.
+		NotDrawn,
+		/// The provider has no standing offer for the model under which it would do such a job: for
+		/// what it earns or less, at a risk factor that covers what is at risk.
+		NoSuchOffer,
+		/// The output of a job of this shape is longer than what can be demanded, so a replica could
+		/// keep it: take a smaller shape, or ask for no replicas.
+		TooLargeToReplicate,
 	}
 }

@@ -33,6 +33,8 @@ mod events {
 			lambda_ppb: u32,
 			/// The most that the audit can cost, on top of the price.
 			fee_max: Balance,
+			/// How many more providers are drawn to do it, at the same price each.
+			replicas: u8,
 		},
 		/// A worker accepted a slot, and its provider's bond is pledged.
 		SlotAccepted {
@@ -193,6 +195,24 @@ mod events {
 			auditor: AccountId,
 			/// How much.
 			amount: Balance,
+		},
+		/// The draw of a job's replicas has fallen on a provider for now, and its bond is pledged. A
+		/// candidate with a lower ticket may still take its place.
+		ReplicaDrawn {
+			/// The slot.
+			slot: SlotId,
+			/// Its job.
+			job: JobDigest,
+			/// Whose it is.
+			provider: AccountId,
+			/// The key that is bound.
+			worker: WorkerKey,
+			/// What is pledged.
+			pledge: Balance,
+			/// The slot that has made room: it is gone, and its pledge free.
+			instead: Option<SlotId>,
+			/// Last block for the commitment.
+			commit_by: u32,
 		},
 	}
 }

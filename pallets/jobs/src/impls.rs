@@ -44,6 +44,8 @@ impl<T: Config> Pallet<T> {
 			lambda_ppb: job.lambda_ppb,
 			fee_max: job.fee_max,
 			audit: Self::audit_view(job.audit, &clock),
+			replicas: job.replicas.wanted,
+			drawn_until: job.replicas.committed_at.map(|_| clock.block_of(job.replicas.until)),
 		})
 	}
 

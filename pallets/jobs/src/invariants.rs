@@ -23,7 +23,8 @@ impl<T: Config> Pallet<T> {
 		Self::check_audits()?;
 		Self::check_awaiting()?;
 		Self::check_holds()?;
-		Self::check_jackpots()
+		Self::check_jackpots()?;
+		Self::check_replicas()
 	}
 
 	/// INV-1: every job's slots exist and name it; every slot belongs to exactly one job.
@@ -44,7 +45,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// INV-2: the duties of a provider are exactly its slots, and those assigned to it are counted.
+	/// INV-2: the duties of a provider are exactly its slots, and those that do a job are counted.
 	fn check_duties() -> Result<(), TryRuntimeError> {
 		let mut open = BTreeMap::<AccountId, u32>::new();
 		for (slot_id, slot) in Slots::<T>::iter() {
@@ -52,7 +53,7 @@ impl<T: Config> Pallet<T> {
 				Duties::<T>::contains_key(&slot.party, slot_id),
 				"INV-2: a slot is missing among its party's duties"
 			);
-			if slot.role == SlotRole::Assigned {
+			if slot.role.does_job() {
 				let count = open.entry(slot.party).or_default();
 				*count = count.saturating_add(1);
 			}
@@ -84,14 +85,16 @@ impl<T: Config> Pallet<T> {
 				ensure!(held == 0, "INV-3: a slot without pledge holds some");
 			}
 		}
-		Self::check_stake::<T::Stake>(SlotRole::Assigned)?;
-		Self::check_stake::<T::AuditStake>(SlotRole::Audit)
+		Self::check_stake::<T::Stake>(true)?;
+		Self::check_stake::<T::AuditStake>(false)
 	}
 
-	/// What a stake holds for slots is what slots of its role have pledged.
-	fn check_stake<S: Stake<AccountId, Balance>>(role: SlotRole) -> Result<(), TryRuntimeError> {
+	/// What a stake holds for slots is what those that do a job, or those that do not, have pledged.
+	fn check_stake<S: Stake<AccountId, Balance>>(does_job: bool) -> Result<(), TryRuntimeError> {
 		let mut sums = BTreeMap::<AccountId, Balance>::new();
-		for (slot_id, slot) in Slots::<T>::iter().filter(|(_, slot)| slot.role == role) {
+		for (slot_id, slot) in
+			Slots::<T>::iter().filter(|(_, slot)| slot.role.does_job() == does_job)
+		{
 			let held = Self::pledged(slot_id, &slot);
 			let sum = sums.entry(slot.party).or_default();
 			*sum = sum.saturating_add(held);
@@ -212,8 +215,8 @@ impl<T: Config> Pallet<T> {
 			let is_marked = matches!(job.audit, AuditState::Marked { .. });
 			for (id, slot) in &slots {
 				match slot.role {
-					SlotRole::Assigned => {
-						ensure!(slot.pledge == job.pledge, "INV-9: an assigned slot pledges less");
+					SlotRole::Assigned | SlotRole::Replica => {
+						ensure!(slot.pledge == job.pledge, "INV-9: who does a job pledges less");
 					},
 					SlotRole::Audit => {
 						ensure!(is_marked, "INV-9: an audit slot before the mark");
@@ -229,19 +232,16 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// INV-10: every job that awaits its mark or notices is listed; what is listed has awaited them.
+	/// INV-10: every job that awaits its mark, notices or candidates is listed; what is listed has
+	/// awaited them.
 	fn check_awaiting() -> Result<(), TryRuntimeError> {
 		for (digest, job) in Jobs::<T>::iter() {
 			let is_listed = AwaitingAudit::<T>::contains_key(digest);
-			let (may, must) = match job.audit {
-				AuditState::Unaudited | AuditState::Uncommitted => (false, false),
-				AuditState::Awaiting { .. } => (true, true),
-				AuditState::Marked { until, .. } => {
-					(true, Self::now_of(&job) <= until && !job.hold.is_barred())
-				},
-			};
-			ensure!(is_listed || !must, "INV-10: a job awaits an audit and is not listed");
-			ensure!(may || !is_listed, "INV-10: a job is listed that awaits no audit");
+			let has_audit = !matches!(job.audit, AuditState::Unaudited | AuditState::Uncommitted);
+			let may = has_audit || job.replicas.wanted > 0;
+			let must = Self::is_awaiting(&job);
+			ensure!(is_listed || !must, "INV-10: a job awaits others and is not listed");
+			ensure!(may || !is_listed, "INV-10: a job is listed that awaits nobody");
 		}
 		ensure!(
 			AwaitingAudit::<T>::iter_keys().all(Jobs::<T>::contains_key),
@@ -261,7 +261,7 @@ impl<T: Config> Pallet<T> {
 			ensure!(job.hold.was_demanded(), "INV-11: a job is held for nothing");
 			let slots = Self::slots_of(&job);
 			ensure!(
-				slots.iter().any(|(_, slot)| slot.role == SlotRole::Assigned
+				slots.iter().any(|(_, slot)| slot.role.does_job()
 					&& has_committed(&slot.state)
 					&& !slot.state.is_closed()),
 				"INV-11: nobody owes what a job is held for"
@@ -270,6 +270,45 @@ impl<T: Config> Pallet<T> {
 				slots.iter().all(|(_, slot)| slot.disputes == 0),
 				"INV-11: a job is held and disputed"
 			);
+		}
+		Ok(())
+	}
+
+	/// INV-13: what a job has drawn are its replica slots, no more than it wants, none before its
+	/// assigned slot has committed; none of them commits while candidates are taken, and no two slots
+	/// that do it have one party.
+	fn check_replicas() -> Result<(), TryRuntimeError> {
+		for job in Jobs::<T>::iter_values() {
+			let slots = Self::slots_of(&job);
+			let replicas: BTreeSet<_> = slots
+				.iter()
+				.filter(|(_, slot)| slot.role == SlotRole::Replica)
+				.map(|(id, _)| *id)
+				.collect();
+			let drawn: BTreeSet<_> = job.replicas.drawn.iter().map(|(id, _)| *id).collect();
+			ensure!(drawn == replicas, "INV-13: what was drawn is not what is there");
+			ensure!(drawn.len() == job.replicas.drawn.len(), "INV-13: a slot is drawn twice");
+			ensure!(
+				drawn.len() <= usize::from(job.replicas.wanted),
+				"INV-13: more replicas than were asked for"
+			);
+			let is_drawing = job.replicas.is_drawing(Self::now_of(&job));
+			let has_begun = job.replicas.committed_at.is_some();
+			ensure!(has_begun || replicas.is_empty(), "INV-13: drawn before the commitment");
+			ensure!(has_begun == (job.replicas.until > 0), "INV-13: a draw without an end");
+			for (_, slot) in slots.iter().filter(|(_, slot)| slot.role == SlotRole::Replica) {
+				ensure!(
+					!is_drawing || slot.state.awaits_commitment(),
+					"INV-13: a replica has gone ahead of the draw"
+				);
+			}
+			let parties: BTreeSet<_> = slots
+				.iter()
+				.filter(|(_, slot)| slot.role.does_job())
+				.map(|(_, slot)| &slot.party)
+				.collect();
+			let doing = slots.iter().filter(|(_, slot)| slot.role.does_job()).count();
+			ensure!(parties.len() == doing, "INV-13: a party does a job twice");
 		}
 		Ok(())
 	}

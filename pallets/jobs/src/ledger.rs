@@ -1,6 +1,6 @@
 //! The only door to what slots pledge and to what a job's end pays.
 //!
-//! An assigned slot pledges bond, an audit slot audit stake: two stakes, since audit stake decides
+//! A slot that does the job pledges bond, an audit slot audit stake: two stakes, since audit stake decides
 //! who audits and must not shrink with the jobs that its owner does.
 
 use crate::{
@@ -19,7 +19,7 @@ impl<T: Config> Pallet<T> {
 	/// Stake of a slot's party that no slot holds.
 	pub(crate) fn free_stake(slot: &Slot<AccountId>) -> Balance {
 		match slot.role {
-			SlotRole::Assigned => T::Stake::free(&slot.party),
+			SlotRole::Assigned | SlotRole::Replica => T::Stake::free(&slot.party),
 			SlotRole::Audit => T::AuditStake::free(&slot.party),
 		}
 	}
@@ -27,7 +27,7 @@ impl<T: Config> Pallet<T> {
 	/// What a slot still has pledged.
 	pub(crate) fn pledged(slot_id: SlotId, slot: &Slot<AccountId>) -> Balance {
 		match slot.role {
-			SlotRole::Assigned => T::Stake::pledged(&slot.party, slot_id),
+			SlotRole::Assigned | SlotRole::Replica => T::Stake::pledged(&slot.party, slot_id),
 			SlotRole::Audit => T::AuditStake::pledged(&slot.party, slot_id),
 		}
 	}
@@ -35,7 +35,9 @@ impl<T: Config> Pallet<T> {
 	/// Pledge what a slot has to.
 	pub(crate) fn pledge_slot(slot_id: SlotId, slot: &Slot<AccountId>) -> DispatchResult {
 		match slot.role {
-			SlotRole::Assigned => T::Stake::pledge(&slot.party, slot_id, slot.pledge),
+			SlotRole::Assigned | SlotRole::Replica => {
+				T::Stake::pledge(&slot.party, slot_id, slot.pledge)
+			},
 			SlotRole::Audit => T::AuditStake::pledge(&slot.party, slot_id, slot.pledge),
 		}
 	}
@@ -49,7 +51,7 @@ impl<T: Config> Pallet<T> {
 		reason: SlashReason,
 	) -> Balance {
 		match slot.role {
-			SlotRole::Assigned => {
+			SlotRole::Assigned | SlotRole::Replica => {
 				T::Stake::slash(&slot.party, slot_id, amount, compensation, reason)
 			},
 			SlotRole::Audit => {
@@ -61,30 +63,38 @@ impl<T: Config> Pallet<T> {
 	/// Give what is left of a slot's pledge back to its party's free stake.
 	pub(crate) fn release_slot(slot_id: SlotId, slot: &Slot<AccountId>) {
 		match slot.role {
-			SlotRole::Assigned => T::Stake::release(&slot.party, slot_id),
+			SlotRole::Assigned | SlotRole::Replica => T::Stake::release(&slot.party, slot_id),
 			SlotRole::Audit => T::AuditStake::release(&slot.party, slot_id),
 		};
 	}
 
-	/// How a price is divided: the protocol's share first, rounded down, so that no royalty squeezes
-	/// it out; the royalty for each unit; the rest to the provider. The fee of the audit comes on
-	/// top, since a tenant's choice of an audit rate must not eat what the provider has asked for.
+	/// The protocol's share of the price of one run.
+	pub(crate) fn protocol_fee(job: &Job<AccountId>, units: u64) -> Balance {
+		T::ProtocolFee::get().mul_floor(job.price(units))
+	}
+
+	/// How the price of each run is divided: the protocol's share first, rounded down, so that no
+	/// royalty squeezes it out; the royalty for each unit; the rest to its provider. The fee of the
+	/// audit comes on top, once, since a tenant's choice of an audit rate must not eat what a provider
+	/// has asked for.
 	pub(crate) fn shares(
 		job: &Job<AccountId>,
-		provider: &AccountId,
+		providers: &[&AccountId],
 		owner: &AccountId,
 		units: u64,
 	) -> Vec<Payment<AccountId, Balance>> {
-		let price = job.price(units);
-		let fee = T::ProtocolFee::get().mul_floor(price);
+		let (price, fee) = (job.price(units), Self::protocol_fee(job, units));
 		let after_fee = price.saturating_sub(fee);
 		let royalty = job.royalty_per_unit.saturating_mul(Balance::from(units)).min(after_fee);
 		let earned = after_fee.saturating_sub(royalty);
-		let mut shares = alloc::vec![
-			(provider.clone(), earned, PaymentKind::Provider),
-			(owner.clone(), royalty, PaymentKind::Royalty),
-			(T::Treasury::get(), fee, PaymentKind::Treasury),
-		];
+		// What all runs cost was reserved, so no product exceeds a balance.
+		let runs = providers.len() as Balance;
+		let mut shares: Vec<_> = providers
+			.iter()
+			.map(|provider| ((*provider).clone(), earned, PaymentKind::Provider))
+			.collect();
+		shares.push((owner.clone(), royalty.saturating_mul(runs), PaymentKind::Royalty));
+		shares.push((T::Treasury::get(), fee.saturating_mul(runs), PaymentKind::Treasury));
 		// A job without audits does not ask where its fee would go.
 		if job.lambda_ppb > 0 {
 			let fee = audit_fee(job.lambda_ppb, price);

@@ -12,13 +12,15 @@
 //! window has passed. All the while a part of its bond is pledged to the job. Whoever does not keep
 //! a deadline loses some of that pledge and the tenant gets its money back. A tenant may have its
 //! job audited at some rate, for a fee on top of the price: then providers that draw the duty open
-//! slots of their own between commitment and reveal, and are paid by the pool of those fees.
+//! slots of their own between commitment and reveal, and are paid by the pool of those fees. Or it
+//! may have more providers do the job, for the price of a run each: these are drawn.
 //!
 //! ## Terminology
 //!
 //! - **Job**: one run of a model on one input under a lease. Its digest is known before it is sent.
 //! - **Slot**: one party's duty to claim the result of a job.
-//!   *Assigned* to do the job, or opened by a notice to *audit* it.
+//!   *Assigned* to do the job, drawn to do it as well as a *replica*, or opened by a notice to
+//!   *audit* it.
 //! - **Claim**: the attested result, signed by a worker key.
 //! - **Audit rate**, or lambda: how many audits of a job are to be expected, at most one.
 //! - **Clock**: block number less the blocks that jobs were paused. Deadlines count by it.
@@ -39,6 +41,10 @@
 //!  audited: the phase closes only after the first commitment was marked final and the time for
 //!  notices is over; a notice opens a slot, and where the phase was to close opens it again
 //!
+//!  with replicas: the phase closes only after the time for candidates, which begins when the
+//!  assigned slot has committed; one that is drawn opens a slot, and where the phase was to close
+//!  opens it again
+//!
 //!  settle waits for disputes; a guilty slot is never paid, and a job whose slots all lapsed or are
 //!  guilty is refunded when the last dispute is over. Where only audit slots have a claim left the
 //!  job is refunded too, at `settle`: an auditor never earns the price
@@ -56,8 +62,8 @@
 //! committed by block 110; committed in 102, the commit phase closes there; block 102 is final in
 //! 104 and the reveal lands in 105 (on time until 122, late until 142 at a tenth of the pledge);
 //! the window is over after block 116, `settle` may land in 117. The test
-//! `the_timeline_of_the_crate_docs_is_true` walks it. That of an audited job is in `audits.rs`, and
-//! what its window has before challenges in `traps.rs`.
+//! `the_timeline_of_the_crate_docs_is_true` walks it. That of an audited job is in `audits.rs`, that
+//! of one with replicas in `replicas.rs`, and what a window has before challenges in `traps.rs`.
 //!
 //! ## Invariants
 //!
@@ -69,18 +75,22 @@
 //! - INV-4: a job is claiming exactly while a slot awaits a commitment or the first commitment of
 //!   an audited job awaits its mark, and in its window exactly when none awaits a reveal.
 //! - INV-5: price, fee and pledge of a job follow from its units, its audit rate and its value at
-//!   risk; its lease holds price and fee for it.
+//!   risk; its lease holds fee and price for it, the price once more for each replica it wants.
 //! - INV-6: slot ids in use lie below the next id.
 //! - INV-7: at most [`types::RECEIPTS_MAX`] receipts wait for the end of a block.
 //! - INV-8: a dispute is about a revealed claim only; a convicted slot has a pledge only while
 //!   others dispute its claim.
 //! - INV-9: only a job with an audit rate has an audit; that names a slot which has committed, as
 //!   soon as one has; audit slots exist from the mark on, none of a party of another slot.
-//! - INV-10: every job that awaits its mark or notices is listed; what is listed has awaited them.
+//! - INV-10: every job that awaits its mark, notices or candidates is listed; what is listed has
+//!   awaited them.
 //! - INV-11: a job is held only for an item that was demanded of a slot that has committed and
 //!   stands, and never while a dispute about it is open.
 //! - INV-12: only of a job with an audit rate, in its window, whose audited slot has revealed is a
 //!   jackpot recorded: its trap was opened.
+//! - INV-13: what a job has drawn are its replica slots, no more than it wants, none before its
+//!   assigned slot has committed; none of them commits while candidates are taken, and no two slots
+//!   that do it have one party.
 //!
 //! ## Design
 //!
@@ -116,6 +126,7 @@ mod invariants;
 mod ledger;
 mod offchain;
 mod record;
+mod replicas;
 mod traps;
 pub mod types;
 pub mod weights;
@@ -132,6 +143,7 @@ pub use assay_program::Claim;
 pub use benchmarking::BenchmarkHelper;
 pub use demands::Hold;
 pub use pallet::*;
+pub use replicas::Replicas;
 pub use types::{Assurance, Clock, InlineInput, Job, JobInput, Phase, Receipt, Slot, Timing};
 pub use weights::WeightInfo;
 
@@ -221,8 +233,8 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type Jobs<T: Config> = StorageMap<_, Identity, JobDigest, Job<AccountId>>;
 
-	/// Jobs that await their final mark or notices: all that a worker has to look at for audits. One
-	/// that awaits neither any more is removed with its next step.
+	/// Jobs that await their final mark, notices or candidates: all that a worker has to look at for
+	/// audits and replicas. One that awaits none any more is removed with its next step.
 	#[pallet::storage]
 	pub type AwaitingAudit<T: Config> = StorageMap<_, Identity, JobDigest, ()>;
 
@@ -332,6 +344,9 @@ pub mod pallet {
 		/// cost is reserved, what the price paid comes to is charged, and nothing where the job is
 		/// refunded. Where nobody could audit the job it runs without audit and fee: see the event.
 		///
+		/// A replica costs the price of one more run, reserved as that is; who agrees with the claim
+		/// that is paid is paid as well.
+		///
 		/// ## Parameters
 		///
 		/// - `lease`: the agreement to run under.
@@ -341,6 +356,8 @@ pub mod pallet {
 		/// - `value_at_risk`: what a wrong result may cost the tenant; the pledge follows it.
 		/// - `lambda_ppb`: audit rate in parts per billion; zero for no audit. The least other one
 		///   follows from the provider's record: see the view function `provider_record`.
+		/// - `replicas`: how many more providers are to do the job, 7 at most. Its input is inline, and
+		///   its output no longer than what can be demanded.
 		///
 		/// ## Errors
 		///
@@ -351,6 +368,8 @@ pub mod pallet {
 		/// `JobSubmitted`.
 		#[pallet::call_index(0)]
 		#[pallet::weight(T::WeightInfo::submit_job(input.inline_length()))]
+		// What a client signs is flat: each argument has a name of its own there.
+		#[allow(clippy::too_many_arguments)]
 		pub fn submit_job(
 			origin: OriginFor<T>,
 			lease: LeaseId,
@@ -359,9 +378,11 @@ pub mod pallet {
 			parameters: Parameters,
 			#[pallet::compact] value_at_risk: Balance,
 			#[pallet::compact] lambda_ppb: u32,
+			replicas: u8,
 		) -> DispatchResult {
 			let who = ensure_signed(origin)?;
-			Self::do_submit_job(who, lease, nonce, input, parameters, value_at_risk, lambda_ppb)
+			let stakes = calls::Stakes { value_at_risk, lambda_ppb, replicas };
+			Self::do_submit_job(who, lease, nonce, input, parameters, stakes)
 		}
 
 		/// Accept a slot before its result is there: pledges bond, binds the worker key, and starts

@@ -142,6 +142,8 @@ impl pallet_stake::Config<pallet_stake::Instance2> for Test {
 }
 
 pub(crate) const LAMBDA_MIN: u32 = 20_000_000;
+/// Blocks after a submission in which candidates for its replicas are taken.
+pub(crate) const DRAW_BLOCKS: u32 = 14;
 /// How many times the price of a job its auditors pledge.
 pub(crate) const AUDIT_PLEDGE_FACTOR: Balance = 3;
 
@@ -157,6 +159,16 @@ impl Audits<AccountId, Balance> for PlainAudits {
 	fn is_auditable(_model: ModelId, party: &AccountId, pledge: Balance) -> bool {
 		let has_stake = |who: &AccountId| <AuditStake as Stake<_, _>>::bonded(who) >= pledge.max(1);
 		frame_system::Account::<Test>::iter_keys().any(|who| who != *party && has_stake(&who))
+	}
+
+	fn holders(_model: ModelId, party: &AccountId) -> u32 {
+		let has_stake = |who: &AccountId| <AuditStake as Stake<_, _>>::bonded(who) > 0;
+		let holders = frame_system::Account::<Test>::iter_keys().filter(|who| who != party);
+		holders.filter(has_stake).count() as u32
+	}
+
+	fn draw_blocks() -> u32 {
+		DRAW_BLOCKS
 	}
 
 	fn pledge(price_max: Balance) -> Balance {
@@ -606,6 +618,11 @@ pub(crate) fn submit(nonce: u64) -> (JobDigest, SlotId) {
 
 /// Submit the sample job with a nonce, to be audited at a rate; the job and its slot.
 pub(crate) fn submit_audited(nonce: u64, lambda_ppb: u32) -> (JobDigest, SlotId) {
+	submit_replicated(nonce, lambda_ppb, 0)
+}
+
+/// The same, to be done by so many more.
+pub(crate) fn submit_replicated(nonce: u64, lambda_ppb: u32, replicas: u8) -> (JobDigest, SlotId) {
 	let slot = crate::NextSlot::<Test>::get();
 	assert_ok!(Jobs::submit_job(
 		signed(tenant()),
@@ -614,7 +631,8 @@ pub(crate) fn submit_audited(nonce: u64, lambda_ppb: u32) -> (JobDigest, SlotId)
 		inline_input(),
 		parameters(),
 		0,
-		lambda_ppb
+		lambda_ppb,
+		replicas
 	));
 	(crate::Slots::<Test>::get(slot).unwrap().job, slot)
 }
@@ -635,7 +653,7 @@ pub(crate) fn commitment_by(
 	commitment(&Jobs::genesis(), job, slot, &key, &SALT, &claim.output().into())
 }
 
-/// Open a second slot of a job for another party, as draws of replicas will.
+/// Open a second slot of a job for another party, as if it had been assigned to both.
 pub(crate) fn add_slot(job: JobDigest, party: AccountId) -> SlotId {
 	let slot = crate::NextSlot::<Test>::get();
 	crate::NextSlot::<Test>::put(slot.next().unwrap());

@@ -13,7 +13,9 @@ use alloc::{
 	vec::Vec,
 };
 use assay_primitives::{
-	accept_statement, claim_statement, commit_statement, commitment,
+	accept_statement,
+	apis::SlotRole,
+	claim_statement, commit_statement, commitment,
 	offchain::{
 		executor_settings, finalized, hex, is_due_to_send, node_secret, request, Answer,
 		ExecutorSettings, Finalized, RequestError,
@@ -159,7 +161,7 @@ impl<T: Config> Pallet<T> {
 		if parties.is_empty() {
 			return;
 		}
-		Self::tell_tenants(run, &parties);
+		Self::tell_tenants(run, &parties, &duties);
 		let mut computing = Vec::new();
 		for task in Self::agenda(run, keys, duties) {
 			if run.is_over() {
@@ -226,9 +228,16 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// The executor's data listener serves those who have an open lease with a provider of this
-	/// node.
-	fn tell_tenants(run: &Run, parties: &BTreeSet<AccountId>) {
-		let tenants: BTreeSet<AccountId> = parties.iter().flat_map(T::Leases::tenants_of).collect();
+	/// node, and those whose jobs one does as a replica.
+	fn tell_tenants(
+		run: &Run,
+		parties: &BTreeSet<AccountId>,
+		duties: &BTreeMap<SlotId, Slot<AccountId>>,
+	) {
+		let replicas = duties.values().filter(|slot| slot.role == SlotRole::Replica);
+		let others = replicas.filter_map(|slot| Some(Jobs::<T>::get(slot.job)?.tenant));
+		let leased = parties.iter().flat_map(T::Leases::tenants_of);
+		let tenants: BTreeSet<AccountId> = leased.chain(others).collect();
 		let tenants = tenants.into_iter().map(Into::into).collect();
 		let body = Tenants { genesis: run.genesis.0, block: run.block, tenants }.encode();
 		match run.ask(Method::Put, "/v1/tenants", body) {
@@ -269,21 +278,27 @@ impl<T: Config> Pallet<T> {
 		);
 	}
 
-	/// Send what is due of a job that this worker has no more part in.
+	/// Send what is due to end of a job; whether this slot's own end is.
 	fn settle_or_lapse(run: &Run, slot_id: SlotId, slot: &Slot<AccountId>) -> bool {
 		if Self::check_settle(slot.job).is_ok() {
 			let call = Call::settle { job: slot.job };
 			Self::send(run, (slot_id, b'S'), call);
 			return true;
 		}
-		if Self::check_lapse(slot_id).is_ok() {
-			Self::send(run, (slot_id, b'L'), Call::lapse { slot: slot_id });
-			return true;
+		// Also what others owe: a job with a party that is gone would wait for it for ever.
+		let slots = Jobs::<T>::get(slot.job).map(|job| job.slots).unwrap_or_default();
+		for id in slots.into_iter().filter(|id| Self::check_lapse(*id).is_ok()) {
+			Self::send(run, (id, b'L'), Call::lapse { slot: id });
 		}
-		false
+		Self::check_lapse(slot_id).is_ok()
 	}
 
 	fn work_of(run: &Run, slot: &Slot<AccountId>, job: &Job<AccountId>) -> Work {
+		// Another may still be drawn in its place.
+		let is_drawing = job.replicas.is_drawing(Self::now_of(job));
+		if slot.role == SlotRole::Replica && is_drawing {
+			return Work::Wait;
+		}
 		match (slot.state, job.phase) {
 			(SlotState::Assigned { .. }, _) => Work::Compute,
 			(SlotState::Committed { .. }, Phase::Revealing { .. }) => {

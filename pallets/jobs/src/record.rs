@@ -6,8 +6,7 @@
 
 use crate::*;
 use assay_primitives::{
-	apis::RecordView, economics, AccountId, Audits, Balance, LapseReason, Outcome, Payment,
-	PaymentKind, Providers,
+	apis::RecordView, economics, AccountId, Audits, Balance, LapseReason, Outcome, Providers,
 };
 use frame_support::traits::Get;
 
@@ -38,15 +37,9 @@ impl<T: Config> Pallet<T> {
 		T::Providers::note(provider, Outcome::Burnt(T::NonceFee::get()));
 	}
 
-	/// A claim was paid. Of what that cost only the protocol's share is lost to everybody: the rest
-	/// may be the provider's own, under another name.
-	pub(crate) fn note_settled(
-		provider: &AccountId,
-		tenant: &AccountId,
-		shares: &[Payment<AccountId, Balance>],
-	) {
-		let lost = shares.iter().filter(|share| share.kind == PaymentKind::Treasury);
-		let fee = lost.fold(0, |sum: Balance, share| sum.saturating_add(share.amount));
+	/// A claim was paid. Of what that cost only the protocol's share, `fee`, is lost to everybody: the
+	/// rest may be the provider's own, under another name.
+	pub(crate) fn note_settled(provider: &AccountId, tenant: &AccountId, fee: Balance) {
 		T::Providers::note(provider, Outcome::Settled { tenant, fee });
 	}
 

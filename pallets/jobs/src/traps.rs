@@ -117,6 +117,8 @@ impl<T: Config> Pallet<T> {
 		let job = Jobs::<T>::get(digest).ok_or(Error::<T>::JobUnknown)?;
 		ensure!(job.takes_traps(Self::now_of(&job)), Error::<T>::TrapsClosed);
 		ensure!(!Jackpots::<T>::contains_key(digest), Error::<T>::TrapIsOpen);
+		// A trap tests auditors. Replicas have their own pledge on what they say.
+		ensure!(job.replicas.wanted == 0, Error::<T>::TrapsClosed);
 		// What is audited is the assigned slot.
 		let AuditState::Marked { slot: slot_id, .. } = job.audit else {
 			return Err(Error::<T>::TrapsClosed);
@@ -157,9 +159,9 @@ impl<T: Config> Pallet<T> {
 		slot: &Slot<AccountId>,
 		right: Claim,
 	) -> Claim {
-		// Without an audit there are no blocks for traps.
+		// Without an audit there are no blocks for traps, and of a job with replicas none is opened.
 		let is_audited = slot.role == SlotRole::Assigned && job.lambda_ppb > 0;
-		if !is_audited || Self::timing().trap_blocks == 0 {
+		if !is_audited || job.replicas.wanted > 0 || Self::timing().trap_blocks == 0 {
 			return right;
 		}
 		let Some(trap) = armed_trap(&slot.job) else { return right };

@@ -1,6 +1,6 @@
 //! Stored types and the pure transitions between their states.
 
-use crate::demands::Hold;
+use crate::{demands::Hold, replicas::Replicas};
 use alloc::vec::Vec;
 use assay_primitives::{
 	apis::SlotRole, economics, Balance, Commitment, InputDigest, JobDigest, LapseReason, LeaseId,
@@ -15,11 +15,13 @@ use sp_core::H256;
 
 /// Most bytes of an input that travels with its job.
 pub const INLINE_BYTES_MAX: u32 = 16_384;
-/// Most slots a job can have: one to do it, the others to audit it.
+/// Most replicas of a job.
+pub const REPLICAS_MAX: u32 = 7;
+/// Most slots a job can have: one to do it, replicas, the others to audit it.
 ///
 /// No cap is to refuse a notice, yet a list needs a bound. Notices of a job are independent draws
-/// whose expected number is at most the audit rate, so at most one: the chance of more than 62 is
-/// below 10^-87. The notice after those is refused, with `TooManySlots`.
+/// whose expected number is at most the audit rate, so at most one: the chance of more than 55 is
+/// below 10^-73. The notice after those is refused, with `TooManySlots`.
 pub const SLOTS_MAX: u32 = 64;
 /// An audit rate of one: as many audits as jobs are expected. Rates are in parts per billion.
 pub const LAMBDA_ONE: u32 = 1_000_000_000;
@@ -252,6 +254,8 @@ pub struct Job<AccountId> {
 	pub submitted_at: u32,
 	/// How long demands have held it. All its clock times are of a clock that stands meanwhile.
 	pub hold: Hold,
+	/// Who does it beside the assigned slot.
+	pub replicas: Replicas,
 }
 
 impl<AccountId: Clone + Into<[u8; 32]>> Job<AccountId> {
@@ -280,7 +284,7 @@ impl<AccountId: Clone + Into<[u8; 32]>> Job<AccountId> {
 impl<AccountId> Job<AccountId> {
 	/// What the lease holds for this job. The sum was checked at submission.
 	pub fn reserved(&self) -> Balance {
-		self.price_max.saturating_add(self.fee_max)
+		self.price_max.saturating_mul(self.runs()).saturating_add(self.fee_max)
 	}
 
 	/// Price of so many units, never above that of the units reserved.
@@ -299,7 +303,8 @@ impl<AccountId> Job<AccountId> {
 	}
 
 	/// The phase once every slot has committed or closed by a block: the commit phase closes at
-	/// once, or when notices are over. `None` while these have not begun. The clock is the job's.
+	/// once, or when notices and candidates are taken no more. `None` while notices have not begun.
+	/// The clock is the job's.
 	pub fn closing(&self, clock: &Clock, block: u32, timing: &Timing) -> Option<Phase> {
 		let now = clock.at(block);
 		let closes = match self.audit {
@@ -307,20 +312,26 @@ impl<AccountId> Job<AccountId> {
 			AuditState::Uncommitted | AuditState::Awaiting { .. } => return None,
 			AuditState::Marked { until, .. } => until.max(now),
 		};
+		let closes = closes.max(self.replicas.until);
 		let reveal_by = closes.saturating_add(timing.commit_base);
 		Some(Phase::Revealing { closed_at: clock.block_of(closes), reveal_by })
 	}
 
 	/// The block that reveals name, and the last clock time for one on time.
 	///
-	/// A pause moves the end of notices with the clock, so the block is not before that in which
-	/// the clock shows this end. Where jobs are paused when the phase has closed already, that is a
+	/// A pause moves the end of notices, as that of the draw of replicas, with the clock, so the block
+	/// is not before that in which the clock shows this end. Where jobs are paused when the phase has closed already, that is a
 	/// later block than the one that closed it; nothing has happened to the slots between them, so
 	/// it proves no less about the chain that a reveal is made for. A demand does to this job what a
 	/// pause does to all. But reveals are taken while it lasts, so the block does not move with every
 	/// block in which the job is held, unless notices are taken meanwhile.
 	pub fn revealing(&self, clock: &Clock, block: u32) -> Option<(u32, u32)> {
 		let Phase::Revealing { closed_at, reveal_by } = self.phase else { return None };
+		// No demand holds a job while replicas are drawn for it: only pauses have moved that end.
+		let closed_at = match self.replicas.until {
+			0 => closed_at,
+			until => closed_at.max(clock.block_of(until)),
+		};
 		match self.audit {
 			AuditState::Marked { until, .. } => {
 				let own = match self.hold.clock(clock, block) {
@@ -492,6 +503,8 @@ pub struct Receipt<AccountId> {
 	pub lambda_ppb: u32,
 	/// Audits whose claim is that of the slot that was paid.
 	pub audits: u32,
+	/// Replicas whose claim is that as well, and which were paid like it.
+	pub replicas: u32,
 	/// Blocks of the challenge window.
 	pub window_blocks: u32,
 	/// What all this amounts to.
@@ -611,6 +624,7 @@ mod tests {
 			slots: BoundedVec::truncate_from(vec![SlotId(4)]),
 			submitted_at: 1,
 			hold: Hold::default(),
+			replicas: Replicas::default(),
 		}
 	}
 
@@ -638,6 +652,27 @@ mod tests {
 			let marked = AuditState::Marked { committed_at: 101, slot, until };
 			assert_eq!(closing(marked), expected, "until {until}");
 		}
+	}
+
+	#[test]
+	fn the_phase_closes_when_no_candidate_can_follow() {
+		let timing = Timing { commit_base: 40, ..Timing::default() };
+		let clock = Clock { offset: 100, paused_since: None };
+		let replicas = |until| Replicas { wanted: 1, ..Replicas::default() }.begin(110, until);
+		let at = |closed_at, reveal_by| Some(Phase::Revealing { closed_at, reveal_by });
+		for (until, expected) in [(14, at(115, 55)), (15, at(115, 55)), (19, at(119, 59))] {
+			let job = Job { replicas: replicas(until), ..job(AuditState::Unaudited) };
+			assert_eq!(job.closing(&clock, 115, &timing), expected, "until {until}");
+		}
+		let slot = SlotId(4);
+		let marked = AuditState::Marked { committed_at: 101, slot, until: 17 };
+		let both = Job { replicas: replicas(19), ..job(marked) };
+		assert_eq!(both.closing(&clock, 115, &timing), at(119, 59));
+		let phase = Phase::Revealing { closed_at: 119, reveal_by: 59 };
+		let both = Job { phase, ..both };
+		assert_eq!(both.revealing(&clock, 130), Some((119, 59)));
+		let later = Clock { offset: 110, ..clock };
+		assert_eq!(both.revealing(&later, 130), Some((129, 59)), "a pause moves the draw's end");
 	}
 
 	#[test]

@@ -1,16 +1,21 @@
 //! What other pallets ask of this one.
 
 use crate::{
-	ledger::Ledger, BalanceOf, BucketError, Config, Error, Event, LeaseState, Leases, Pallet,
-	ProviderLeases, Reservations,
+	ledger::Ledger, BalanceOf, BucketError, Config, Error, Event, LeaseState, Leases, OfferTerms,
+	Offers, Pallet, ProviderLeases, ProviderOffers, Reservations,
 };
 use alloc::{collections::BTreeSet, vec::Vec};
-use assay_primitives::{CloseReason, JobDigest, LeaseId, LeaseInfo, Payment};
+use assay_primitives::{
+	CloseReason, JobDigest, JobTerms, LeaseId, LeaseInfo, ModelId, Models, Payment,
+};
 use frame_support::{
 	defensive, ensure,
 	traits::{DefensiveSaturating, Get},
 };
-use sp_runtime::{traits::Zero, DispatchError, DispatchResult};
+use sp_runtime::{
+	traits::{Saturating, Zero},
+	DispatchError, DispatchResult,
+};
 
 impl<T: Config> assay_primitives::Leases<T::AccountId, BalanceOf<T>> for Pallet<T> {
 	fn open_lease(id: LeaseId) -> Result<LeaseInfo<T::AccountId, BalanceOf<T>>, DispatchError> {
@@ -82,6 +87,26 @@ impl<T: Config> assay_primitives::Leases<T::AccountId, BalanceOf<T>> for Pallet<
 		lease.open_jobs = lease.open_jobs.defensive_saturating_sub(1);
 		Self::settle_write(id, lease);
 		paid
+	}
+
+	fn would_offer(
+		provider: &T::AccountId,
+		model: ModelId,
+		terms: &JobTerms<BalanceOf<T>>,
+	) -> bool {
+		let Some(info) = T::Models::model(model) else { return false };
+		// Bounded by `MaxOffersPerProvider`.
+		ProviderOffers::<T>::iter_key_prefix(provider)
+			.filter_map(Offers::<T>::get)
+			.filter(|offer| offer.model == model)
+			.filter(|offer| {
+				let OfferTerms { price_per_unit, risk_factor_max, .. } = offer.terms;
+				let asked = price_per_unit.saturating_sub(info.royalty_per_unit);
+				let risk_max = terms.price_max.saturating_mul(risk_factor_max.into());
+				asked <= terms.earned_per_unit && terms.value_at_risk <= risk_max
+			})
+			// All are looked at, wherever the one is that suits: so much was measured.
+			.count() > 0
 	}
 
 	fn tenants_of(provider: &T::AccountId) -> Vec<T::AccountId> {

@@ -22,6 +22,20 @@ pub enum SlotRole {
 	/// To audit the job, by a notice: paid by the audit pool. Pledges audit stake.
 	#[codec(index = 1)]
 	Audit,
+	/// To do the job as well, drawn among those who hold the model: its claim is paid the price too.
+	/// Pledges bond.
+	#[codec(index = 2)]
+	Replica,
+}
+
+impl SlotRole {
+	/// Whether its slot does the job: pledges bond, and is paid the price.
+	pub fn does_job(&self) -> bool {
+		match self {
+			Self::Assigned | Self::Replica => true,
+			Self::Audit => false,
+		}
+	}
 }
 
 /// How far the audit of a job is.
@@ -156,6 +170,10 @@ pub struct JobView {
 	pub fee_max: Balance,
 	/// How far its audit is.
 	pub audit: AuditView,
+	/// How many more providers the tenant pays to do it.
+	pub replicas: u8,
+	/// Last block in which a candidate for those is taken, once the assigned slot has committed.
+	pub drawn_until: Option<BlockNumber>,
 }
 
 /// What is on record of a provider. Numbers fade: each is halved when a half-life ends.

@@ -84,6 +84,11 @@ pub fn notice_statement(
 	("assay/notice/1", genesis, job, slot, output).encode()
 }
 
+/// A candidacy: this worker will do a job as well, if the draw falls on its provider.
+pub fn replica_statement(genesis: &H256, job: &JobDigest) -> Vec<u8> {
+	("assay/replica/1", genesis, job).encode()
+}
+
 /// A showing: in this duty period this worker's provider holds the weights of a model, of which it
 /// opens this segment.
 pub fn show_statement(genesis: &H256, model: ModelId, period: u32, segment: u32) -> Vec<u8> {

@@ -116,6 +116,17 @@ pub struct Payment<AccountId, Balance> {
 	pub kind: PaymentKind,
 }
 
+/// On which terms a job is done, as far as an offer speaks of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobTerms<Balance> {
+	/// What a provider earns for a unit, the model's royalty taken off and the protocol's share not.
+	pub earned_per_unit: Balance,
+	/// Price of the job at most.
+	pub price_max: Balance,
+	/// What a wrong result may cost.
+	pub value_at_risk: Balance,
+}
+
 /// Leases and the escrow they hold.
 pub trait Leases<AccountId, Balance> {
 	/// A lease that takes jobs now: open, not expired, not overdrawn.
@@ -133,6 +144,8 @@ pub trait Leases<AccountId, Balance> {
 		reserved: Balance,
 		payments: Vec<Payment<AccountId, Balance>>,
 	) -> Balance;
+	/// Whether a standing offer of a provider for a model says that it would do a job on these terms.
+	fn would_offer(provider: &AccountId, model: ModelId, terms: &JobTerms<Balance>) -> bool;
 	/// Tenants with an open lease at this provider: who may use its data listener.
 	fn tenants_of(provider: &AccountId) -> Vec<AccountId>;
 }
@@ -214,6 +227,11 @@ pub trait Audits<AccountId, Balance> {
 	/// Whether enough others than `party`, with enough audit stake in all, hold the weights of a model
 	/// now, and one of them has enough for the pledge of an audit: see [`Audits::pledge`].
 	fn is_auditable(model: ModelId, party: &AccountId, pledge: Balance) -> bool;
+	/// How many others than `party` hold the weights of a model now: who could be drawn to do a job
+	/// as well.
+	fn holders(model: ModelId, party: &AccountId) -> u32;
+	/// Blocks after a commitment until which those who would do the job as well say so.
+	fn draw_blocks() -> u32;
 	/// What an auditor of a job of this price has to pledge of its audit stake.
 	fn pledge(price_max: Balance) -> Balance;
 	/// Where the audit fees of jobs go, and what audits are paid from. An account that exists.
@@ -246,6 +264,17 @@ pub struct AuditedJob<AccountId> {
 	pub notices_until: Option<u32>,
 }
 
+/// A job that more providers are drawn for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicatedJob {
+	/// What is run.
+	pub model: ModelId,
+	/// Block of its assigned slot's commitment. What is drawn in the blocks after it decides.
+	pub committed_at: u32,
+	/// The duty period of that block: what counted in it decides.
+	pub period: u32,
+}
+
 /// Jobs, as those who audit them see them.
 pub trait AuditedJobs<AccountId> {
 	/// The clock that deadlines count by. It stands still while jobs are paused.
@@ -268,6 +297,22 @@ pub trait AuditedJobs<AccountId> {
 		job: JobDigest,
 		auditor: AccountId,
 		worker: WorkerKey,
+	) -> Result<SlotId, DispatchError>;
+	/// A job that takes candidates now; none while jobs are paused.
+	fn replicated(job: JobDigest) -> Option<ReplicatedJob>;
+	/// Some jobs of which [`AuditedJobs::replicated`] knows; as [`AuditedJobs::auditable`].
+	fn drawing(from: JobDigest, count: usize) -> Vec<JobDigest>;
+	/// Whether a provider can do this job in time beside all that it has to commit to, as far as the
+	/// chain can say: for workers.
+	fn has_room_for(job: JobDigest, provider: &AccountId) -> bool;
+	/// A candidate takes a slot of a job, bound to its worker key and pledged; where all are taken,
+	/// that of who has the highest ticket. Fails where its own is no lower, it is a party already,
+	/// has no standing offer under which it would do such a job, or cannot pledge.
+	fn open_replica(
+		job: JobDigest,
+		provider: AccountId,
+		worker: WorkerKey,
+		ticket: u128,
 	) -> Result<SlotId, DispatchError>;
 }
 

@@ -162,6 +162,14 @@ impl Audits<AccountId, Balance> for PlainAudits {
 		true
 	}
 
+	fn holders(_model: ModelId, _party: &AccountId) -> u32 {
+		0
+	}
+
+	fn draw_blocks() -> u32 {
+		0
+	}
+
 	fn pledge(price_max: Balance) -> Balance {
 		price_max.saturating_mul(AUDIT_PLEDGE_FACTOR)
 	}
@@ -580,7 +588,7 @@ pub(crate) fn submit(nonce: u64) -> SlotId {
 	let input = JobInput::Inline(InlineInput::try_from(sample().input).unwrap());
 	let rate = pallet_jobs::types::LAMBDA_ONE;
 	let (origin, parameters) = (signed(tenant()), sample().parameters);
-	assert_ok!(Jobs::submit_job(origin, LeaseId(0), nonce, input, parameters, RISK, rate));
+	assert_ok!(Jobs::submit_job(origin, LeaseId(0), nonce, input, parameters, RISK, rate, 0));
 	assert_eq!(pallet_jobs::Slots::<Test>::get(slot).unwrap().job, digest_of(nonce));
 	slot
 }

@@ -240,6 +240,7 @@ fn claim(case: &Case, claim: Claim, at: &mut u64) -> (JobDigest, SlotId) {
 		parameters: case.parameters.clone(),
 		value_at_risk: 0,
 		lambda_ppb: 0,
+		replicas: 0,
 	};
 	assert_ok!(signed(&tenant(), call));
 	end_block();

@@ -6,5 +6,6 @@ mod money;
 mod notice;
 mod pools;
 mod random;
+mod replicas;
 mod show;
 mod worker;

@@ -19,6 +19,7 @@ use sp_core::{
 	Pair,
 };
 use sp_keystore::{testing::MemoryKeystore, Keystore, KeystoreExt};
+use sp_runtime::offchain::storage::StorageValueRef;
 use std::sync::Arc;
 
 type Offchain = Arc<parking_lot::RwLock<OffchainState>>;
@@ -473,5 +474,52 @@ fn never_shows_what_would_be_refused() {
 		expect_segment(&state, Ok(due()));
 		run();
 		assert_eq!(drain(&pool), 1);
+	});
+}
+
+// --- replicas ---
+
+/// The executor says that it is well.
+fn expect_health(state: &Offchain) {
+	state.write().expect_request(PendingRequest {
+		method: "GET".into(),
+		uri: "http://127.0.0.1:1/v1/health".into(),
+		headers: vec![
+			("authorization".into(), "Bearer secret".into()),
+			("accept".into(), "application/octet-stream".into()),
+		],
+		response: Some(Vec::new()),
+		sent: true,
+		..Default::default()
+	});
+}
+
+#[test]
+fn volunteers_for_what_it_can_do_and_while_the_draw_may_fall_on_it() {
+	with_auditor(|state, pool| {
+		next_period();
+		show(&auditor(0), MODEL);
+		let job = draw_job(0, MODEL, 1, vec![]);
+		run();
+		assert_eq!(drain(&pool), 0, "nobody is drawn yet");
+		roll_by(DRAWN);
+		let mut settings = StorageValueRef::persistent(EXECUTOR_SETTINGS_KEY);
+		let known = settings.get::<ExecutorSettings>().unwrap().unwrap();
+		settings.clear();
+		run();
+		assert_eq!(drain(&pool), 0, "it has no executor");
+		settings.set(&known);
+		MockFull::put(vec![job]);
+		run();
+		assert_eq!(drain(&pool), 0, "it has too much to do");
+		MockFull::kill();
+		expect_health(&state);
+		run();
+		assert_eq!(drain(&pool), 1);
+		assert_eq!(MockDraws::get(job).unwrap().2[0].0, auditor(0));
+		// It has a slot; and of another job the draw has fallen on others.
+		MockDraws::insert(job, (System::block_number() + 9, 1, vec![(auditor(1), 0)]));
+		run();
+		assert_eq!(drain(&pool), 0);
 	});
 }

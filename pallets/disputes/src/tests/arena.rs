@@ -294,6 +294,7 @@ impl<'a> Field<'a> {
 			input,
 			parameters,
 			value_at_risk,
+			0,
 			0
 		));
 		(pallet_jobs::Slots::<Test>::get(slot).unwrap().job, slot)

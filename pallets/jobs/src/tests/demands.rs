@@ -19,7 +19,7 @@ fn submit_stored(lambda_ppb: u32) -> (JobDigest, SlotId) {
 	let slot = crate::NextSlot::<Test>::get();
 	let input = JobInput::Stored([5; 32].into());
 	let origin = signed(tenant());
-	assert_ok!(Jobs::submit_job(origin, LeaseId(0), 0, input, parameters(), 0, lambda_ppb));
+	assert_ok!(Jobs::submit_job(origin, LeaseId(0), 0, input, parameters(), 0, lambda_ppb, 0));
 	(crate::Slots::<Test>::get(slot).unwrap().job, slot)
 }
 
@@ -97,7 +97,7 @@ fn what_is_owed_follows_from_the_slot() {
 		let (inline, _) = submit(1);
 		let origin = signed(tenant());
 		let (slot, input) = (crate::NextSlot::<Test>::get(), JobInput::Stored([5; 32].into()));
-		assert_ok!(Jobs::submit_job(origin, LeaseId(0), 2, input, parameters(), 0, 0));
+		assert_ok!(Jobs::submit_job(origin, LeaseId(0), 2, input, parameters(), 0, 0, 0));
 		let digest = crate::Slots::<Test>::get(slot).unwrap().job;
 		refused(digest, Item::Input, Error::NotOwed);
 		assert_ok!(accept(slot).unwrap());
@@ -232,7 +232,7 @@ fn what_is_due_stays_due() {
 		assert_ok!(Jobs::lapse(signed(stranger()), slot));
 
 		let (slot, input) = (crate::NextSlot::<Test>::get(), JobInput::Stored([5; 32].into()));
-		assert_ok!(Jobs::submit_job(signed(tenant()), LeaseId(0), 1, input, parameters(), 0, 0));
+		assert_ok!(Jobs::submit_job(signed(tenant()), LeaseId(0), 1, input, parameters(), 0, 0, 0));
 		let digest = crate::Slots::<Test>::get(slot).unwrap().job;
 		assert_ok!(commit(slot).unwrap());
 		roll_by(2);

@@ -2,7 +2,7 @@
 //! owner, auditors, root and strangers, with all invariants of all pallets and the total issuance
 //! checked after each step; at the end strangers can end whatever is open.
 
-use super::*;
+use super::{replicas::candidate_any, *};
 use crate::types::{late_penalty, AuditState, InlineInput, SlotState, LAMBDA_ONE, SLOTS_MAX};
 use assay_primitives::{
 	apis::SlotRole, worker::WorkerPair, worker_statement, AccountId, AuditedJobs, Audits, Balance,
@@ -40,8 +40,14 @@ enum Op {
 		value: Balance,
 		stored: bool,
 		lambda: u32,
+		replicas: u8,
 	},
 	// Workers.
+	Candidate {
+		slot: u8,
+		who: AccountId,
+		ticket: u8,
+	},
 	Beat(AccountId),
 	SecondSlot(u8),
 	Accept(u8),
@@ -63,7 +69,7 @@ enum Op {
 		slot: u8,
 		who: AccountId,
 	},
-	/// All of an audited job up to its window, but for those who fall silent.
+	/// All of a job with audits or replicas up to its window, but for those who fall silent.
 	Play {
 		slot: u8,
 		truly: bool,
@@ -154,6 +160,11 @@ fn auditor() -> impl Strategy<Value = AccountId> {
 	proptest::sample::select(auditors().into_iter().chain([other_provider()]).collect::<Vec<_>>())
 }
 
+/// Replicas of half of all jobs; now and then more than there can be.
+fn replicas() -> impl Strategy<Value = u8> {
+	prop_oneof![5 => Just(0u8), 5 => 1..4u8, 1 => any::<u8>()]
+}
+
 fn coins(most: Balance) -> impl Strategy<Value = Balance> {
 	(1..most).prop_map(|n| n * UNIT)
 }
@@ -163,11 +174,13 @@ fn job_op() -> impl Strategy<Value = Op> {
 	let truly = || prop_oneof![3 => Just(true), 1 => Just(false)];
 	prop_oneof![
 		// Now and then more is at risk than a lease allows.
-		6 => (any(), 0..3u64, 0..1_100u128, proptest::bool::weighted(0.2), rate()).prop_map(
-			|(lease, gap, factor, stored, lambda)| {
-				Op::Submit { lease, gap, value: factor * PRICE_PER_UNIT, stored, lambda }
-			}
-		),
+		6 => (any(), 0..3u64, 0..1_100u128, proptest::bool::weighted(0.2), rate(), replicas())
+			.prop_map(|(lease, gap, factor, stored, lambda, replicas)| {
+				let value = factor * PRICE_PER_UNIT;
+				Op::Submit { lease, gap, value, stored, lambda, replicas }
+			}),
+		6 => (any(), auditor(), 0..4u8)
+			.prop_map(|(slot, who, ticket)| Op::Candidate { slot, who, ticket }),
 		2 => any().prop_map(Op::SecondSlot),
 		2 => any().prop_map(Op::Accept),
 		6 => (any(), truly()).prop_map(|(slot, truly)| Op::Commit { slot, truly }),
@@ -176,7 +189,7 @@ fn job_op() -> impl Strategy<Value = Op> {
 			.prop_map(|(slot, late)| Op::RevealInGrace { slot, late }),
 		4 => any().prop_map(Op::Mark),
 		4 => (any(), auditor()).prop_map(|(slot, who)| Op::Notice { slot, who }),
-		6 => (any(), truly(), any(), proptest::collection::vec((auditor(), truly()), 0..4))
+		9 => (any(), truly(), any(), proptest::collection::vec((auditor(), truly()), 0..6))
 			.prop_map(|(slot, truly, silent, audits)| Op::Play { slot, truly, silent, audits }),
 		3 => (any(), proptest::bool::ANY).prop_map(|(slot, input)| Op::Hold { slot, input }),
 		4 => (any(), proptest::bool::weighted(0.7), proptest::bool::weighted(0.3))
@@ -319,7 +332,7 @@ fn committed_claim(id: SlotId) -> Option<Claim> {
 		.find(|claim| commitment_by(&pair, &slot.job, id, claim) == commitment)
 }
 
-fn submit_any(lease: u8, gap: u64, value: Balance, stored: bool, lambda: u32) {
+fn submit_any(lease: u8, gap: u64, (value, lambda, replicas): (Balance, u32, u8), stored: bool) {
 	let id = lease_id(lease);
 	let tenant = tenant_of(id);
 	let nonce = Jobs::nonce_after(&tenant) + gap;
@@ -328,7 +341,10 @@ fn submit_any(lease: u8, gap: u64, value: Balance, stored: bool, lambda: u32) {
 	} else {
 		JobInput::Inline(InlineInput::try_from(sample().input).unwrap())
 	};
-	as_a_call(|| Jobs::submit_job(signed(tenant), id, nonce, input, parameters(), value, lambda));
+	as_a_call(|| {
+		let origin = signed(tenant);
+		Jobs::submit_job(origin, id, nonce, input, parameters(), value, lambda, replicas)
+	});
 }
 
 /// What a dispatch makes of a call that fails: nothing is written. Whether it fails is the business
@@ -380,6 +396,10 @@ fn settle_when_due(digest: JobDigest) {
 	}
 	roll_to(clock.block_of(closes + 1));
 	convict_liars(digest);
+	// Who is paid in place of a liar has its output demanded for a while.
+	let Some(job) = crate::Jobs::<Test>::get(digest) else { return };
+	let Phase::Window { closes, .. } = job.phase else { unreachable!("a window stays one") };
+	roll_to(Jobs::clock_of(&job).block_of(closes + 1));
 	assert_ok!(dispatch_authorized(Call::settle { job: digest }.into()).expect("it is due"));
 }
 
@@ -438,8 +458,10 @@ fn notice_any(id: SlotId, who: AccountId) {
 /// give notice, all reveal but the slot of which `silent` is eight times the number.
 fn play_audited(first: SlotId, truly: bool, silent: u8, audits: Vec<(AccountId, bool)>) {
 	let digest = job_of(first);
-	let is_audited = crate::Jobs::<Test>::get(digest).is_some_and(|job| job.lambda_ppb > 0);
-	if !is_audited || crate::JobClock::<Test>::get().paused_since.is_some() {
+	let job = crate::Jobs::<Test>::get(digest);
+	let wanted = job.as_ref().map_or(0, |job| job.replicas.wanted);
+	let is_audited = job.is_some_and(|job| job.lambda_ppb > 0);
+	if !is_audited && wanted == 0 || crate::JobClock::<Test>::get().paused_since.is_some() {
 		return;
 	}
 	let claim_of = |truly| if truly { true_claim() } else { OTHER_CLAIM };
@@ -448,12 +470,19 @@ fn play_audited(first: SlotId, truly: bool, silent: u8, audits: Vec<(AccountId, 
 		no_surprise(commit_by(&pair_for(id), id, &claim_of(truly)));
 	}
 	mark_any(digest);
+	for (ticket, (who, _)) in audits.iter().enumerate() {
+		candidate_any(first, who.clone(), 9 - ticket as u8);
+	}
 	for (who, truly) in audits {
 		notice_any(first, who);
 		let Some(id) = slots().last().copied() else { return };
 		no_surprise(commit_by(&pair_for(id), id, &claim_of(truly)));
 	}
-	roll_by(7);
+	roll_by(if wanted > 0 { DRAW_BLOCKS + 1 } else { 7 });
+	for (n, id) in slots().into_iter().enumerate() {
+		no_surprise(commit_by(&pair_for(id), id, &claim_of(truly || n % 3 > 0)));
+	}
+	roll_by(1);
 	for (n, id) in slots().into_iter().enumerate() {
 		if usize::from(silent) != 8 * n {
 			reveal_any(id, true);
@@ -477,7 +506,7 @@ fn end_hold(digest: JobDigest, answered: bool, barred: bool) {
 	let owes = |id: &SlotId| {
 		let slot = crate::Slots::<Test>::get(id).unwrap();
 		let stands = matches!(slot.state, SlotState::Committed { .. } | SlotState::Revealed { .. });
-		slot.role == SlotRole::Assigned && stands
+		slot.role.does_job() && stands
 	};
 	let id = *job.slots.iter().find(|id| owes(id)).expect("a job is held for what is owed");
 	let slot = crate::Slots::<Test>::get(id).unwrap();
@@ -495,7 +524,7 @@ fn mark_any(digest: JobDigest) {
 /// What a slot still has pledged, and all of the stake that this is of.
 fn stake_of(id: SlotId, slot: &crate::Slot<AccountId>) -> (Balance, Balance) {
 	let bonded = match slot.role {
-		SlotRole::Assigned => ProviderStake::bonded(&slot.party),
+		SlotRole::Assigned | SlotRole::Replica => ProviderStake::bonded(&slot.party),
 		SlotRole::Audit => AuditStake::bonded(&slot.party),
 	};
 	(Jobs::pledged(id, slot), bonded)
@@ -523,9 +552,10 @@ fn reveal_in_grace(id: SlotId, late: u32) {
 
 fn apply(op: Op) {
 	match op {
-		Op::Submit { lease, gap, value, stored, lambda } => {
-			submit_any(lease, gap, value, stored, lambda)
+		Op::Submit { lease, gap, value, stored, lambda, replicas } => {
+			submit_any(lease, gap, (value, lambda, replicas), stored)
 		},
+		Op::Candidate { slot: n, who, ticket } => candidate_any(slot(n), who, ticket),
 		Op::SecondSlot(n) => second_slot(n),
 		Op::Accept(n) => {
 			let (id, pair) = (slot(n), pair_for(slot(n)));
@@ -679,6 +709,9 @@ proptest! {
 		new_test_ext().execute_with(|| {
 			enlarge_market();
 			enlist_auditors();
+			for who in auditors() {
+				assert_ok!(create_offer(who, ModelId(0)));
+			}
 			assert_ok!(AuditStake::bond(signed(other_provider()), BOND));
 			let issuance = Balances::total_issuance();
 			for op in ops {

@@ -10,6 +10,7 @@ mod lapse;
 mod pause;
 mod pool;
 mod record;
+mod replicas;
 mod reveal;
 mod settle;
 mod submit_job;

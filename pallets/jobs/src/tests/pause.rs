@@ -12,7 +12,16 @@ fn stops_the_clock_of_open_jobs() {
 		assert_noop!(Jobs::lapse(signed(stranger()), slot), Error::<Test>::Paused);
 		assert_eq!(commit(slot), Err(InvalidTransaction::Future.into()));
 		assert_noop!(
-			Jobs::submit_job(signed(tenant()), LeaseId(0), 1, inline_input(), parameters(), 0, 0),
+			Jobs::submit_job(
+				signed(tenant()),
+				LeaseId(0),
+				1,
+				inline_input(),
+				parameters(),
+				0,
+				0,
+				0
+			),
 			Error::<Test>::Paused
 		);
 		assert_eq!(Jobs::clock_view(), (true, 6));

@@ -39,6 +39,7 @@ fn assigns_a_slot_and_reserves_the_price() {
 				accept_by: 11,
 				lambda_ppb: 0,
 				fee_max: 0,
+				replicas: 0,
 			}
 		);
 	});
@@ -74,6 +75,7 @@ fn declared_value_raises_the_pledge() {
 			inline_input(),
 			parameters(),
 			declared,
+			0,
 			0
 		));
 		let job = crate::Jobs::<Test>::iter_values().find(|job| job.nonce == 1).unwrap();
@@ -89,7 +91,7 @@ fn boundary_of_the_value_at_risk() {
 		let most = price_max * u128::from(RISK_FACTOR);
 		let declare = |nonce, value| {
 			let origin = signed(tenant());
-			Jobs::submit_job(origin, LeaseId(0), nonce, inline_input(), parameters(), value, 0)
+			Jobs::submit_job(origin, LeaseId(0), nonce, inline_input(), parameters(), value, 0, 0)
 		};
 		assert_noop!(declare(1, most + 1), Error::<Test>::ValueAtRiskTooHigh);
 		assert_ok!(declare(1, most));
@@ -124,6 +126,7 @@ fn nonce_must_rise_but_may_leap() {
 				parameters(),
 				0,
 				0,
+				0,
 			)
 		};
 		assert_noop!(again(5), Error::<Test>::NonceTooLow);
@@ -146,7 +149,16 @@ fn replay_after_pruning_is_refused() {
 		assert_ok!(Jobs::settle(signed(stranger()), job));
 		assert!(crate::Jobs::<Test>::get(job).is_none(), "pruned");
 		assert_noop!(
-			Jobs::submit_job(signed(tenant()), LeaseId(0), 1, inline_input(), parameters(), 0, 0),
+			Jobs::submit_job(
+				signed(tenant()),
+				LeaseId(0),
+				1,
+				inline_input(),
+				parameters(),
+				0,
+				0,
+				0
+			),
 			Error::<Test>::NonceTooLow
 		);
 	});
@@ -156,7 +168,16 @@ fn replay_after_pruning_is_refused() {
 fn fails_for_a_stranger() {
 	build_and_execute(|| {
 		assert_noop!(
-			Jobs::submit_job(signed(stranger()), LeaseId(0), 0, inline_input(), parameters(), 0, 0),
+			Jobs::submit_job(
+				signed(stranger()),
+				LeaseId(0),
+				0,
+				inline_input(),
+				parameters(),
+				0,
+				0,
+				0
+			),
 			Error::<Test>::NotTheTenant
 		);
 	});
@@ -172,7 +193,16 @@ fn fails_when_the_shape_is_refused() {
 			Parameters { max_steps: 2, ..parameters() },
 		] {
 			assert_noop!(
-				Jobs::submit_job(signed(tenant()), LeaseId(0), 0, inline_input(), parameters, 0, 0),
+				Jobs::submit_job(
+					signed(tenant()),
+					LeaseId(0),
+					0,
+					inline_input(),
+					parameters,
+					0,
+					0,
+					0
+				),
 				Error::<Test>::ShapeRefused
 			);
 		}
@@ -187,7 +217,7 @@ fn fails_when_inline_input_has_another_length() {
 		for bytes in [Vec::new(), long] {
 			let input = JobInput::Inline(bytes.try_into().unwrap());
 			assert_noop!(
-				Jobs::submit_job(signed(tenant()), LeaseId(0), 0, input, parameters(), 0, 0),
+				Jobs::submit_job(signed(tenant()), LeaseId(0), 0, input, parameters(), 0, 0, 0),
 				Error::<Test>::InputLengthWrong
 			);
 		}
@@ -206,6 +236,7 @@ fn fails_when_the_bond_does_not_cover_it() {
 				parameters(),
 				value,
 				0,
+				0,
 			)
 		};
 		assert_noop!(submit_with(u128::MAX), Error::<Test>::ValueAtRiskTooHigh);
@@ -223,7 +254,7 @@ fn fails_when_the_provider_drains_or_is_silent() {
 	build_and_execute(|| {
 		assert_ok!(Providers::drain(signed(provider())));
 		let attempt = || {
-			Jobs::submit_job(signed(tenant()), LeaseId(0), 0, inline_input(), parameters(), 0, 0)
+			Jobs::submit_job(signed(tenant()), LeaseId(0), 0, inline_input(), parameters(), 0, 0, 0)
 		};
 		assert_noop!(attempt(), Error::<Test>::ProviderUnavailable);
 		assert_ok!(Providers::resume(signed(provider())));
@@ -241,7 +272,16 @@ fn fails_when_all_slots_are_open() {
 			submit(nonce);
 		}
 		assert_noop!(
-			Jobs::submit_job(signed(tenant()), LeaseId(0), 99, inline_input(), parameters(), 0, 0),
+			Jobs::submit_job(
+				signed(tenant()),
+				LeaseId(0),
+				99,
+				inline_input(),
+				parameters(),
+				0,
+				0,
+				0
+			),
 			Error::<Test>::TooManyOpenSlots
 		);
 	});
@@ -261,6 +301,7 @@ fn fails_when_the_escrow_is_spent() {
 				parameters(),
 				0,
 				0,
+				0,
 			);
 			assert_eq!(submitted, Err(pallet_leases::Error::<Test>::FreeEscrowTooLow.into()));
 		});
@@ -274,7 +315,16 @@ fn fails_when_the_model_is_retired() {
 		submit(0);
 		assert_ok!(Models::retire(signed(owner()), assay_primitives::ModelId(0)));
 		assert_noop!(
-			Jobs::submit_job(signed(tenant()), LeaseId(0), 1, inline_input(), parameters(), 0, 0),
+			Jobs::submit_job(
+				signed(tenant()),
+				LeaseId(0),
+				1,
+				inline_input(),
+				parameters(),
+				0,
+				0,
+				0
+			),
 			Error::<Test>::ModelRetired
 		);
 	});

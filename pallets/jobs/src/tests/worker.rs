@@ -508,7 +508,7 @@ fn an_audit_slot_is_served_like_any_other() {
 		let slot = crate::NextSlot::<Test>::get();
 		let (lease, rate) = (LeaseId(3), types::LAMBDA_ONE);
 		let (input, origin) = (inline_input(), signed(tenant()));
-		assert_ok!(Jobs::submit_job(origin, lease, 0, input, parameters(), 0, rate));
+		assert_ok!(Jobs::submit_job(origin, lease, 0, input, parameters(), 0, rate, 0));
 		let job = crate::Slots::<Test>::get(slot).unwrap().job;
 		assert_ok!(commit_by(&other_worker(), slot, &true_claim()).unwrap());
 		roll_to(3);
@@ -579,4 +579,66 @@ fn salt_is_derived_and_never_the_same_twice() {
 		assert!(salts[..i].iter().all(|other| other != salt));
 	}
 	assert_eq!(salts[0], assay_primitives::salt(&[3; 32], &job, SlotId(0)));
+}
+
+#[test]
+fn a_replica_is_computed_when_the_draw_is_over_and_its_tenant_may_fetch() {
+	use assay_primitives::AuditedJobs;
+	with_worker(|state, pool| {
+		settings();
+		enlarge_market();
+		enlist_auditors();
+		// The provider whose key is in this keystore does what the other one was asked for.
+		let slot = crate::NextSlot::<Test>::get();
+		let (input, origin) = (inline_input(), signed(other_tenant()));
+		assert_ok!(Jobs::submit_job(origin, LeaseId(2), 0, input, parameters(), 0, 0, 1));
+		let job = crate::Slots::<Test>::get(slot).unwrap().job;
+		assert_eq!(crate::Slots::<Test>::get(slot).unwrap().party, other_provider());
+		assert_ok!(commit_by(&other_worker(), slot, &true_claim()).unwrap());
+		roll_to(6);
+		let replica = Jobs::open_replica(job, provider(), worker_key(), 1).unwrap();
+		let expect_tenants = || {
+			let tenants = vec![tenant().into(), other_tenant().into()];
+			let (genesis, block) = (Jobs::genesis().0, System::block_number());
+			let body = assay_program::wire::Tenants { genesis, block, tenants };
+			expect(&state, "PUT", "/v1/tenants".into(), body.encode(), Vec::new());
+		};
+		let end = crate::Jobs::<Test>::get(job).unwrap().replicas.until;
+		roll_to(end);
+		expect_tenants();
+		run();
+		assert_eq!(drain(&pool), 0, "another may take its place");
+		roll_to(end + 1);
+		expect_tenants();
+		expect_job(&state, &job, JobState::Done { claim: true_claim() });
+		run();
+		assert_eq!(drain(&pool), 1);
+		let record = crate::Slots::<Test>::get(replica).unwrap();
+		assert!(matches!(record.state, crate::types::SlotState::Committed { .. }));
+	});
+}
+
+#[test]
+fn what_others_owe_is_ended_too() {
+	with_worker(|state, pool| {
+		settings();
+		enlarge_market();
+		let (job, slot) = submit(0);
+		let silent = add_slot(job, other_provider());
+		commit_with_own_salt(slot);
+		roll_to(2 + TIMING.accept);
+		let tenants = vec![tenant().into(), other_tenant().into()];
+		let (genesis, block) = (Jobs::genesis().0, System::block_number());
+		let body = assay_program::wire::Tenants { genesis, block, tenants };
+		expect(&state, "PUT", "/v1/tenants".into(), body.encode(), Vec::new());
+		run();
+		let sent = std::mem::take(&mut pool.write().transactions);
+		let call = Extrinsic::decode(&mut &sent[0][..]).unwrap().function;
+		assert_eq!(call, Call::lapse { slot: silent }.into());
+		assert_eq!(sent.len(), 1);
+		crate::Slots::<Test>::mutate(slot, |slot| {
+			let slot = slot.as_mut().unwrap();
+			slot.state = crate::types::SlotState::Assigned { accepted: false, due: 11 };
+		});
+	});
 }

@@ -4,7 +4,7 @@ use super::*;
 
 fn submit_at(lambda_ppb: u32) -> DispatchResult {
 	let (origin, input) = (signed(tenant()), inline_input());
-	Jobs::submit_job(origin, LeaseId(0), 0, input, parameters(), 0, lambda_ppb)
+	Jobs::submit_job(origin, LeaseId(0), 0, input, parameters(), 0, lambda_ppb, 0)
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn takes_an_input_that_auditors_have_to_fetch() {
 		let submit_stored = |lambda_ppb| {
 			let input = JobInput::Stored([5; 32].into());
 			let origin = signed(tenant());
-			Jobs::submit_job(origin, LeaseId(0), 0, input, parameters(), 0, lambda_ppb)
+			Jobs::submit_job(origin, LeaseId(0), 0, input, parameters(), 0, lambda_ppb, 0)
 		};
 		frame_support::hypothetically!({
 			assert_ok!(submit_stored(0));
@@ -118,7 +118,7 @@ fn fails_when_the_escrow_covers_the_price_but_not_the_fee() {
 		assert_ok!(Leases::reserve(LeaseId(0), other, lease().free - left, 1));
 		let submit_at = |lambda_ppb| {
 			let (origin, input) = (signed(tenant()), inline_input());
-			Jobs::submit_job(origin, LeaseId(0), 8, input, parameters(), 0, lambda_ppb)
+			Jobs::submit_job(origin, LeaseId(0), 8, input, parameters(), 0, lambda_ppb, 0)
 		};
 		assert_noop!(submit_at(HALF), pallet_leases::Error::<Test>::FreeEscrowTooLow);
 		frame_support::hypothetically!({
