@@ -89,6 +89,41 @@ impl<T: frame_system::Config> pallet_audits::WeightInfo for WeightInfo<T> {
 		// The fastest run took 320_616 ns.
 		Weight::from_parts(328_447_000, 0).saturating_add(T::DbWeight::get().reads_writes(79, 8))
 	}
+	// `AuditStake.Ledgers`: r 1, w 0.
+	// `Audits.Auditors`: r 1, w 0.
+	// `Audits.Ring`: r 4, w 0.
+	// `Jobs.Duties`: r 0, w 2.
+	// `Jobs.JobClock`: r 1, w 0.
+	// `Jobs.Jobs`: r 1, w 1.
+	// `Jobs.NextSlot`: r 1, w 1.
+	// `Jobs.OpenSlots`: r 2, w 2.
+	// `Jobs.Slots`: r 64, w 2.
+	// `Jobs.TimingParameters`: r 1, w 0.
+	// `Jobs.WorkerDuties`: r 0, w 2.
+	// `Leases.Offers`: r 64, w 0.
+	// `Leases.ProviderOffers`: r 65, w 0.
+	// `Models.Models`: r 1, w 0.
+	// `Models.Programs`: r 1, w 0.
+	// `ProviderStake.Ledgers`: r 2, w 2.
+	// `ProviderStake.Pledges`: r 2, w 2.
+	// `Providers.Owners`: r 1, w 0.
+	// `Providers.Standings`: r 2, w 2.
+	fn replicate() -> Weight {
+		// The fastest run took 678_176 ns.
+		Weight::from_parts(710_925_000, 0).saturating_add(T::DbWeight::get().reads_writes(214, 16))
+	}
+	// `AuditStake.Ledgers`: r 1, w 0.
+	// `Audits.Auditors`: r 1, w 0.
+	// `Audits.Ring`: r 4, w 0.
+	// `Jobs.JobClock`: r 1, w 0.
+	// `Jobs.Jobs`: r 1, w 0.
+	// `Jobs.TimingParameters`: r 1, w 0.
+	// `Providers.Owners`: r 1, w 0.
+	// `System.BlockHash`: r 1, w 0.
+	fn authorize_replicate() -> Weight {
+		// The fastest run took 102_642 ns.
+		Weight::from_parts(108_521_000, 0).saturating_add(T::DbWeight::get().reads_writes(11, 0))
+	}
 	// `Audits.LambdaFloor`: r 1, w 1.
 	fn set_lambda_floor() -> Weight {
 		// The fastest run took 6_890 ns.
