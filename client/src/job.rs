@@ -40,6 +40,8 @@ pub struct Job {
 	/// Audit rate in parts per billion; zero for a job that is not audited. Its fee comes on top of
 	/// the price.
 	pub lambda_ppb: u32,
+	/// How many more providers are drawn to do it, for the same price each. Its input must be inline.
+	pub replicas: u8,
 }
 
 impl Job {
@@ -62,7 +64,15 @@ impl Job {
 			nonce,
 		};
 		let digest = request.digest();
-		Self { request, digest, lease: lease.id, input, value_at_risk: 0, lambda_ppb: 0 }
+		Self {
+			request,
+			digest,
+			lease: lease.id,
+			input,
+			value_at_risk: 0,
+			lambda_ppb: 0,
+			replicas: 0,
+		}
 	}
 
 	/// Whether the input must go to the provider beforehand.
@@ -84,6 +94,7 @@ impl Job {
 			("parameters", encode::parameters(&self.request.parameters)),
 			("value_at_risk", encode::number(self.value_at_risk)),
 			("lambda_ppb", encode::number(self.lambda_ppb)),
+			("replicas", encode::number(self.replicas)),
 		];
 		chain.send(account, PALLET, "submit_job", arguments).await
 	}

@@ -11,15 +11,18 @@ use crate::{
 	provider::parse_signature,
 	value,
 };
-use assay_program::{merkle, wire::JobRequest, Claim, Hash};
+use assay_program::{
+	merkle,
+	traps::{self, TRAPS_MAX},
+	wire::JobRequest,
+	Claim, Hash,
+};
 use codec::Encode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use subxt::dynamic::Value;
 
 const PALLET: &str = "Traps";
-/// Most traps of a plan, as the chain has it.
-pub const TRAPS_MAX: usize = 1_024;
 /// Where nodes keep what they are armed with.
 const PREFIX: &[u8] = b"assay/trap/";
 /// The kind of the tenant's signature in SCALE: sr25519.
@@ -79,10 +82,10 @@ pub async fn plan(
 	tell: impl Fn(usize),
 ) -> Result<Plan> {
 	let lease = jobs.first().map(|job| job.lease);
-	let lease = lease.filter(|_| jobs.len() <= TRAPS_MAX).ok_or_else(|| {
+	let lease = lease.filter(|_| jobs.len() <= TRAPS_MAX as usize).ok_or_else(|| {
 		Error::new(Kind::Usage, format!("a plan has 1 to {TRAPS_MAX} traps, not {}", jobs.len()))
 	})?;
-	let mut traps = Vec::new();
+	let mut computed = Vec::new();
 	for (done, job) in jobs.iter().enumerate() {
 		tell(done);
 		let claim = executor.claim(&job.request, job.input.clone()).await?;
@@ -90,16 +93,16 @@ pub async fn plan(
 		getrandom::fill(&mut salt).map_err(|e| {
 			Error::new(Kind::Local, format!("the system has no randomness for a salt: {e}"))
 		})?;
-		traps.push((job, claim, salt));
+		computed.push((job, claim, salt));
 	}
 	let leaf = |(job, claim, salt): &(&Job, Claim, [u8; 32])| {
 		let Job { request, digest, .. } = *job;
-		merkle::leaf(&("assay/trap/1", request.genesis, digest, salt, claim).encode())
+		traps::leaf(&request.genesis, digest, salt, claim)
 	};
-	let leaves: Vec<Hash> = traps.iter().map(leaf).collect();
+	let leaves: Vec<Hash> = computed.iter().map(leaf).collect();
 	let finished =
-		traps.iter().zip(&leaves).zip(0u32..).map(|(((job, claim, salt), leaf), index)| {
-			let consent = ("assay/trap-consent/1", job.request.genesis, leaf).encode();
+		computed.iter().zip(&leaves).zip(0u32..).map(|(((job, claim, salt), leaf), index)| {
+			let consent = traps::consent(&job.request.genesis, leaf);
 			Trap {
 				request: job.request.clone(),
 				input: hex::encode(&job.input),
@@ -160,7 +163,8 @@ impl Plan {
 			let input = hex::decode(&trap.input)
 				.map_err(|e| mismatch(format!("an input in the plan is no hexadecimal: {e}")))?;
 			let (request, digest) = (trap.request.clone(), trap.job());
-			Ok(Job { request, digest, lease: self.lease, input, value_at_risk, lambda_ppb })
+			let (lease, replicas) = (self.lease, 0);
+			Ok(Job { request, digest, lease, input, value_at_risk, lambda_ppb, replicas })
 		};
 		self.traps.iter().map(job).collect()
 	}

@@ -99,7 +99,7 @@ function send(tx, pair) {
 async function checkModuleError(api, pair, parameters) {
   const nobody = '18446744073709551615';
   const input = { Inline: args.input };
-  const tx = api.tx.jobs.submitJob(nobody, nobody, input, parameters, 0, 0);
+  const tx = api.tx.jobs.submitJob(nobody, nobody, input, parameters, 0, 0, 0);
   const { result } = await send(tx, pair);
   const { dispatchError } = result;
   check(dispatchError?.isModule === true, 'a job under no lease fails with a module error');
@@ -181,7 +181,7 @@ async function phases(provider, digest, chain) {
 async function checkJob(api, provider, pair, parameters) {
   const nonce = await api.call.jobsApi.nextNonce(pair.address);
   const input = { Inline: args.input };
-  const tx = api.tx.jobs.submitJob(args.lease, nonce, input, parameters, 0, 0);
+  const tx = api.tx.jobs.submitJob(args.lease, nonce, input, parameters, 0, 0, 0);
   const { hash, result } = await send(tx, pair);
   if (result.dispatchError) {
     const error = result.dispatchError;

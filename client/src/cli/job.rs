@@ -62,6 +62,10 @@ pub(crate) struct Fetch {
 	/// The output digest that the chain has, as the job's receipt states it.
 	#[arg(long, conflicts_with = "since")]
 	expect: Option<String>,
+	/// Another provider than the lease's, in hexadecimal: a replica that has computed the job, as
+	/// `assay job show` and the receipt name it.
+	#[arg(long)]
+	from: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -85,6 +89,10 @@ pub(crate) struct Submit {
 	/// computed again by others so often. 0: not audited.
 	#[arg(long, default_value = "0", value_parser = percent)]
 	audit_rate: u32,
+	/// How many more providers are drawn to do the job, for the same price each, 7 at most. The input
+	/// is 16 KiB at most then.
+	#[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=7))]
+	replicas: u8,
 	/// File to write the output tensor to.
 	#[arg(long)]
 	to: Option<PathBuf>,
@@ -161,7 +169,11 @@ impl Fetch {
 			Some(expected) => parse_digest(expected)?,
 			None => self.revealed(context, &digest).await.map_err(|e| e.about(digest))?,
 		};
-		let outcome = data(context, self.lease).await?.output(&digest).await;
+		let source = match &self.from {
+			Some(provider) => data_of(context, &parse_digest(provider)?).await?,
+			None => data(context, self.lease).await?,
+		};
+		let outcome = source.output(&digest).await;
 		let outcome = outcome.map_err(|e| e.about(digest))?;
 		if self.expect.is_some() && outcome.digest() != expected {
 			return Err(unexpected(&outcome).about(digest));
@@ -231,9 +243,14 @@ fn unchecked(since: Option<u32>) -> Error {
 }
 
 pub(super) async fn data(context: &Context, lease: u64) -> Result<DataClient> {
-	let lease = lease::of(&context.chain, lease).await?;
-	let provider = provider::of(&context.chain, &lease.provider).await?.ok_or_else(|| {
-		Error::new(Kind::Refused, "the lease's provider is not registered any more")
+	data_of(context, &lease::of(&context.chain, lease).await?.provider).await
+}
+
+/// The data listener of a provider.
+async fn data_of(context: &Context, provider: &Hash) -> Result<DataClient> {
+	let provider = provider::of(&context.chain, provider).await?.ok_or_else(|| {
+		let who = hex32(provider);
+		Error::new(Kind::Refused, format!("the provider {who} is not registered, or no more"))
 	})?;
 	DataClient::new(&context.chain, &context.account, &provider.endpoint)
 }
@@ -354,6 +371,7 @@ impl Submit {
 		let mut job = job::Job::new(&chain.genesis(), &lease, &model, input, parameters, nonce);
 		job.value_at_risk = assay_client::amount::parse(&self.value_at_risk)?;
 		job.lambda_ppb = self.audit_rate;
+		job.replicas = self.replicas;
 		let data = data(context, self.lease).await?;
 		if job.is_stored() {
 			data.put_input(&job.request.input, &job.input).await?;
