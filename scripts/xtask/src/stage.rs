@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use assay_client::{
 	account::hex32,
 	amount::{self, ASY},
+	chain::Included,
 	executor,
 	job::{self, Job},
 	lease::{self, Lease, Opening, Terms},
@@ -96,6 +97,23 @@ pub(crate) async fn hold(executor: &Executor, imported: &Imported) -> Result<()>
 	Ok(())
 }
 
+/// A provider's offer for a model, on the terms of all here.
+pub(crate) async fn offer(
+	chain: &Chain,
+	provider: &Account,
+	model: u32,
+) -> Result<(u64, Included)> {
+	let terms = Terms {
+		price_per_unit: PRICE_PER_UNIT,
+		rate_units_per_block: RATE_UNITS_PER_BLOCK,
+		duration_blocks_max: DURATION_BLOCKS,
+		min_escrow: ASY,
+		risk_factor_max: 10,
+		reservation: None,
+	};
+	Ok(lease::create_offer(chain, provider, model, &terms).await?)
+}
+
 /// Everything of it that happens on chain; returns model and offer.
 pub(crate) async fn register(
 	chain: &Chain,
@@ -123,15 +141,7 @@ pub(crate) async fn register(
 		done.block,
 		amount::format(ROYALTY_PER_UNIT)
 	));
-	let terms = Terms {
-		price_per_unit: PRICE_PER_UNIT,
-		rate_units_per_block: RATE_UNITS_PER_BLOCK,
-		duration_blocks_max: DURATION_BLOCKS,
-		min_escrow: ASY,
-		risk_factor_max: 10,
-		reservation: None,
-	};
-	let (offer, done) = lease::create_offer(chain, &cast.provider, model, &terms).await?;
+	let (offer, done) = offer(chain, &cast.provider, model).await?;
 	say(format!(
 		"block {}: Bob offers it for {} a unit (offer {offer})",
 		done.block,

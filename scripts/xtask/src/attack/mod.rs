@@ -103,7 +103,7 @@ impl Attack {
 		match name {
 			"minilm" => {
 				run().await?;
-				report.check(true, "each of five chains with MiniLM ends as it must");
+				report.check(true, "each of six chains with MiniLM ends as it must");
 				Ok(())
 			},
 			"games" => bouts::games(report, self.games, seed).await,
@@ -156,6 +156,7 @@ pub(crate) async fn run() -> Result<()> {
 		power_cut(&world),
 		silence(&world),
 		audited(&world),
+		replicated(&world),
 	);
 	let sum = world.checks.conclude();
 	outcome?;
@@ -285,5 +286,47 @@ async fn audited(world: &World) -> Result<()> {
 	checks.check(ring.audit_stake().await? == stake, "audit of a wrong result: its stake is whole");
 	let lost = bob - ring.bond_of_claimant().await?;
 	checks.check(lost > 0, &format!("audit of a wrong result: the pledge is gone, {lost}"));
+	Ok(())
+}
+
+/// A job has a replica: the provider is right once, and wrong once.
+async fn replicated(world: &World) -> Result<()> {
+	let checks = &world.checks;
+	let mut ring = Ring::start(world, "replicated", Lies::Claimant, Finds::ByReplica).await?;
+	let (dave, escrow) = (ring.wealth_of_watcher().await?, ring.escrow().await?);
+	ring.set_honest(true);
+	let end = ring.play("Two compute what one was asked for.", Trouble::NoGame).await?;
+	let earned = ring.wealth_of_watcher().await?.saturating_sub(dave);
+	checks.check(
+		end.replicas == 1 && earned > 0 && !end.is_watchers,
+		&format!("replica: one on the receipt, it earns {earned}"),
+	);
+	checks.check(
+		ring.escrow().await? == escrow - end.price,
+		&format!("replica: the tenant pays two runs, {}", end.price),
+	);
+
+	ring.set_honest(false);
+	let (bob, dave, escrow) =
+		(ring.bond_of_claimant().await?, ring.wealth_of_watcher().await?, ring.escrow().await?);
+	let end = ring.play("One of two is wrong.", Trouble::None).await?;
+	checks.check(
+		end.verdict == "ClaimantGuilty" && end.reason == "Refereed",
+		&format!("replica against a wrong result: {} by {}, {end}", end.verdict, end.reason),
+	);
+	let lost = bob - ring.bond_of_claimant().await?;
+	// What a job without audits pledges: twice its price, where no more is at risk.
+	checks.check(
+		!end.is_refuted && end.is_watchers && end.replicas == 0 && end.price == lost / 2,
+		"replica against a wrong result: it is paid in the provider's place, for one run",
+	);
+	checks.check(
+		ring.escrow().await? == escrow - end.price,
+		"replica: the tenant pays that run alone",
+	);
+	checks.check(
+		lost == end.slashed && lost > 0 && ring.wealth_of_watcher().await? > dave,
+		&format!("replica against a wrong result: the pledge is gone, {lost}"),
+	);
 	Ok(())
 }

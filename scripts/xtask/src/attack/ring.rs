@@ -45,6 +45,8 @@ pub(super) enum Finds {
 	ByWatching,
 	/// It is drawn to.
 	ByAudit,
+	/// It is drawn to do each job as well.
+	ByReplica,
 }
 
 /// Whose executor lies.
@@ -102,6 +104,12 @@ pub(super) struct End {
 	pub(super) audit_pay: u128,
 	/// What they earned on top because a trap was opened.
 	pub(super) jackpot: u128,
+	/// Replicas that the receipt states.
+	pub(super) replicas: u32,
+	/// What the receipt says was paid in all.
+	pub(super) price: u128,
+	/// Whether what was paid is the claim of the second party.
+	pub(super) is_watchers: bool,
 }
 
 impl fmt::Display for End {
@@ -120,6 +128,7 @@ pub(super) struct Ring<'a> {
 	lease: u64,
 	model: u32,
 	lambda_ppb: u32,
+	replicas: u8,
 }
 
 impl<'a> Ring<'a> {
@@ -132,8 +141,18 @@ impl<'a> Ring<'a> {
 	) -> Result<Self> {
 		let ring = async {
 			let mut ring = Self::prepare(world, name, lies, finds).await?;
-			if finds == Finds::ByAudit {
-				ring.audit().await?;
+			match finds {
+				Finds::ByWatching => {},
+				Finds::ByAudit => {
+					ring.audit().await?;
+					ring.lambda_ppb = ALWAYS;
+				},
+				Finds::ByReplica => {
+					ring.audit().await?;
+					// Under an offer of its own it says that it would do such jobs.
+					stage::offer(&ring.watcher.chain, &ring.challenger, ring.model).await?;
+					ring.replicas = 1;
+				},
 			}
 			anyhow::Ok(ring)
 		};
@@ -164,12 +183,12 @@ impl<'a> Ring<'a> {
 		let endpoint = format!("http://{}", watcher.data);
 		let cores = watcher.control.devices().await?;
 		provider::register(&watcher.chain, &challenger, &cores, &endpoint, &key).await?;
-		let lambda_ppb = 0;
-		Ok(Self { world, claimant, watcher, cast, challenger, lease, model, lambda_ppb })
+		let (lambda_ppb, replicas) = (0, 0);
+		Ok(Self { world, claimant, watcher, cast, challenger, lease, model, lambda_ppb, replicas })
 	}
 
-	/// Lets the second party audit, and jobs ask for it; waits until what it has counts.
-	async fn audit(&mut self) -> Result<()> {
+	/// Lets the second party audit; waits until what it has counts.
+	async fn audit(&self) -> Result<()> {
 		let (chain, auditor) = (&self.watcher.chain, &self.challenger);
 		stake::bond(chain, auditor, Purpose::Audits, AUDIT_STAKE).await?;
 		let key = audit::executor_duty_key(chain, auditor).await?;
@@ -185,7 +204,6 @@ impl<'a> Ring<'a> {
 			}
 			blocks.next().await?;
 		}
-		self.lambda_ppb = ALWAYS;
 		Ok(())
 	}
 
@@ -236,6 +254,7 @@ impl<'a> Ring<'a> {
 		let lease = lease::of(chain, self.lease).await?;
 		let mut job = stage::job(chain, &lease, &rows).await?;
 		job.lambda_ppb = self.lambda_ppb;
+		job.replicas = self.replicas;
 		let mut blocks = chain.follow().await?;
 		job.send(chain, &self.cast.tenant).await?.included().await?;
 		let (mut end, mut revealed) = (End::default(), None);
@@ -264,18 +283,30 @@ impl<'a> Ring<'a> {
 						end.audit_pay += value::number_field(&event.fields, "paid")?;
 					},
 					("Jobs", "JobSettled") if trouble == Trouble::NoGame => {
-						let receipt = value::field(&event.fields, "receipt")?;
-						end.audits = value::u32_field(receipt, "audits")?;
-						return Ok(end);
+						return self.settled(end, event)
 					},
 					("Jobs", "JobSettled" | "JobExpired") if end.verdict.is_empty() => {
 						bail!("the job ended and nobody disputed its claim: {}", event.name)
 					},
-					("Jobs", "JobSettled" | "JobExpired") => return Ok(end),
+					("Jobs", "JobSettled") => return self.settled(end, event),
+					("Jobs", "JobExpired") => return Ok(end),
 					_ => {},
 				}
 			}
 		}
+	}
+
+	/// What the receipt says.
+	fn settled(&self, end: End, event: &Event) -> Result<End> {
+		let receipt = value::field(&event.fields, "receipt")?;
+		Ok(End {
+			audits: value::u32_field(receipt, "audits")?,
+			replicas: value::u32_field(receipt, "replicas")?,
+			price: value::number_field(receipt, "price")?,
+			is_watchers: value::bytes32(value::field(receipt, "provider")?)?
+				== self.challenger.id(),
+			..end
+		})
 	}
 
 	/// Has the claimant licensed and armed with a trap, submits its job, and follows that to its end.
