@@ -12,12 +12,13 @@ use anyhow::{Context, Result};
 use assay_adversary::{play, Cheat, Ending, Lie, Manner, Plan};
 use assay_client::job::Job;
 use assay_reference::sample::Generator;
-use serde_json::json;
+use futures::future::try_join_all;
+use serde_json::{json, Value};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use tempfile::TempDir;
 
 /// Time for all jobs and games of a chain.
-const PATIENCE: Duration = Duration::from_secs(1_200);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1_200);
 /// Watchers of the random games: each disputes every claim that is not its own.
 const WATCHERS: usize = 5;
 /// Jobs of which a node traces at the same time: more would keep each other from being answered
@@ -34,17 +35,22 @@ pub(super) struct Bout {
 
 /// A folder, and the specification of a chain in it.
 pub(super) async fn chain() -> Result<(TempDir, PathBuf)> {
-	let folder = tempfile::Builder::new().prefix("assay-attack-").tempdir()?;
-	let timing = json!({
+	chain_with(&json!({
 		"duty_period": 20,
 		"accept": 40,
 		"commit_base": 40,
 		"window_base": 24,
 		"reveal_grace": 8,
 		"min_rate": 1_000,
-	});
+	}))
+	.await
+}
+
+/// The same with periods of its own.
+pub(super) async fn chain_with(timing: &Value) -> Result<(TempDir, PathBuf)> {
+	let folder = tempfile::Builder::new().prefix("assay-attack-").tempdir()?;
 	let spec = folder.path().join("spec.json");
-	net::write_spec(folder.path(), "dev", &timing, &spec).await?;
+	net::write_spec(folder.path(), "dev", timing, &spec).await?;
 	Ok((folder, spec))
 }
 
@@ -113,13 +119,13 @@ fn random_plans(dice: &mut Generator) -> Vec<Plan> {
 /// Every lie of a provider, against an honest watcher.
 pub(super) async fn lies(report: &mut Report, seed: u64) -> Result<()> {
 	let plans = defended(seed).map(|plan| vec![plan, Plan::default()]).collect();
-	table(report, plans, 1, seed).await
+	table(report, plans, seed).await
 }
 
 /// Every lie of a watcher, about a right claim.
 pub(super) async fn shams(report: &mut Report, seed: u64) -> Result<()> {
 	let plans = defended(seed).map(|plan| vec![Plan::default(), plan]).collect();
-	table(report, plans, 1, seed).await
+	table(report, plans, seed).await
 }
 
 /// All lies about outputs that a trace can stand for.
@@ -130,28 +136,35 @@ fn defended(seed: u64) -> impl Iterator<Item = Plan> {
 }
 
 /// A liar that answers no more from each possible question on, on either side; and one whose
-/// disclosures have another shape.
+/// disclosures have another shape. Each of them costs the time of a move, so a few are on a chain of
+/// their own, and the chains beside each other.
 pub(super) async fn silence(report: &mut Report, seed: u64) -> Result<()> {
 	let manners = (0..5).map(Manner::Silent).chain([Manner::Shape]);
 	let silent = |manner| Plan { lie: Lie::Partial, manner, seed };
 	let claimants = manners.clone().map(|manner| vec![silent(manner), Plan::default()]);
 	let challengers = manners.map(|manner| vec![Plan::default(), silent(manner)]);
-	table(report, claimants.chain(challengers).collect(), SIDE_BY_SIDE, seed).await
+	let plans: Vec<_> = claimants.chain(challengers).collect();
+	let name = report.name.clone();
+	let chains = plans.chunks(SIDE_BY_SIDE).map(|plans| async {
+		let mut part = Report::new(&name);
+		table(&mut part, plans.to_vec(), seed).await?;
+		anyhow::Ok(part)
+	});
+	for part in try_join_all(chains).await? {
+		report.add(part);
+	}
+	Ok(())
 }
 
-/// A chain with one watcher for a table of plans; where some parties do not answer, a few jobs
-/// after the others.
-async fn table(report: &mut Report, plans: Vec<Vec<Plan>>, waves: usize, seed: u64) -> Result<()> {
+/// A chain with one watcher for a table of plans.
+async fn table(report: &mut Report, plans: Vec<Vec<Plan>>, seed: u64) -> Result<()> {
 	let (folder, spec) = chain().await?;
 	let mut rig = Rig::start(folder.path(), &spec, 1, plans.len()).await?;
-	let size = if waves == 1 { plans.len() } else { waves };
-	for wave in plans.chunks(size) {
-		let mut bouts = Vec::new();
-		for plans in wave {
-			bouts.push(Bout { job: rig.job(seed)?, plans: plans.clone() });
-		}
-		fight(&mut rig, &bouts, &[], report).await?;
+	let mut bouts = Vec::new();
+	for plans in plans {
+		bouts.push(Bout { job: rig.job(seed)?, plans });
 	}
+	fight(&mut rig, &bouts, &[], report).await?;
 	Ok(())
 }
 
@@ -283,14 +296,14 @@ pub(super) async fn crossed(report: &mut Report, seed: u64) -> Result<()> {
 		[of(Lie::EarlyStop, 0), of(Lie::LateStep, 0)],
 		[of(Lie::Tokens, 0), of(Lie::Count, 0)],
 	];
-	table(report, pairs.map(Vec::from).into(), 1, seed).await
+	table(report, pairs.map(Vec::from).into(), seed).await
 }
 
 /// A party that says of a right input that it breaks a rule.
 pub(super) async fn invalid(report: &mut Report, seed: u64) -> Result<()> {
 	let lie = Plan { lie: Lie::Invalid, manner: Manner::Silent(0), seed };
 	let plans = [[lie, Plan::default()], [Plan::default(), lie]];
-	table(report, plans.map(Vec::from).into(), 1, seed).await
+	table(report, plans.map(Vec::from).into(), seed).await
 }
 
 /// Checks the games about one job, and how it ended.

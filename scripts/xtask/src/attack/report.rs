@@ -50,6 +50,18 @@ impl Report {
 		}
 	}
 
+	/// Takes in what another chain of the same scenario came to, played beside this one.
+	pub(super) fn add(&mut self, other: Self) {
+		self.blocks = self.blocks.max(other.blocks);
+		self.games += other.games;
+		self.moves += other.moves;
+		self.passed += other.passed;
+		self.failed.extend(other.failed);
+		for (name, change) in other.parties {
+			*self.parties.entry(name).or_default() += change;
+		}
+	}
+
 	/// Whether all of it held.
 	pub(super) fn conclude(&mut self, seconds: f64) {
 		self.seconds = seconds;
