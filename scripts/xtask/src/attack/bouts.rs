@@ -279,6 +279,11 @@ pub(super) async fn rotation(report: &mut Report, seed: u64) -> Result<()> {
 	troubled(report, &troubles, 2, seed).await
 }
 
+/// The runtime is upgraded in the middle, while jobs are paused.
+pub(super) async fn upgrade(report: &mut Report, seed: u64) -> Result<()> {
+	troubled(report, &[(Stage::Asked(1), Act::Upgrade)], 2, seed).await
+}
+
 /// The provider takes out what it can and wants to be gone.
 pub(super) async fn leaving(report: &mut Report, seed: u64) -> Result<()> {
 	troubled(report, &[(Stage::Opened, Act::Leave)], 2, seed).await

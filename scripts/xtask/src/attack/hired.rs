@@ -123,15 +123,26 @@ pub(super) async fn play(
 	let included = chain.submit(&account, "Disputes", "challenge", arguments).await?;
 	let opened = included.event("Disputes", "GameOpened")?;
 	let id = value::u64_field(&opened.fields, "game")?;
-	let best = chain.best().await?;
-	let metadata = best.metadata();
-	let pallet = metadata.pallet_by_name("Disputes").context("no disputes")?;
-	let call = pallet.call_variant_by_name("answer").context("no such call")?.index;
-	let index = [pallet.call_index(), call];
+	let index = call_index(&chain, "Disputes", "answer").await?;
 	let (genesis, side) = (chain.genesis(), Side::Challenger);
 	let seat = Seat { genesis, id, slot, job, side };
 	let (refusals, last, sent) = (Refusals::new(), None, 0);
 	Ok(Player { chain, account, seat, cheat, index, sent, refusals, last })
+}
+
+/// The numbers of a call and its pallet.
+pub(super) async fn call_index(chain: &Chain, pallet: &str, call: &str) -> Result<CallIndex> {
+	let best = chain.best().await?;
+	let metadata = best.metadata();
+	let pallet = metadata.pallet_by_name(pallet).context("no such pallet")?;
+	let call = pallet.call_variant_by_name(call).context("no such call")?.index;
+	Ok([pallet.call_index(), call])
+}
+
+/// Hands a call that authorises itself to a node's pool. The number tells it from the same one.
+pub(super) async fn send(chain: &Chain, call: &[u8], number: u32) -> Result<()> {
+	chain.request("author_submitExtrinsic", &[hexed(&general(call, number))]).await?;
+	Ok(())
 }
 
 impl Player {
@@ -207,12 +218,11 @@ impl Player {
 
 	async fn submit(&mut self, call: &[u8]) -> Result<()> {
 		self.sent += 1;
-		let extrinsic = general(call, self.sent);
-		self.chain.request("author_submitExtrinsic", &[hexed(&extrinsic)]).await?;
-		Ok(())
+		send(&self.chain, call, self.sent).await
 	}
 }
 
-fn hexed(bytes: &[u8]) -> Json {
+/// As it goes through RPC.
+pub(super) fn hexed(bytes: &[u8]) -> Json {
 	json!(format!("0x{}", hex::encode(bytes)))
 }

@@ -1,5 +1,28 @@
 //! `cargo xtask attack`: nodes and executors of which some lie, and what becomes of claims, pledges
 //! and bonds. Each scenario has a chain of its own.
+//!
+//! | attack | where |
+//! |---|---|
+//! | wrong output, from one byte up; tokens; early and late stop; count; trace | `lies`, `games` |
+//! | random operator, row, element, partial | `games` |
+//! | the same lies as challenges of a right result | `shams`, `games` |
+//! | right output over a wrong trace; both wrong in different places | `crossed` |
+//! | disclosures of another shape; silence at every move | `silence`, `invalid` |
+//! | ten claims: sybils around a right and a wrong result | `sham-crowd`, `crowd-around-liar` |
+//! | moves out of turn, for another position, of another side | `sham-crowd` |
+//! | replay after pruning | `sham-crowd`, `crowd-around-liar` |
+//! | a commitment that is lost with its branch | `cargo xtask faults` |
+//! | lazy auditor and trap | `minilm`: a trap opens; `cargo xtask simulate`: what laziness costs |
+//! | wrong result found by watching and by audit | `minilm` |
+//! | node and executor killed at every stage; power cut with open commitments | `restarts`, `power` |
+//! | a block author who is a party | `author-restarts`; the provider makes the blocks of each chain |
+//! | worker key rotated; provider unbonding and leaving | `rotation`, `leaving` |
+//! | blocks full; jobs paused; runtime upgraded | `spam`, `paused`, `upgrade` |
+//!
+//! A runtime is upgraded while jobs are paused, as the clocks of jobs and games stand still then:
+//! nothing is due when it is back. The runtime that `upgrade` puts in place has another hash and no
+//! higher version, which would take a second build; that the chain forgets which one it ran makes
+//! all hooks and migrations of an upgrade run.
 
 mod books;
 mod bouts;
@@ -52,7 +75,7 @@ pub(crate) struct Attack {
 }
 
 /// All scenarios in the order in which they run.
-const SCENARIOS: [&str; 16] = [
+const SCENARIOS: [&str; 17] = [
 	"minilm",
 	"games",
 	"lies",
@@ -66,6 +89,7 @@ const SCENARIOS: [&str; 16] = [
 	"author-restarts",
 	"power",
 	"paused",
+	"upgrade",
 	"spam",
 	"rotation",
 	"leaving",
@@ -118,6 +142,7 @@ impl Attack {
 			"author-restarts" => bouts::restarts(report, 0, seed).await,
 			"power" => bouts::power(report, seed).await,
 			"paused" => bouts::paused(report, seed).await,
+			"upgrade" => bouts::upgrade(report, seed).await,
 			"spam" => bouts::spam(report, seed).await,
 			"rotation" => bouts::rotation(report, seed).await,
 			"leaving" => bouts::leaving(report, seed).await,

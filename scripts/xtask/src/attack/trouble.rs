@@ -4,8 +4,10 @@ use super::{
 	hired::{self, Player},
 	rig::Rig,
 };
-use anyhow::{Context, Result};
-use assay_client::{chain::Event, encode, provider, stake, stake::Purpose, value, Account};
+use anyhow::{ensure, Context, Result};
+use assay_client::{chain::Event, encode, provider, stake, stake::Purpose, value, Account, Chain};
+use serde_json::json;
+use sp_io::hashing::{blake2_256, twox_128};
 use std::collections::BTreeMap;
 use subxt::dynamic::Value;
 
@@ -15,6 +17,12 @@ const PAUSED_BLOCKS: u32 = 40;
 const SPAM_BYTES: usize = 128 * 1024;
 const SPAM_PIECES: usize = 120;
 
+/// Where the runtime is in the state.
+const CODE: &str = "0x3a636f6465";
+/// How a compressed runtime begins.
+const COMPRESSED: [u8; 8] = [0x52, 0xbc, 0x53, 0x76, 0x46, 0xdb, 0x8e, 0x05];
+/// A frame of zstd with four bytes that mean nothing.
+const SKIPPED_FRAME: [u8; 12] = [0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4];
 /// A kind of event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -35,6 +43,8 @@ pub(super) enum Act {
 	Restart(usize),
 	/// Jobs are paused for longer than a move may take.
 	Pause,
+	/// The same, and another runtime is put in place meanwhile.
+	Upgrade,
 	/// Blocks are filled by somebody who pays for it.
 	Spam,
 	/// A site's provider takes another worker key.
@@ -106,7 +116,11 @@ impl Troubles {
 				rig.sites[site].restart().await?;
 				Ok((true, format!("node and executor of party {site} are killed and come back")))
 			},
-			Act::Pause => pause(rig).await,
+			Act::Pause => pause(rig, None).await,
+			Act::Upgrade => {
+				let code = other_runtime(rig.chain()).await?;
+				pause(rig, Some(code)).await
+			},
 			Act::Spam => spam(rig).await,
 			Act::Rotate(site) => {
 				let site = &rig.sites[site];
@@ -147,13 +161,54 @@ async fn sudo(rig: &Rig, pallet: &str, call: Value) -> Result<()> {
 	Ok(())
 }
 
-async fn pause(rig: &Rig) -> Result<(bool, String)> {
+/// Pauses jobs for some blocks, in which the runtime is replaced if there is another one.
+async fn pause(rig: &Rig, code: Option<Vec<u8>>) -> Result<(bool, String)> {
 	let set = |paused| Value::named_variant("set_paused", [("paused", Value::bool(paused))]);
 	sudo(rig, "Jobs", set(true)).await?;
 	let (mut blocks, first) = (rig.chain().follow().await?, rig.chain().best_number().await?);
+	let (mut is_done, mut note) = (true, format!("jobs were paused for {PAUSED_BLOCKS} blocks"));
+	if let Some(code) = code {
+		(is_done, note) = upgrade(rig, code).await?;
+	}
 	while blocks.next().await?.number < first + PAUSED_BLOCKS {}
 	sudo(rig, "Jobs", set(false)).await?;
-	Ok((true, format!("jobs were paused for {PAUSED_BLOCKS} blocks")))
+	Ok((is_done, note))
+}
+
+/// A runtime that means the same and is another one to nodes, which compile it anew: its archive has
+/// a frame that decompression passes over. A higher version would take a second build of it.
+async fn other_runtime(chain: &Chain) -> Result<Vec<u8>> {
+	let code = chain.request("state_getStorage", &[json!(CODE)]).await?;
+	let code = code.as_str().context("the chain has no code")?;
+	let mut code = hex::decode(code.trim_start_matches("0x"))?;
+	ensure!(code.starts_with(&COMPRESSED), "the runtime is not compressed");
+	code.extend(SKIPPED_FRAME);
+	Ok(code)
+}
+
+/// Puts a runtime in place. The chain forgets which one it ran last, so that the next block does
+/// everything that comes with an upgrade, migrations included.
+async fn upgrade(rig: &Rig, code: Vec<u8>) -> Result<(bool, String)> {
+	let hash = |code: &[u8]| hex::encode(blake2_256(code));
+	let bytes = code.len();
+	let expected = hash(&code);
+	let last = [twox_128(b"System"), twox_128(b"LastRuntimeUpgrade")].concat();
+	let keys = [encode::bytes(&last)];
+	let forget = Value::named_variant("kill_storage", [("keys", encode::list(keys))]);
+	let set = [("code", encode::bytes(code))];
+	sudo(rig, "System", Value::named_variant("set_code_without_checks", set)).await?;
+	sudo(rig, "System", forget).await?;
+	let (mut blocks, last) = (rig.chain().follow().await?, hired::hexed(&last));
+	let is_back = async {
+		while rig.chain().request("state_getStorage", &[last.clone()]).await?.is_null() {
+			blocks.next().await?;
+		}
+		anyhow::Ok(())
+	};
+	let is_upgraded = is_back.await.is_ok();
+	let found = rig.chain().request("state_getStorageHash", &[json!(CODE)]).await?;
+	let is_set = found.as_str().is_some_and(|found| found.ends_with(&expected));
+	Ok((is_set && is_upgraded, format!("another runtime of {bytes} bytes is in place")))
 }
 
 async fn spam(rig: &Rig) -> Result<(bool, String)> {
