@@ -82,7 +82,16 @@ impl Job {
 
 	/// Hands it to the node's pool. A stored input must be at the provider before.
 	pub async fn send(&self, chain: &Chain, account: &Account) -> Result<Sent> {
-		let input = if self.is_stored() {
+		self.send_as(chain, account, self.is_stored()).await
+	}
+
+	/// As [`Self::send`], with an input that is at the provider even where it fits the call.
+	pub async fn send_stored(&self, chain: &Chain, account: &Account) -> Result<Sent> {
+		self.send_as(chain, account, true).await
+	}
+
+	async fn send_as(&self, chain: &Chain, account: &Account, is_stored: bool) -> Result<Sent> {
+		let input = if is_stored {
 			Value::unnamed_variant("Stored", [encode::hash(&self.request.input)])
 		} else {
 			Value::unnamed_variant("Inline", [encode::bytes(&self.input)])

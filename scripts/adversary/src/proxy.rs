@@ -17,7 +17,7 @@ use axum::{
 };
 use codec::{DecodeAll, Encode};
 use std::{
-	collections::BTreeMap,
+	collections::{BTreeMap, BTreeSet},
 	net::SocketAddr,
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -54,6 +54,10 @@ struct Mind {
 	jobs: Mutex<BTreeMap<Hash, Known>>,
 	/// Programs and weights by their path at the executor.
 	blobs: Mutex<BTreeMap<String, Arc<Vec<u8>>>>,
+	/// Jobs that are never done.
+	stalled: Mutex<BTreeSet<Hash>>,
+	/// Blobs that are not handed out.
+	withheld: Mutex<BTreeSet<Hash>>,
 }
 
 /// What a path is about.
@@ -61,6 +65,7 @@ enum Route {
 	Job(Hash),
 	Trace(Hash),
 	Answers(Hash),
+	Blob(Hash),
 	Other,
 }
 
@@ -71,7 +76,9 @@ impl Adversary {
 		let address = listener.local_addr()?;
 		let (client, default) = (reqwest::Client::new(), Mutex::default());
 		let (jobs, blobs) = (Mutex::default(), Mutex::default());
-		let mind = Arc::new(Mind { upstream, client, default, jobs, blobs });
+		let (stalled, withheld) = (Mutex::default(), Mutex::default());
+		let mind = Mind { upstream, client, default, jobs, blobs, stalled, withheld };
+		let mind = Arc::new(mind);
 		let router = Router::new().fallback(pass).with_state(Arc::clone(&mind));
 		let serve = async move { axum::serve(listener, router).await };
 		Ok(Self { address, mind, task: tokio::spawn(serve).abort_handle() })
@@ -85,6 +92,16 @@ impl Adversary {
 	/// What it does with jobs that it has not heard of yet.
 	pub fn set_default(&self, plan: Plan) {
 		*lock(&self.mind.default) = plan;
+	}
+
+	/// Says of a job from now on that it waits its turn.
+	pub fn stall(&self, job: Hash) {
+		lock(&self.mind.stalled).insert(job);
+	}
+
+	/// Hands a blob out no more: neither to those who demand it nor to anybody else.
+	pub fn withhold(&self, digest: Hash) {
+		lock(&self.mind.withheld).insert(digest);
 	}
 
 	/// What it lied about in a job, where it has.
@@ -116,20 +133,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Route {
 	fn of(method: &Method, path: &str) -> Self {
-		let mut parts = path.trim_start_matches('/').split('/');
-		let (Some("v1"), Some(kind), Some(digest)) = (parts.next(), parts.next(), parts.next())
-		else {
-			return Self::Other;
+		let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+		let (route, digest): (fn(Hash) -> Self, _) = match &parts[..] {
+			["v1", "jobs", digest] => (Self::Job, digest),
+			["v1", "traces", digest] if *method == Method::POST => (Self::Trace, digest),
+			["v1", "traces", digest, "answers"] => (Self::Answers, digest),
+			["v1", "blobs", _, digest] if *method == Method::GET => (Self::Blob, digest),
+			_ => return Self::Other,
 		};
-		let mut job = Hash::default();
-		if hex::decode_to_slice(digest, &mut job).is_err() {
-			return Self::Other;
-		}
-		match (kind, parts.next()) {
-			("jobs", None) => Self::Job(job),
-			("traces", None) if *method == Method::POST => Self::Trace(job),
-			("traces", Some("answers")) => Self::Answers(job),
-			_ => Self::Other,
+		let mut hash = Hash::default();
+		match hex::decode_to_slice(digest, &mut hash) {
+			Ok(()) => route(hash),
+			Err(_) => Self::Other,
 		}
 	}
 }
@@ -209,6 +224,9 @@ impl Mind {
 		match Route::of(&head.method, head.uri.path()) {
 			Route::Job(job) => {
 				self.hear(job, &body);
+				if lock(&self.stalled).contains(&job) {
+					return Ok(scale(&JobState::Queued));
+				}
 				let answer = self.forward(&head, body).await?;
 				self.claim(&job, &head, answer).await
 			},
@@ -231,7 +249,10 @@ impl Mind {
 				}
 				self.answer(&job, &head, body, question, plan).await
 			},
-			Route::Other => self.forward(&head, body).await.map(Into::into),
+			Route::Blob(digest) if lock(&self.withheld).contains(&digest) => {
+				Ok((StatusCode::NOT_FOUND, [("x-assay-error", "blob_unknown")]).into_response())
+			},
+			Route::Blob(_) | Route::Other => self.forward(&head, body).await.map(Into::into),
 		}
 	}
 

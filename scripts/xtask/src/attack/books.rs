@@ -80,8 +80,10 @@ pub(super) struct Expected {
 	changes: BTreeMap<Hash, i128>,
 	/// What was burnt.
 	pub(super) burnt: i128,
-	/// Challengers of open games.
-	challengers: BTreeMap<u64, Hash>,
+	/// Challengers of open games, but for rivals: their slot is what they have at stake.
+	challengers: BTreeMap<u64, Option<Hash>>,
+	/// Who demands something of a job, and of whom.
+	demands: BTreeMap<Hash, [Hash; 2]>,
 }
 
 impl Expected {
@@ -113,21 +115,37 @@ impl Expected {
 			},
 			("Jobs", "SlotConvicted") => self.add(who("party")?, amount("slashed")?, -1),
 			// What a conviction takes is in the event of that.
-			("ProviderStake", "Slashed")
+			("ProviderStake" | "AuditStake", "Slashed")
 				if value::variant(value::field(fields, "reason")?)? != "Guilty" =>
 			{
 				self.add(who("who")?, amount("amount")?, -1);
+			},
+			("Audits", "AuditPaid") => self.add(who("auditor")?, amount("paid")?, 1),
+			("Demands", "Demanded") => {
+				self.demands.insert(who("job")?, [who("demander")?, who("provider")?]);
+				self.add(who("demander")?, amount("prepaid")?, -1);
+			},
+			("Demands", "ChunkDelivered") => {
+				let [_, provider] = *self.demands.get(&who("job")?).context("no such demand")?;
+				self.add(provider, amount("paid")?, 1);
+			},
+			("Demands", "Withheld") => {
+				let [demander, _] = *self.demands.get(&who("job")?).context("no such demand")?;
+				self.add(demander, amount("returned")?, 1);
 			},
 			("Disputes", "WinnerRepaid" | "WinnerRewarded") => {
 				self.add(who("beneficiary")?, amount("amount")?, 1);
 			},
 			("Disputes", "GameOpened") => {
-				self.challengers.insert(value::u64_field(fields, "game")?, who("challenger")?);
+				let challenger = (amount("bond")? > 0).then(|| who("challenger")).transpose()?;
+				self.challengers.insert(value::u64_field(fields, "game")?, challenger);
 			},
 			("Disputes", "GameClosed") => {
 				let game = value::u64_field(fields, "game")?;
 				let challenger = self.challengers.remove(&game).context("an unknown game")?;
-				self.add(challenger, amount("forfeited")?, -1);
+				if let Some(challenger) = challenger {
+					self.add(challenger, amount("forfeited")?, -1);
+				}
 			},
 			_ => {},
 		}

@@ -17,6 +17,7 @@
 //! | node and executor killed at every stage; power cut with open commitments | `restarts`, `power` |
 //! | a block author who is a party | `author-restarts`; the provider makes the blocks of each chain |
 //! | worker key rotated; provider unbonding and leaving | `rotation`, `leaving` |
+//! | input withheld, output withheld, demand that cannot be paid | `withheld` |
 //! | blocks full; jobs paused; runtime upgraded | `spam`, `paused`, `upgrade` |
 //!
 //! A runtime is upgraded while jobs are paused, as the clocks of jobs and games stand still then:
@@ -28,10 +29,12 @@ mod books;
 mod bouts;
 mod hired;
 mod liar;
+mod pool;
 mod report;
 mod rig;
 mod ring;
 mod trouble;
+mod withheld;
 
 use crate::{checks::Checks, net, paths, stage};
 use anyhow::{ensure, Result};
@@ -75,7 +78,7 @@ pub(crate) struct Attack {
 }
 
 /// All scenarios in the order in which they run.
-const SCENARIOS: [&str; 17] = [
+const SCENARIOS: [&str; 18] = [
 	"minilm",
 	"games",
 	"lies",
@@ -93,6 +96,7 @@ const SCENARIOS: [&str; 17] = [
 	"spam",
 	"rotation",
 	"leaving",
+	"withheld",
 ];
 
 impl Attack {
@@ -146,6 +150,7 @@ impl Attack {
 			"spam" => bouts::spam(report, seed).await,
 			"rotation" => bouts::rotation(report, seed).await,
 			"leaving" => bouts::leaving(report, seed).await,
+			"withheld" => withheld::withheld(report, seed).await,
 			_ => anyhow::bail!("no scenario {name}"),
 		}
 	}

@@ -3,6 +3,7 @@
 
 use super::{
 	books::{Books, Expected},
+	pool,
 	report::Report,
 	trouble::Troubles,
 };
@@ -15,6 +16,7 @@ use assay_adversary::{small::Small, Adversary, Plan, Task};
 use assay_client::{
 	amount::ASY,
 	chain::Event,
+	data::DataClient,
 	job::{self, Job},
 	lease::{self, Lease, Opening, Terms},
 	model::{self, Model},
@@ -145,6 +147,27 @@ impl Rig {
 		&self.sites[0].chain
 	}
 
+	/// Lets the first watcher, and nobody else, audit jobs; waits until it counts.
+	pub(super) async fn audit(&self) -> Result<()> {
+		let (auditor, model) = (&self.sites[1], self.model.id);
+		pool::join(&auditor.chain, &auditor.account, model).await?;
+		pool::open(self.chain(), &self.owner, model).await
+	}
+
+	/// A job that is audited.
+	pub(super) fn audited_job(&mut self, seed: u64) -> Result<Job> {
+		let mut job = self.job(seed)?;
+		job.lambda_ppb = pool::ALWAYS;
+		Ok(job)
+	}
+
+	/// Brings the input of a job to the provider.
+	pub(super) async fn bring_input(&self, job: &Job) -> Result<()> {
+		let site = &self.sites[0];
+		let data = DataClient::new(&site.chain, &self.tenant, &site.endpoint())?;
+		Ok(data.put_input(&job.request.input, &job.input).await?)
+	}
+
 	/// The next job, on prompt number `seed`.
 	pub(super) fn job(&mut self, seed: u64) -> Result<Job> {
 		let lease = &self.leases[self.submitted / JOBS_PER_LEASE % self.leases.len()];
@@ -231,11 +254,16 @@ impl Site {
 		Ok(Self { folder, flags, node, executor, data, control, chain, adversary, account })
 	}
 
+	/// Where tenants reach its executor.
+	fn endpoint(&self) -> String {
+		format!("http://{}", self.data)
+	}
+
 	/// Makes its account a provider with a bond, whose worker key is at its node.
 	async fn register(&self) -> Result<()> {
 		stake::bond(&self.chain, &self.account, Purpose::Jobs, BOND).await?;
 		let key = provider::rotate_worker_key(&self.chain, &self.account).await?;
-		let (endpoint, cores) = (format!("http://{}", self.data), self.control.devices().await?);
+		let (endpoint, cores) = (self.endpoint(), self.control.devices().await?);
 		provider::register(&self.chain, &self.account, &cores, &endpoint, &key).await?;
 		Ok(())
 	}
@@ -270,6 +298,25 @@ impl Site {
 async fn start_node(folder: &Path, flags: &[String]) -> Result<Node> {
 	let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
 	Node::start_with(&folder.join("node"), &flags).await
+}
+
+/// Whether an event is about a job.
+pub(super) fn is_about(event: &Event, job: &Hash) -> bool {
+	value::hash_field(&event.fields, "job").is_ok_and(|found| found == *job)
+}
+
+/// Waits for an event since a block; the first one for which something holds.
+pub(super) async fn await_event(
+	chain: &Chain,
+	since: u32,
+	holds: impl Fn(&Event) -> bool,
+) -> Result<Event> {
+	let mut blocks = chain.follow_from(since).await?;
+	loop {
+		if let Some(event) = blocks.next().await?.events.into_iter().find(&holds) {
+			return Ok(event);
+		}
+	}
 }
 
 /// A game, as far as events tell.
@@ -354,6 +401,45 @@ impl Story {
 			facts.take(event, tenant)?;
 		}
 		Ok(facts)
+	}
+
+	/// What happened of a kind to a job, with the blocks in which it did.
+	pub(super) fn about<'a>(
+		&'a self,
+		job: &'a Hash,
+		pallet: &'a str,
+		name: &'a str,
+	) -> impl Iterator<Item = (u32, &'a Event)> {
+		let all = self
+			.blocks
+			.iter()
+			.flat_map(|(number, events)| events.iter().map(|event| (*number, event)));
+		all.filter(move |(_, event)| event.is(pallet, name) && is_about(event, job))
+	}
+
+	/// What happened once to a job.
+	pub(super) fn one<'a>(
+		&'a self,
+		job: &'a Hash,
+		pallet: &'a str,
+		name: &'a str,
+	) -> Result<(u32, &'a Event)> {
+		let all: Vec<_> = self.about(job, pallet, name).collect();
+		let [one] = all[..] else { bail!("{} times {pallet}.{name} of a job", all.len()) };
+		Ok(one)
+	}
+
+	/// What happened once to a slot of a job.
+	pub(super) fn one_of_slot<'a>(
+		&'a self,
+		job: &'a Hash,
+		slot: u64,
+		name: &'a str,
+	) -> Result<&'a Event> {
+		let is_of = |event: &Event| value::u64_field(&event.fields, "slot").ok() == Some(slot);
+		let mut all = self.about(job, "Jobs", name).filter(|(_, event)| is_of(event));
+		let (_, event) = all.next().with_context(|| format!("no Jobs.{name} of slot {slot}"))?;
+		Ok(event)
 	}
 
 	/// Takes in a block.

@@ -2,7 +2,7 @@
 
 use super::{
 	liar::{Liar, Swap},
-	World,
+	pool, World,
 };
 use crate::{
 	faults::executor::{self, Process},
@@ -12,7 +12,6 @@ use crate::{
 use anyhow::{bail, Context, Result};
 use assay_client::{
 	amount::ASY,
-	audit,
 	chain::Event,
 	lease, provider,
 	stake::{self, Purpose},
@@ -31,12 +30,6 @@ use std::{
 const PATIENCE: Duration = Duration::from_secs(400);
 /// What the watcher may bond in challenges.
 const BUDGET: &str = "100";
-/// What the second party bonds for audits, where it is no watcher.
-const AUDIT_STAKE: u128 = 500 * ASY;
-/// What the pool begins with that audits are paid from.
-const AUDIT_POOL: u128 = 10 * ASY;
-/// Every job is audited by each member of its pool.
-const ALWAYS: u32 = 1_000_000_000;
 
 /// How the second party comes to know of a wrong result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,7 +138,7 @@ impl<'a> Ring<'a> {
 				Finds::ByWatching => {},
 				Finds::ByAudit => {
 					ring.audit().await?;
-					ring.lambda_ppb = ALWAYS;
+					ring.lambda_ppb = pool::ALWAYS;
 				},
 				Finds::ByReplica => {
 					ring.audit().await?;
@@ -190,20 +183,8 @@ impl<'a> Ring<'a> {
 	/// Lets the second party audit; waits until what it has counts.
 	async fn audit(&self) -> Result<()> {
 		let (chain, auditor) = (&self.watcher.chain, &self.challenger);
-		stake::bond(chain, auditor, Purpose::Audits, AUDIT_STAKE).await?;
-		let key = audit::executor_duty_key(chain, auditor).await?;
-		audit::set_duty_key(chain, auditor, &key).await?;
-		audit::join(chain, auditor, self.model).await?;
-		let pool = chain.view("Audits", "pool_account", vec![]).await?;
-		transfer::transfer(chain, &self.cast.owner, &value::bytes32(&pool)?, AUDIT_POOL).await?;
-		let mut blocks = chain.follow().await?;
-		loop {
-			let pool = audit::pool(chain, self.model).await?;
-			if pool.total > 0 && pool.members.iter().all(|member| member.has_duty_key) {
-				break;
-			}
-			blocks.next().await?;
-		}
+		pool::join(chain, auditor, self.model).await?;
+		pool::open(chain, &self.cast.owner, self.model).await?;
 		Ok(())
 	}
 
