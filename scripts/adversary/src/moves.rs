@@ -1,9 +1,9 @@
-//! Challenges and answers by hand: what no worker would send, in the form that any node's RPC
-//! takes.
+//! Challenges, answers, commitments and reveals by hand: what no worker would send, in the form
+//! that any node's RPC takes.
 
 use assay_program::{Claim, Hash};
 use assay_trace::{Answer, Game, Question, Side};
-use codec::{Compact, Encode};
+use codec::{Compact, Decode, Encode};
 
 /// The version byte of a general extrinsic, which nobody signs as a whole: kind 1, format 5.
 const GENERAL: u8 = 0x45;
@@ -54,6 +54,33 @@ impl Seat {
 		signature: &[u8; 64],
 	) -> Vec<u8> {
 		(index, self.id, self.side, question, answer, signature).encode()
+	}
+}
+
+/// What a worker key signs of a commitment, whosever bytes that has.
+pub fn commit_statement(genesis: &Hash, job: &Hash, slot: u64, commitment: &Hash) -> Vec<u8> {
+	("assay/commitment/1", genesis, job, slot, commitment).encode()
+}
+
+/// A reveal as it travels: which slot's, and what it opens.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Reveal {
+	/// Whose claim.
+	pub slot: u64,
+	/// The claim.
+	pub claim: Claim,
+	/// The salt of its commitment.
+	pub salt: Hash,
+	/// Number and hash of the block that it rests on.
+	pub anchor: (u32, Hash),
+	/// Of the slot's worker key.
+	pub signature: [u8; 64],
+}
+
+impl Reveal {
+	/// What a worker key signs of it.
+	pub fn statement(&self, genesis: &Hash, job: &Hash) -> Vec<u8> {
+		("assay/claim/1", genesis, job, self.slot, self.claim.output(), self.anchor).encode()
 	}
 }
 

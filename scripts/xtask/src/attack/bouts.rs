@@ -136,8 +136,8 @@ fn defended(seed: u64) -> impl Iterator<Item = Plan> {
 }
 
 /// A liar that answers no more from each possible question on, on either side; and one whose
-/// disclosures have another shape. Each of them costs the time of a move, so a few are on a chain of
-/// their own, and the chains beside each other.
+/// disclosures have another shape. Each of them costs the time of a move, so a few are on a chain
+/// of their own, and the chains beside each other.
 pub(super) async fn silence(report: &mut Report, seed: u64) -> Result<()> {
 	let manners = (0..5).map(Manner::Silent).chain([Manner::Shape]);
 	let silent = |manner| Plan { lie: Lie::Partial, manner, seed };

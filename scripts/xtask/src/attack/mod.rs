@@ -8,14 +8,17 @@
 //! | the same lies as challenges of a right result | `shams`, `games` |
 //! | right output over a wrong trace; both wrong in different places | `crossed` |
 //! | disclosures of another shape; silence at every move | `silence`, `invalid` |
+//! | three claims, one of them right | `auditors` |
 //! | ten claims: sybils around a right and a wrong result | `sham-crowd`, `crowd-around-liar` |
 //! | moves out of turn, for another position, of another side | `sham-crowd` |
 //! | replay after pruning | `sham-crowd`, `crowd-around-liar` |
+//! | copied commitment; reveal copied from the pool, on another fork | `auditors` |
 //! | a commitment that is lost with its branch | `cargo xtask faults` |
-//! | lazy auditor and trap | `minilm`: a trap opens; `cargo xtask simulate`: what laziness costs |
+//! | notice without commitment | `auditors` |
+//! | lazy auditor and trap | `minilm` opens a trap; `cargo xtask simulate`: what laziness costs |
 //! | wrong result found by watching and by audit | `minilm` |
-//! | node and executor killed at every stage; power cut with open commitments | `restarts`, `power` |
-//! | a block author who is a party | `author-restarts`; the provider makes the blocks of each chain |
+//! | node and executor killed at every stage; power cut in many jobs | `restarts`, `power` |
+//! | a block author who is a party | `author-restarts`; the provider makes all blocks |
 //! | worker key rotated; provider unbonding and leaving | `rotation`, `leaving` |
 //! | input withheld, output withheld, demand that cannot be paid | `withheld` |
 //! | blocks full; jobs paused; runtime upgraded | `spam`, `paused`, `upgrade` |
@@ -25,6 +28,7 @@
 //! higher version, which would take a second build; that the chain forgets which one it ran makes
 //! all hooks and migrations of an upgrade run.
 
+mod auditors;
 mod books;
 mod bouts;
 mod hired;
@@ -78,7 +82,7 @@ pub(crate) struct Attack {
 }
 
 /// All scenarios in the order in which they run.
-const SCENARIOS: [&str; 18] = [
+const SCENARIOS: [&str; 19] = [
 	"minilm",
 	"games",
 	"lies",
@@ -96,6 +100,7 @@ const SCENARIOS: [&str; 18] = [
 	"spam",
 	"rotation",
 	"leaving",
+	"auditors",
 	"withheld",
 ];
 
@@ -150,6 +155,7 @@ impl Attack {
 			"spam" => bouts::spam(report, seed).await,
 			"rotation" => bouts::rotation(report, seed).await,
 			"leaving" => bouts::leaving(report, seed).await,
+			"auditors" => auditors::auditors(report, seed).await,
 			"withheld" => withheld::withheld(report, seed).await,
 			_ => anyhow::bail!("no scenario {name}"),
 		}

@@ -50,6 +50,8 @@ const JOBS_PER_LEASE: usize = 32;
 const WATCHERS: [&str; 5] = ["//Dave", "//Eve", "//Ferdie", "//Alice//Eve", "//Alice//Dave"];
 /// What is given to the others.
 const FUNDS: u128 = 1_000_000 * ASY;
+/// By which name a keystore has worker keys.
+const WORKER_KEYS: &[u8] = b"gpuw";
 /// Longest lease.
 const DURATION_BLOCKS: u32 = 1_200;
 
@@ -257,6 +259,20 @@ impl Site {
 	/// Where tenants reach its executor.
 	fn endpoint(&self) -> String {
 		format!("http://{}", self.data)
+	}
+
+	/// The worker key that its node has made, to sign by hand what no worker would.
+	pub(super) fn worker_key(&self) -> Result<Account> {
+		let chains = std::fs::read_dir(self.folder.join("node/chains"))?;
+		let stores = chains.filter_map(|chain| Some(chain.ok()?.path().join("keystore")));
+		let keys = stores.filter_map(|store| std::fs::read_dir(store).ok()).flatten();
+		let mut keys = keys.filter_map(|key| Some(key.ok()?.path()));
+		let kind = hex::encode(WORKER_KEYS);
+		let key = keys.find(|key| {
+			key.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&kind))
+		});
+		let phrase = std::fs::read(key.context("the node has no worker key")?)?;
+		Ok(Account::from_suri(&serde_json::from_slice::<String>(&phrase)?)?)
 	}
 
 	/// Makes its account a provider with a bond, whose worker key is at its node.

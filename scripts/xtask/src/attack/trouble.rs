@@ -175,8 +175,8 @@ async fn pause(rig: &Rig, code: Option<Vec<u8>>) -> Result<(bool, String)> {
 	Ok((is_done, note))
 }
 
-/// A runtime that means the same and is another one to nodes, which compile it anew: its archive has
-/// a frame that decompression passes over. A higher version would take a second build of it.
+/// A runtime that means the same and is another one to nodes, which compile it anew: its archive
+/// has a frame that decompression passes over. A higher version would take a second build of it.
 async fn other_runtime(chain: &Chain) -> Result<Vec<u8>> {
 	let code = chain.request("state_getStorage", &[json!(CODE)]).await?;
 	let code = code.as_str().context("the chain has no code")?;
