@@ -14,12 +14,14 @@ use opencl3::{
 	program::Program,
 	types::{CL_FALSE, CL_TRUE},
 };
+use proptest::prelude::*;
 use std::{
+	collections::HashSet,
 	fs,
 	path::Path,
 	process::Command,
 	ptr,
-	sync::{Arc, Mutex, PoisonError},
+	sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
 /// An OpenCL platform as a device.
@@ -27,6 +29,8 @@ pub(crate) struct OpenCl {
 	context: Arc<Context>,
 	program: Arc<Program>,
 	products: Products,
+	/// The kernels that were launched so far.
+	launched: Arc<Mutex<HashSet<Kernel>>>,
 }
 
 // SAFETY: OpenCL's objects may be used by any thread, but for kernels, which each queue has its
@@ -57,7 +61,8 @@ impl OpenCl {
 		};
 		let program = Program::create_and_build_from_source(&context, source, options);
 		let program = program.unwrap_or_else(|log| panic!("{platform} refuses the kernels: {log}"));
-		Self { context: Arc::new(context), program: Arc::new(program), products }
+		let (context, program) = (Arc::new(context), Arc::new(program));
+		Self { context, program, products, launched: Arc::default() }
 	}
 }
 
@@ -71,6 +76,7 @@ unsafe impl Sync for ClBuffer {}
 pub(crate) struct ClQueue {
 	queue: CommandQueue,
 	kernels: Vec<Option<ClKernel>>,
+	launched: Arc<Mutex<HashSet<Kernel>>>,
 }
 
 // SAFETY: used by one thread at a time.
@@ -111,7 +117,8 @@ impl Device for OpenCl {
 		let kernel = |kernel: &Kernel| {
 			(!kernel.is_tensor()).then(|| ClKernel::create(&self.program, kernel.name()).unwrap())
 		};
-		Ok(ClQueue { queue, kernels: Kernel::ALL.iter().map(kernel).collect() })
+		let kernels = Kernel::ALL.iter().map(kernel).collect();
+		Ok(ClQueue { queue, kernels, launched: self.launched.clone() })
 	}
 }
 
@@ -149,6 +156,7 @@ impl ClQueue {
 			self.queue.enqueue_nd_range_kernel(kernel.get(), 2, ptr::null(), global, local, &[])
 		};
 		launched.unwrap_or_else(|error| panic!("{name}: {error}"));
+		self.launched.lock().unwrap().insert(bound.kernel);
 	}
 }
 
@@ -198,7 +206,7 @@ impl Queue for ClQueue {
 const POCL: &str = "Portable Computing Language";
 const OCLGRIND: &str = "Oclgrind";
 
-fn pocl(products: Products) -> DeviceBackend<OpenCl> {
+pub(crate) fn pocl(products: Products) -> DeviceBackend<OpenCl> {
 	DeviceBackend::new([OpenCl::new(POCL, &assay_cuda::source(), products)])
 }
 
@@ -259,6 +267,50 @@ fn pocl_agrees_on_the_widths_of_real_models() {
 	checks::decoder(&backend, &smollm2, Style::Plausible, &parameters, 22);
 }
 
+/// Plain and dot products on PoCL, built once for all cases.
+static RANDOM: LazyLock<[DeviceBackend<OpenCl>; 2]> =
+	LazyLock::new(|| [Products::Plain, Products::Dot].map(pocl));
+
+proptest! {
+	#![proptest_config(ProptestConfig::with_cases(48))]
+
+	#[test]
+	fn pocl_agrees_on_random_encoders(
+		shape in checks::shapes(),
+		style in checks::styles(),
+		(batch, sequence) in (any::<u32>(), any::<u32>()),
+		way in 0..2_usize,
+		seed in any::<u64>(),
+	) {
+		let (batch, sequence) = (batch % shape.max_batch + 1, sequence % shape.max_sequence + 1);
+		checks::encoder(&RANDOM[way], &shape, style, &Parameters::encoder(batch, sequence), seed);
+	}
+
+	#[test]
+	fn pocl_agrees_on_random_decoders(
+		shape in checks::decoder_shapes(),
+		style in checks::styles(),
+		(batch, sequence, steps) in (any::<u32>(), 1..12_u32, 1..8_u32),
+		sampling in checks::samplings(),
+		way in 0..2_usize,
+		seed in any::<u64>(),
+	) {
+		let batch = batch % shape.max_batch + 1;
+		let parameters = Parameters { batch, sequence, max_steps: steps, sampling };
+		checks::decoder(&RANDOM[way], &shape, style, &parameters, seed);
+	}
+
+	#[test]
+	fn pocl_agrees_on_random_networks(
+		shape in checks::network_shapes(),
+		style in checks::styles(),
+		(batch, sequence) in (1..=4_u32, 1..=16_u32),
+		seed in any::<u64>(),
+	) {
+		checks::network(&RANDOM[0], &shape, style, (batch, sequence), seed);
+	}
+}
+
 /// What a run under Oclgrind must not say.
 const COMPLAINTS: [&str; 5] = ["data race", "Uninitialized", "Invalid ", "divergence", "Error"];
 
@@ -277,6 +329,26 @@ pub(crate) enum Part {
 	Decoder,
 	/// A network that is int8 throughout.
 	Network,
+}
+
+impl Part {
+	const ALL: [Self; 4] = [Self::Plain, Self::Dot, Self::Decoder, Self::Network];
+
+	/// Computes it on a platform, and names the kernels that did.
+	fn compute(self, platform: &str, source: &str) -> HashSet<Kernel> {
+		let products = if self == Self::Dot { Products::Dot } else { Products::Plain };
+		let device = OpenCl::new(platform, source, products);
+		let launched = device.launched.clone();
+		let backend = DeviceBackend::new([device]);
+		match self {
+			Self::Plain => tiny_encoder(&backend),
+			Self::Dot => dot_products(&backend),
+			Self::Decoder => tiny_decoder(&backend),
+			Self::Network => tiny_network(&backend),
+		}
+		let launched = launched.lock().unwrap();
+		launched.clone()
+	}
 }
 
 /// What Oclgrind says while the kernels of a source compute: whether the process ended well, and
@@ -313,16 +385,16 @@ pub(crate) fn complains(said: &str) -> bool {
 }
 
 /// An encoder by plain products, as traces and as jobs run it.
-fn tiny_encoder(source: &str) {
+fn tiny_encoder(backend: &DeviceBackend<OpenCl>) {
 	let shape = Shape { width: 4, heads: 2, inner: 3, intervals: 4, vocabulary: 9, ..Shape::SMALL };
 	// More rows than are multiplied without tiles.
 	let (program, parameters) = (sample::encoder(&shape), Parameters::encoder(1, 9));
 	let input = sample::input(9, 1, 9, 2);
-	check(&oclgrind_backend(source, Products::Plain), &program, &input, &parameters, true);
+	check(backend, &program, &input, &parameters, true);
 }
 
 /// Each of the dot products once. A launch of tiles takes seconds, so no sample program will do.
-fn dot_products(source: &str) {
+fn dot_products(backend: &DeviceBackend<OpenCl>) {
 	let (fraction, shift, groups) = (16, 12, 2);
 	let mut builder = Builder::new(Limits::encoder(1, 9));
 	let ids = builder.push(Operator::Tokens { vocabulary: 9 });
@@ -348,11 +420,11 @@ fn dot_products(source: &str) {
 	let (program, parameters) = (builder.finish(few), Parameters::encoder(1, 9));
 	program.validate().unwrap();
 	let input = sample::input(9, 1, 9, 2);
-	check(&oclgrind_backend(source, Products::Dot), &program, &input, &parameters, false);
+	check(backend, &program, &input, &parameters, false);
 }
 
 /// Two steps that draw their tokens.
-fn tiny_decoder(source: &str) {
+fn tiny_decoder(backend: &DeviceBackend<OpenCl>) {
 	let shape = DecoderShape {
 		width: 4,
 		heads: 2,
@@ -366,21 +438,16 @@ fn tiny_decoder(source: &str) {
 	let sampling = Sampling { temperature_q16: 90_000, top_k: 4, top_p_q16: 60_000, seed: [3; 32] };
 	let parameters = Parameters { batch: 1, sequence: 2, max_steps: 2, sampling: Some(sampling) };
 	let input: Vec<u8> = [2i32, 3].iter().flat_map(|id| id.to_le_bytes()).collect();
-	let backend = oclgrind_backend(source, Products::Plain);
-	check(&backend, &sample::decoder(&shape), &input, &parameters, false);
+	check(backend, &sample::decoder(&shape), &input, &parameters, false);
 }
 
 /// A network whose convolutions take more than one block each.
-fn tiny_network(source: &str) {
+fn tiny_network(backend: &DeviceBackend<OpenCl>) {
 	let shape =
 		NetworkShape { layers: 1, features: 3, channels: 3, taps: 3, ..NetworkShape::SMALL };
 	let (program, parameters) = (sample::network(&shape), Parameters::encoder(2, 5));
 	let input = sample::samples(&shape, 2, 5, 2);
-	check(&oclgrind_backend(source, Products::Plain), &program, &input, &parameters, false);
-}
-
-fn oclgrind_backend(source: &str, products: Products) -> DeviceBackend<OpenCl> {
-	DeviceBackend::new([OpenCl::new(OCLGRIND, source, products)])
+	check(backend, &program, &input, &parameters, false);
 }
 
 /// Every tensor, and where `as_job` the launches of a job too, which fuse some.
@@ -404,13 +471,20 @@ fn check(
 #[ignore = "runs in a process of its own, started by `oclgrind`"]
 fn in_a_process_with_oclgrind() {
 	let source = fs::read_to_string(std::env::var_os(SOURCE).unwrap()).unwrap();
-	match std::env::var(PART).unwrap().as_str() {
-		"Plain" => tiny_encoder(&source),
-		"Dot" => dot_products(&source),
-		"Decoder" => tiny_decoder(&source),
-		"Network" => tiny_network(&source),
-		other => panic!("no part {other}"),
-	}
+	let named = std::env::var(PART).unwrap();
+	let part = Part::ALL.into_iter().find(|part| format!("{part:?}") == named);
+	part.expect("a part's name").compute(OCLGRIND, &source);
+}
+
+/// On PoCL, where it takes no time, what Oclgrind computes below: that it meets every kernel.
+#[test]
+fn the_parts_for_oclgrind_have_every_kernel() {
+	let source = assay_cuda::source();
+	let launched: HashSet<Kernel> =
+		Part::ALL.into_iter().flat_map(|part| part.compute(POCL, &source)).collect();
+	let portable = Kernel::ALL.iter().filter(|kernel| !kernel.is_tensor());
+	let missing: Vec<_> = portable.filter(|kernel| !launched.contains(kernel)).collect();
+	assert!(missing.is_empty(), "no part launches {missing:?}");
 }
 
 fn finds_nothing(part: Part) {
