@@ -5,6 +5,7 @@
 //! | [`nvrtc`] | every kernel compiles for every architecture, and to PTX |
 //! | [`shim`] | source and backend, under a sanitizer, in both thread orders |
 //! | [`opencl`] | PoCL agrees; Oclgrind finds no race, nothing uninitialised |
+//! | [`real`] | the imported models, on shim and PoCL |
 //! | [`broken`] | a kernel that is wrong is found: the test of the tests |
 //!
 //! A tool that is missing is a failure, not a skip: `scripts/setup` installs all of them.
@@ -16,4 +17,5 @@ mod kept;
 mod memory;
 mod nvrtc;
 mod opencl;
+mod real;
 mod shim;
