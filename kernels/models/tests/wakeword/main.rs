@@ -6,3 +6,4 @@ mod common;
 mod dispute;
 mod equality;
 mod import;
+mod recompute;
