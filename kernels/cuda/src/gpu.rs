@@ -123,6 +123,13 @@ impl GpuDevice {
 		let products = products.min(Products::of(architecture));
 		Ok(Self { context, functions: Arc::new(functions), name, products })
 	}
+
+	/// The same device with products computed in a way no better than its own.
+	pub fn with_products(&self, products: Products) -> Self {
+		let (context, functions) = (self.context.clone(), self.functions.clone());
+		let products = products.min(self.products);
+		Self { context, functions, name: self.name.clone(), products }
+	}
 }
 
 /// Memory on a GPU.

@@ -109,7 +109,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
 		Command::Bench(Bench::Disputes(disputes)) => disputes.run().await,
 		Command::Quality(quality) => quality.run().await,
 		Command::CudaReport => cuda_report::run(),
-		Command::GpuCheck => gpu_check::run(),
+		Command::GpuCheck => gpu_check::run().await,
 		Command::Simulate(simulate) => simulate.run(),
 		Command::Tidy => tidy::run(),
 		Command::Weights(weights) => weights.run().await,

@@ -10,7 +10,7 @@ use assay_program::Parameters;
 use assay_reference::sample::{self, NetworkShape, Shape, Style};
 
 /// The source with one place changed. The place must be there, once.
-fn broken(from: &str, to: &str) -> String {
+pub(crate) fn broken(from: &str, to: &str) -> String {
 	let source = assay_cuda::source();
 	assert_eq!(source.matches(from).count(), 1, "{from}");
 	source.replace(from, to)

@@ -13,6 +13,7 @@
 
 mod broken;
 mod checks;
+mod gpu_check;
 mod kept;
 mod memory;
 mod nvrtc;
