@@ -41,6 +41,7 @@ mod lower;
 mod model;
 mod plan;
 mod probe;
+mod products;
 mod report;
 mod source;
 mod state;
@@ -56,5 +57,6 @@ pub use gpu::{
 };
 pub use model::DeviceModel;
 pub use probe::{probe, Device as ProbedDevice, Gpu, NoGpu, Version, MAX_DEVICES};
-pub use report::{facts, peaks, report, Facts, Peaks};
+pub use products::{products, Product, Workload};
+pub use report::{facts, peaks, report, Facts, Peaks, ReportError};
 pub use source::{source, Kernel, Products, FILES};

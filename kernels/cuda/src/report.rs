@@ -4,8 +4,10 @@
 use crate::{
 	compiler::{compile, CompileError, Compiled, Target},
 	probe::{Device, Version},
+	products::{products, Product, Workload},
 	source::Kernel,
 };
+use assay_program::BackendError;
 use std::{collections::BTreeMap, fmt::Write};
 
 /// A device with its published figures.
@@ -74,6 +76,11 @@ impl Card {
 	/// Peak int8 operations of tensor cores, in 10^12 a second.
 	fn tensor_tops(&self) -> f64 {
 		self.multiprocessors * self.clock_ghz * self.tensor_ops / 1_000.0
+	}
+
+	/// Peak operations of plain products, 64 multiply-adds a multiprocessor and clock.
+	fn plain_tops(&self) -> f64 {
+		self.multiprocessors * self.clock_ghz * 64.0 * 2.0 / 1_000.0
 	}
 
 	/// Peak operations of `dp2a`, 64 instructions of two multiply-adds a multiprocessor and clock.
@@ -249,83 +256,42 @@ fn threads(kernel: Kernel) -> u32 {
 	}
 }
 
-/// A product as a model runs it.
-struct Product {
-	what: &'static str,
-	kernel: Kernel,
-	/// Of the left operand, of the right one, and elements that are summed; of each head.
-	rows: f64,
-	columns: f64,
-	depth: f64,
-	heads: f64,
-	/// Bytes of an element of the right operand: weights 1, quantised rows 2.
-	right_bytes: f64,
-	/// int8 products that one of 12 bits takes.
-	parts: f64,
-}
-
-const fn linear(what: &'static str, rows: f64, columns: f64, depth: f64) -> Product {
-	let kernel = if rows <= 8.0 { Kernel::LinearFew } else { Kernel::LinearMma };
-	Product { what, kernel, rows, columns, depth, heads: 1.0, right_bytes: 1.0, parts: 2.0 }
-}
-
-const fn heads(
-	what: &'static str,
-	kernel: Kernel,
-	(rows, columns, depth): (f64, f64, f64),
-	heads: f64,
-) -> Product {
-	Product { what, kernel, rows, columns, depth, heads, right_bytes: 2.0, parts: 4.0 }
-}
-
-/// MiniLM-L6 with 16 inputs of 128 tokens; SmolLM2-135M with a prompt of 512 tokens, then one
-/// token.
-const PRODUCTS: [Product; 13] = [
-	linear("MiniLM q, k, v, o", 2_048.0, 384.0, 384.0),
-	linear("MiniLM up", 2_048.0, 1_536.0, 384.0),
-	linear("MiniLM down", 2_048.0, 384.0, 1_536.0),
-	heads("MiniLM scores", Kernel::ScoresMma, (128.0, 128.0, 32.0), 192.0),
-	heads("MiniLM context", Kernel::ContextMma, (128.0, 32.0, 128.0), 192.0),
-	linear("SmolLM2 prompt q, o", 512.0, 576.0, 576.0),
-	linear("SmolLM2 prompt gate, up", 512.0, 1_536.0, 576.0),
-	linear("SmolLM2 prompt down", 512.0, 576.0, 1_536.0),
-	heads("SmolLM2 prompt scores", Kernel::ScoresMma, (512.0, 512.0, 64.0), 9.0),
-	heads("SmolLM2 prompt context", Kernel::ContextMma, (512.0, 64.0, 512.0), 9.0),
-	linear("SmolLM2 token q, o", 1.0, 576.0, 576.0),
-	linear("SmolLM2 token gate, up", 1.0, 1_536.0, 576.0),
-	linear("SmolLM2 token logits", 1.0, 49_152.0, 576.0),
-];
-
-impl Product {
-	/// int8 operations of tensor cores, or operations of `dp2a`, which takes 12 bits at once.
-	fn operations(&self) -> f64 {
-		let parts = if self.kernel.is_tensor() { self.parts } else { 1.0 };
-		2.0 * self.rows * self.columns * self.depth * self.heads * parts
+impl Card {
+	/// Peak operations of a kernel's products, in 10^12 a second.
+	fn tops(&self, kernel: Kernel) -> f64 {
+		match kernel {
+			kernel if kernel.is_tensor() => self.tensor_tops(),
+			Kernel::Convolution => self.plain_tops(),
+			_ => self.dot_tops(),
+		}
 	}
 
-	/// Bytes of memory if every operand is read once and the result written once.
-	fn bytes(&self) -> f64 {
-		let left = 2.0 * self.rows * self.depth;
-		let right = self.right_bytes * self.columns * self.depth;
-		self.heads * (left + right + 4.0 * self.rows * self.columns)
-	}
-
-	/// Operations for each byte.
-	fn intensity(&self) -> f64 {
-		self.operations() / self.bytes()
-	}
-
-	/// The least time on a card in microseconds, and whether memory is what bounds it.
-	fn least_us(&self, card: &Card) -> (f64, bool) {
-		let tops = if self.kernel.is_tensor() { card.tensor_tops() } else { card.dot_tops() };
-		let computing = self.operations() / tops / 1e6;
-		let reading = self.bytes() / card.bandwidth_gb / 1e3;
+	/// The least time of a product in microseconds, and whether memory is what bounds it.
+	fn least_us(&self, product: &Product) -> (f64, bool) {
+		let computing = product.operations() as f64 / self.tops(product.kernel) / 1e6;
+		let reading = product.bytes as f64 / self.bandwidth_gb / 1e3;
 		(computing.max(reading), reading > computing)
 	}
 }
 
-/// The report.
-pub fn report() -> Result<String, CompileError> {
+/// Why there is no report.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReportError {
+	/// The kernels could not be compiled.
+	#[error(transparent)]
+	Compile(#[from] CompileError),
+	/// A program has no launches.
+	#[error("{name}: {reason}")]
+	Program {
+		/// The workload.
+		name: String,
+		/// Why not.
+		reason: BackendError,
+	},
+}
+
+/// The report: of all kernels, and of the products of some programs' steps.
+pub fn report(workloads: &[Workload]) -> Result<String, ReportError> {
 	let mut text = String::from(
 		"A model, not a measurement: counts are of compiled code, times the least that published\n\
 		 peaks allow. Nothing here ran on a GPU.\n",
@@ -339,7 +305,12 @@ pub fn report() -> Result<String, CompileError> {
 		let _ = writeln!(text, "\nsm_{}{}", architecture.major, architecture.minor);
 		kernel_table(&mut text, &facts, architecture);
 	}
-	roofline(&mut text);
+	cards(&mut text);
+	for workload in workloads {
+		let products = products(workload)
+			.map_err(|reason| ReportError::Program { name: workload.name.clone(), reason })?;
+		roofline(&mut text, &workload.name, &products);
+	}
 	Ok(text)
 }
 
@@ -367,7 +338,7 @@ fn kernel_table(text: &mut String, all: &BTreeMap<String, Facts>, architecture: 
 	}
 }
 
-fn roofline(text: &mut String) {
+fn cards(text: &mut String) {
 	let _ =
 		writeln!(text, "\nPublished peaks\n  {:<16} {:>14} {:>10}", "card", "int8 TOPS", "GB/s");
 	for card in &CARDS {
@@ -376,18 +347,28 @@ fn roofline(text: &mut String) {
 	}
 	let _ = writeln!(
 		text,
-		"\nLeast time in microseconds; m: memory bounds it, c: computing.\n\
-		 Intensity: int8 operations a byte, every operand read once.\n"
+		"\nLeast time of one product in microseconds; m: memory bounds it, c: computing. Sizes are\n\
+		 rows x columns x depth, by heads; intensity is operations a byte, every operand read once."
 	);
-	let _ = write!(text, "  {:<24} {:<12} {:>9}", "product", "kernel", "intensity");
+}
+
+fn roofline(text: &mut String, name: &str, products: &[Product]) {
+	let _ = write!(text, "\n{name}\n  {:<12} {:<12} {:>5} ", "product", "kernel", "times");
+	let _ = write!(text, "{:<26} {:>9}", "size", "intensity");
 	for card in &CARDS {
 		let _ = write!(text, " {:>15}", card.name);
 	}
-	for product in &PRODUCTS {
-		let (name, intensity) = (product.kernel.name(), product.intensity());
-		let _ = write!(text, "\n  {:<24} {name:<12} {intensity:>9.1}", product.what);
+	for product in products {
+		let Product { operator, times, rows, columns, depth, heads, .. } = product;
+		let mut size = format!("{rows} x {columns} x {depth}");
+		if *heads > 1 {
+			let _ = write!(size, ", {heads}");
+		}
+		let (kernel, intensity) = (product.kernel.name(), product.intensity());
+		let _ = write!(text, "\n  {operator:<12} {kernel:<12} {times:>5} {size:<26} ");
+		let _ = write!(text, "{intensity:>9.1}");
 		for card in &CARDS {
-			let (least, by_memory) = product.least_us(card);
+			let (least, by_memory) = card.least_us(product);
 			let _ = write!(text, " {least:>13.2} {}", if by_memory { 'm' } else { 'c' });
 		}
 	}
@@ -419,6 +400,26 @@ mod tests {
 		};
 		let peaks = peaks(&device);
 		assert_eq!((peaks.tensor_tops.round(), peaks.bandwidth_gb.round()), (624.0, 2_039.0));
+	}
+
+	#[test]
+	fn the_roof_is_what_takes_longer() {
+		let [.., card] = CARDS;
+		let of = |kernel, depth, bytes| {
+			let (rows, columns, heads, parts) = (1_000, 1_000, 1, 2);
+			let (operator, times) = ("linear", 1);
+			let product =
+				Product { operator, kernel, times, rows, columns, depth, heads, parts, bytes };
+			card.least_us(&product)
+		};
+		// 4 * 10^9 operations of 1979 * 10^12 a second; 3.35 * 10^9 bytes of 3350 * 10^9.
+		let (computing, by_memory) = of(Kernel::LinearMma, 1_000, 1);
+		assert!((computing - 2.021).abs() < 0.001 && !by_memory, "{computing}");
+		let (reading, by_memory) = of(Kernel::LinearMma, 1_000, 3_350_000_000);
+		assert!((reading - 1_000.0).abs() < 1e-6 && by_memory, "{reading}");
+		// A plain product has half the operations a clock that `dp2a` has.
+		let (dot, plain) = (of(Kernel::LinearFew, 1_000, 1), of(Kernel::Convolution, 1_000, 1));
+		assert!((plain.0 / dot.0 - 2.0).abs() < 1e-9, "{plain:?} {dot:?}");
 	}
 
 	#[test]

@@ -18,5 +18,6 @@ mod kept;
 mod memory;
 mod nvrtc;
 mod opencl;
+mod products;
 mod real;
 mod shim;

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 const CALLS: u32 = 40;
 
 /// A folder of models that `scripts/setup` makes. Its absence fails the test: nothing is skipped.
-fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
 	let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.assay/models").join(name);
 	assert!(models.is_dir(), "{} is absent: run scripts/setup first", models.display());
 	models
