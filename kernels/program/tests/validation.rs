@@ -6,7 +6,7 @@ use assay_program::{
 	ProgramError, TableBase, TensorId, WeightId, WeightKind, WeightShape,
 };
 use assay_reference::sample::{self, Builder, DecoderShape, Shape};
-use codec::Encode;
+use codec::{Decode, Encode};
 use proptest::prelude::*;
 
 fn small() -> Program {
@@ -66,6 +66,41 @@ fn every_truncation_is_refused() {
 	assert_eq!(Program::decode_validated(&longer), Err(ProgramError::Encoding));
 	let far_too_long = vec![0; limits::MAX_PROGRAM_BYTES as usize + 1];
 	assert_eq!(Program::decode_validated(&far_too_long), Err(ProgramError::TooLong));
+}
+
+/// Every operator that has no number, in every place of a program; and that those that have one are
+/// read, so that no number is taken for free that is not.
+#[test]
+fn unknown_operators_are_refused() {
+	let known = Operator::NAMES.len();
+	let program = small();
+	let whole = program.encode();
+	// Where each operator begins: its tag.
+	let lengths: Vec<usize> = program.operators.iter().map(Encode::encoded_size).collect();
+	let first = whole.len() - lengths.iter().sum::<usize>();
+	let starts = lengths.iter().scan(first, |next, length| {
+		let start = *next;
+		*next += length;
+		Some(start)
+	});
+	for (operator, start) in program.operators.iter().zip(starts) {
+		assert_eq!(Operator::NAMES[usize::from(whole[start])], operator.name());
+		for tag in known..=usize::from(u8::MAX) {
+			let mut bytes = whole.clone();
+			bytes[start] = tag as u8;
+			assert_eq!(Program::decode_validated(&bytes), Err(ProgramError::Encoding), "{tag}");
+			// Nor is it read where all is there that any operator could need.
+			let mut alone = [0; 64];
+			alone[0] = tag as u8;
+			assert!(Operator::decode(&mut &alone[..]).is_err(), "{tag}");
+		}
+	}
+	for tag in 0..known {
+		let mut alone = [0; 64];
+		alone[0] = tag as u8;
+		let operator = Operator::decode(&mut &alone[..]).unwrap();
+		assert_eq!(operator.name(), Operator::NAMES[tag]);
+	}
 }
 
 #[test]

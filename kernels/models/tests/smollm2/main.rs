@@ -4,6 +4,7 @@
 
 mod common;
 mod import;
+mod loading;
 mod memory;
 mod quality;
 mod tokenizer;
