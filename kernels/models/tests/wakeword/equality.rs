@@ -94,6 +94,22 @@ fn spoken_words_give_the_published_bytes_in_every_layer() {
 	}
 }
 
+/// Words by `espeak-ng` are clean and of four kinds; a person who reads aloud is neither.
+#[test]
+fn a_person_who_reads_gives_the_published_bytes_in_every_layer() {
+	let rows = common::spoken("person");
+	// 2,469 frames.
+	assert_eq!(rows.len(), 823 * ROW);
+	let different: BTreeSet<&[u8]> = rows.chunks_exact(ROW).collect();
+	assert!(different.len() > 600, "{} rows", different.len());
+	for name in NAMES {
+		assert_equal(name, &rows);
+		let heard = run(&ReferenceBackend, &common::import(name), &rows);
+		let loudest = heard.iter().max().copied().unwrap();
+		assert!(loudest < 128, "{name} hears its word in a novel with {loudest}");
+	}
+}
+
 /// Each network hears its own word, and none of the others.
 #[test]
 fn networks_hear_their_words() {
