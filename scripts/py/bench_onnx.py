@@ -6,14 +6,18 @@ Reads requests from standard input, one JSON object a line, and answers each wit
 reads the next, so that a caller can take turns with what it compares to:
 
     {"ids": [[101, 2023, ..., 102, -1, -1], ...], "runs": 5}
-    {"seconds": [0.031, ...], "median_seconds": 0.031, "embeddings": [[384 numbers], ...]}
+    {"seconds": [0.031, ...], "median_seconds": 0.031, "embeddings": [[384 numbers], ...],
+     "peak_resident_bytes": 150000000}
 
 `ids` is one batch, all rows of the same length, -1 for padding at the end of a row. What is timed is
 what it takes to get normalised sentence embeddings out of ids: the session's run, the mean over
 tokens and the normalisation. `runs` may be 0 (a warm-up: one run that is not timed; `seconds` is
 empty and the median null). The first line of output, before any request, tells what will run:
 
-    {"ready": true, "onnxruntime": "1.31.1", "threads": 1, "providers": ["CPUExecutionProvider"]}
+    {"ready": true, "onnxruntime": "1.31.1", "threads": 1, "providers": ["CPUExecutionProvider"],
+     "base_resident_bytes": 60000000}
+
+`base_resident_bytes` is what Python took, its packages included, before the model was loaded.
 
 The program ends with its input.
 """
@@ -49,6 +53,12 @@ def embed(model: onnxruntime.InferenceSession, ids: np.ndarray) -> np.ndarray:
     return pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
 
 
+def peak_resident() -> int:
+    with open("/proc/self/status", encoding="utf-8") as status:
+        lines = [line.split() for line in status if line.startswith("VmHWM:")]
+    return int(lines[0][1]) * 1024 if lines else 0
+
+
 def answer(model: onnxruntime.InferenceSession, request: dict) -> dict:
     ids = np.array(request["ids"], dtype=np.int64)
     if ids.ndim != 2 or ids.size == 0:
@@ -65,6 +75,7 @@ def answer(model: onnxruntime.InferenceSession, request: dict) -> dict:
         "seconds": seconds,
         "median_seconds": statistics.median(seconds) if seconds else None,
         "embeddings": embeddings.tolist(),
+        "peak_resident_bytes": peak_resident(),
     }
 
 
@@ -73,12 +84,14 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--threads", type=int, required=True)
     arguments = parser.parse_args()
+    base = peak_resident()
     model = session(arguments.model, arguments.threads)
     ready = {
         "ready": True,
         "onnxruntime": onnxruntime.__version__,
         "threads": arguments.threads,
         "providers": model.get_providers(),
+        "base_resident_bytes": base,
     }
     print(json.dumps(ready), flush=True)
     for line in sys.stdin:

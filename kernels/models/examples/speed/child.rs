@@ -23,6 +23,8 @@ pub(crate) struct Child {
 	process: process::Child,
 	input: ChildStdin,
 	output: BufReader<ChildStdout>,
+	/// What it took before it had a model.
+	pub(crate) base_resident_bytes: u64,
 }
 
 impl Child {
@@ -37,9 +39,12 @@ impl Child {
 			return Err(format!("{name} has no input or no output").into());
 		};
 		let output = BufReader::new(output);
-		let mut child = Self { name: name.into(), process, input, output };
+		let mut child = Self { name: name.into(), process, input, output, base_resident_bytes: 0 };
 		let ready: Value = child.line()?;
 		println!("{name}: {ready}");
+		let base = ready.get("base_resident_bytes").and_then(Value::as_u64);
+		child.base_resident_bytes =
+			base.ok_or_else(|| format!("{name} does not say what it took without a model"))?;
 		Ok(child)
 	}
 

@@ -5,6 +5,8 @@
 //! cargo run --release -p assay-models --example speed [-- [threads] [runs] [json]]
 //! ```
 //!
+//! `threads` is a list such as `1,2`: all of it is measured with each in one run.
+//!
 //! Before, once: `scripts/setup`. The first run fetches llama.cpp, about 700 MB, by npm. Each side
 //! is a process of its own that answers line by line, so that their memory can be told apart; ours
 //! is this program started again as `speed serve <folder> <threads>`. Figures are medians over
@@ -34,7 +36,7 @@ const STEPS: usize = 128;
 const LONG_PROMPT: usize = 512;
 /// Tokens of a row that is embedded, and rows at once.
 const ROW: usize = 128;
-const BATCHES: [usize; 2] = [1, 16];
+const BATCHES: [usize; 5] = [1, 2, 4, 8, 16];
 /// Context lengths at which a step is timed.
 const CONTEXTS: [usize; 4] = [256, 512, 1024, 2032];
 /// Steps at each of them.
@@ -79,6 +81,7 @@ impl Generated {
 #[derive(Debug, Deserialize)]
 struct Embedded {
 	seconds: Vec<f64>,
+	peak_resident_bytes: u64,
 }
 
 struct Setting {
@@ -89,22 +92,26 @@ struct Setting {
 
 fn measure(arguments: &[String]) -> Result<()> {
 	let cores = std::thread::available_parallelism().map_or(1, usize::from);
-	let number = |at: usize, default| match arguments.get(at) {
-		Some(text) => text.parse::<usize>().map_err(|_| format!("{text} is no number")),
-		None => Ok(default),
+	let number = |text: &str| match text.parse::<usize>() {
+		Ok(number) if number > 0 => Ok(number),
+		_ => Err(format!("{text} is no number above 0")),
 	};
-	let setting = Setting {
-		root: Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."),
-		threads: number(0, cores)?.max(1),
-		runs: number(1, 5)?.max(1),
+	let threads = match arguments.first() {
+		Some(list) => list.split(',').map(number).collect::<std::result::Result<Vec<_>, _>>()?,
+		None => vec![cores],
 	};
-	peer::install(&setting.root.join("scripts/bench"))?;
-	let embed = setting.embed()?;
-	let generate = setting.generate()?;
+	let runs = arguments.get(1).map_or(Ok(5), |text| number(text))?;
+	let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+	peer::install(&root.join("scripts/bench"))?;
+	let mut measured = Vec::new();
+	for threads in threads {
+		println!("{threads} threads, medians of {runs}");
+		let setting = Setting { root: root.clone(), threads, runs };
+		let (embed, generate) = (setting.embed()?, setting.generate()?);
+		measured.push(json!({ "threads": threads, "embed": embed, "generate": generate }));
+	}
 	if arguments.get(2).is_some_and(|word| word == "json") {
-		let Setting { threads, runs, .. } = setting;
-		let all = json!({ "threads": threads, "runs": runs, "embed": embed, "generate": generate });
-		println!("{all}");
+		println!("{}", json!({ "runs": runs, "measured": measured }));
 	}
 	Ok(())
 }
@@ -134,7 +141,7 @@ impl Setting {
 		Command::new(self.root.join(".assay/venv/bin/python"))
 	}
 
-	fn embed(&self) -> Result<Vec<Value>> {
+	fn embed(&self) -> Result<Value> {
 		let mut ours = self.ours("minilm", &minilm::import(&self.models().join("minilm"))?)?;
 		let mut command = self.python();
 		command.arg(self.root.join("scripts/py/bench_onnx.py"));
@@ -142,6 +149,7 @@ impl Setting {
 		command.args(["--threads", &self.threads.to_string()]);
 		let mut theirs = Child::start("onnxruntime", command)?;
 		let mut results = Vec::new();
+		let mut peaks = [0, 0];
 		for batch in BATCHES {
 			let row = |number: usize| -> Vec<usize> {
 				(0..ROW).map(|at| (at * 7_919 + number * 104_729) % 29_000 + 1_000).collect()
@@ -149,24 +157,34 @@ impl Setting {
 			let rows: Vec<Vec<usize>> = (0..batch).map(row).collect();
 			let mut sides = [Vec::new(), Vec::new()];
 			for run in 0..=self.runs {
-				for (side, seconds) in [&mut ours, &mut theirs].into_iter().zip(&mut sides) {
+				for (at, side) in [&mut ours, &mut theirs].into_iter().enumerate() {
 					// The first run of each is for caches and first touches.
 					let request = json!({ "ids": rows, "runs": usize::from(run > 0) });
-					seconds.extend(side.ask::<Embedded>(&request)?.seconds);
+					let answer: Embedded = side.ask(&request)?;
+					sides[at].extend(answer.seconds);
+					peaks[at] = answer.peak_resident_bytes.max(peaks[at]);
 				}
 			}
 			let [assay, other] = sides.map(|seconds| batch as f64 / median(seconds));
 			println!(
 				"embed {ROW} tokens, batch {batch:>2}: assay {assay:.1}/s, onnxruntime {other:.1}/s, \
-				 ratio {:.2}",
-				assay / other
+				 ratio {:.2}, peaks so far {} and {} MiB",
+				assay / other,
+				peaks[0] >> 20,
+				peaks[1] >> 20,
 			);
 			results.push(json!({
 				"batch": batch, "assay_per_second": assay, "onnxruntime_per_second": other,
-				"ratio": assay / other,
+				"ratio": assay / other, "assay_peak_resident_bytes": peaks[0],
+				"onnxruntime_peak_resident_bytes": peaks[1],
 			}));
 		}
-		Ok(results)
+		let bases = [ours.base_resident_bytes, theirs.base_resident_bytes];
+		println!("without a model: {} and {} MiB", bases[0] >> 20, bases[1] >> 20);
+		Ok(json!({
+			"batches": results, "assay_base_resident_bytes": bases[0],
+			"onnxruntime_base_resident_bytes": bases[1],
+		}))
 	}
 
 	fn generate(&self) -> Result<Value> {
@@ -198,36 +216,52 @@ impl Setting {
 			results.push(side.report(name, &sides[0]));
 		}
 		Ok(json!({ "sides": results, "batches": self.batches(&mut ours)?,
-			"contexts": Self::contexts(&mut ours)? }))
+			"contexts": self.contexts(&mut ours)? }))
 	}
 
 	/// How tokens a second grow with the batch.
 	fn batches(&self, ours: &mut Child) -> Result<Vec<Value>> {
 		let mut results = Vec::new();
 		for batch in [1, 2, smollm2::MAX_BATCH as usize] {
-			let mut rates = Vec::new();
+			let mut rates = [Vec::new(), Vec::new()];
 			for _ in 0..self.runs {
 				let run: Generated = ours.ask(&request(batch, PROMPT, STEPS / 4))?;
-				rates.push(batch as f64 * run.steps()[1]);
+				for (all, rate) in rates.iter_mut().zip(run.steps()) {
+					all.push(batch as f64 * rate);
+				}
 			}
-			let rate = median(rates);
-			println!("batch {batch}: {rate:.1} tokens a processor second");
-			results.push(json!({ "batch": batch, "tokens_per_processor_second": rate }));
+			let [clock, processor] = rates.map(median);
+			println!(
+				"batch {batch}: {clock:.1} tokens a second, {processor:.1} a processor second"
+			);
+			results.push(json!({
+				"batch": batch, "tokens_per_second": clock, "tokens_per_processor_second": processor,
+			}));
 		}
 		Ok(results)
 	}
 
 	/// What a token costs by the length of its context.
-	fn contexts(ours: &mut Child) -> Result<Vec<Value>> {
+	fn contexts(&self, ours: &mut Child) -> Result<Vec<Value>> {
 		let mut results = Vec::new();
 		for context in CONTEXTS {
-			let run: Generated = ours.ask(&request(1, context, STEPS_AT_CONTEXT + 1))?;
-			let milliseconds = 1e3 / run.steps()[1];
-			let resident = run.peak_resident_bytes;
-			println!("context {context}: {milliseconds:.2} ms of a processor a token");
+			let mut milliseconds = [Vec::new(), Vec::new()];
+			let mut resident = 0;
+			for _ in 0..self.runs {
+				let run: Generated = ours.ask(&request(1, context, STEPS_AT_CONTEXT + 1))?;
+				for (all, rate) in milliseconds.iter_mut().zip(run.steps()) {
+					all.push(1e3 / rate);
+				}
+				resident = run.peak_resident_bytes.max(resident);
+			}
+			let [clock, processor] = milliseconds.map(median);
+			println!(
+				"context {context}: {clock:.2} ms a token, {processor:.2} of a processor, peak {} MiB",
+				resident >> 20
+			);
 			results.push(json!({
-				"context": context, "processor_milliseconds_per_token": milliseconds,
-				"peak_resident_bytes": resident,
+				"context": context, "milliseconds_per_token": clock,
+				"processor_milliseconds_per_token": processor, "peak_resident_bytes": resident,
 			}));
 		}
 		Ok(results)

@@ -108,5 +108,5 @@ fn embed(model: &dyn Model, ids: &[Vec<i32>], runs: usize) -> Result<Value> {
 			seconds.push(start.elapsed().as_secs_f64());
 		}
 	}
-	Ok(json!({ "seconds": seconds }))
+	Ok(json!({ "seconds": seconds, "peak_resident_bytes": peak_resident_bytes() }))
 }
