@@ -144,9 +144,9 @@ impl Embed {
 /// it is built and run by itself.
 #[derive(Debug, Args)]
 pub(crate) struct Cpu {
-	/// Threads of all. Default: one per core.
-	#[arg(long)]
-	threads: Option<usize>,
+	/// Threads of all, one count after the other. Default: one, and one per core.
+	#[arg(long, value_delimiter = ',')]
+	threads: Vec<usize>,
 	/// Timed runs of each, taken in turns.
 	#[arg(long, default_value_t = 5)]
 	runs: usize,
@@ -157,12 +157,17 @@ pub(crate) struct Cpu {
 
 impl Cpu {
 	pub(crate) async fn run(&self) -> Result<()> {
-		let cores = std::thread::available_parallelism().map_or(1, usize::from);
+		let mut threads = self.threads.clone();
+		if threads.is_empty() {
+			threads = vec![1, std::thread::available_parallelism().map_or(1, usize::from)];
+			threads.dedup();
+		}
+		let threads: Vec<String> = threads.iter().map(usize::to_string).collect();
 		let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
 		let status = Command::new(cargo)
 			.args(["run", "--release", "--locked", "--quiet", "-p", "assay-models"])
 			.args(["--example", "speed", "--"])
-			.args([self.threads.unwrap_or(cores).to_string(), self.runs.to_string()])
+			.args([threads.join(","), self.runs.to_string()])
 			.args(self.json.then_some("json"))
 			.current_dir(paths::root()?)
 			.kill_on_drop(true)
