@@ -1,5 +1,5 @@
-//! `cargo xtask cuda-report`: what the CUDA kernels become, told from compiled code, and the products
-//! of the imported models, told from their programs.
+//! `cargo xtask cuda-report`: what the CUDA kernels become, told from compiled code, and the
+//! products of the imported models, told from their programs.
 
 use crate::paths;
 use anyhow::{Context, Result};

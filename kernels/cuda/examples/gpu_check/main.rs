@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Prints one JSON object, also where something fails: `ok` says whether nothing did, and `error`
-//! stands where it did. Ends with 0 where all went well, 1 where something failed, and 3 where there
-//! is no GPU. Before, once: `scripts/setup`.
+//! stands where it did. Ends with 0 where all went well, 1 where something failed, and 3 where
+//! there is no GPU. Before, once: `scripts/setup`.
 
 mod check;
 mod subjects;

@@ -2,8 +2,8 @@
 //! then the job as jobs run.
 //!
 //! What other rungs show of made-up weights, this shows of those that serve, whose rows have the
-//! outliers that real layers make. PoCL computes each model whole; the shim, which would take minutes,
-//! the wake-word networks whole, and of each other the first layer.
+//! outliers that real layers make. PoCL computes each model whole; the shim, which would take
+//! minutes, the wake-word networks whole, and of each other the first layer.
 
 use crate::{checks::Case, opencl::pocl, shim::Shim};
 use assay_cuda::{Device, DeviceBackend, Products};
