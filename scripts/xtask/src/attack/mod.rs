@@ -211,7 +211,7 @@ fn spoil(weights: &[u8]) -> Vec<u8> {
 /// A provider computes on other weights and defends its result with a trace that is right for them.
 async fn wrong_claim(world: &World) -> Result<()> {
 	let checks = &world.checks;
-	let mut ring = Ring::start(world, "wrong-claim", Lies::Claimant, Finds::ByWatching).await?;
+	let mut ring = Ring::start(world, "wrong-claim", Lies::Claimant, Finds::Watching).await?;
 	let (bob, dave, escrow) =
 		(ring.bond_of_claimant().await?, ring.wealth_of_watcher().await?, ring.escrow().await?);
 	let end = ring.play("A wrong result is found.", Trouble::None).await?;
@@ -239,8 +239,7 @@ async fn wrong_claim(world: &World) -> Result<()> {
 /// A challenger computes on other weights and takes a right result for wrong.
 async fn wrong_challenge(world: &World) -> Result<()> {
 	let checks = &world.checks;
-	let mut ring =
-		Ring::start(world, "wrong-challenge", Lies::Challenger, Finds::ByWatching).await?;
+	let mut ring = Ring::start(world, "wrong-challenge", Lies::Challenger, Finds::Watching).await?;
 	let (bob, dave) = (ring.bond_of_claimant().await?, ring.wealth_of_watcher().await?);
 	let end = ring.play("A right result stands.", Trouble::None).await?;
 	checks.check(
@@ -259,7 +258,7 @@ async fn wrong_challenge(world: &World) -> Result<()> {
 
 /// The watcher loses power in the middle of its game.
 async fn power_cut(world: &World) -> Result<()> {
-	let mut ring = Ring::start(world, "power-cut", Lies::Claimant, Finds::ByWatching).await?;
+	let mut ring = Ring::start(world, "power-cut", Lies::Claimant, Finds::Watching).await?;
 	let end = ring.play("The lights go out.", Trouble::PowerCut).await?;
 	world.checks.check(
 		end.verdict == "ClaimantGuilty" && end.reason == "Refereed" && end.is_refuted,
@@ -270,7 +269,7 @@ async fn power_cut(world: &World) -> Result<()> {
 
 /// The claimant's executor disappears once its claim is disputed.
 async fn silence(world: &World) -> Result<()> {
-	let mut ring = Ring::start(world, "silence", Lies::Claimant, Finds::ByWatching).await?;
+	let mut ring = Ring::start(world, "silence", Lies::Claimant, Finds::Watching).await?;
 	let end = ring.play("Nobody answers any more.", Trouble::Silence).await?;
 	world.checks.check(
 		end.verdict == "ClaimantGuilty" && end.reason == "TimedOut" && end.is_refuted,
@@ -282,7 +281,7 @@ async fn silence(world: &World) -> Result<()> {
 /// Nobody watches, but the tenant pays for audits: the provider is right once and wrong once.
 async fn audited(world: &World) -> Result<()> {
 	let checks = &world.checks;
-	let mut ring = Ring::start(world, "audited", Lies::Claimant, Finds::ByAudit).await?;
+	let mut ring = Ring::start(world, "audited", Lies::Claimant, Finds::Audit).await?;
 	let (stake, bob) = (ring.audit_stake().await?, ring.bond_of_claimant().await?);
 	ring.set_honest(true);
 	let end = ring.play("A right result is computed twice.", Trouble::NoGame).await?;
@@ -328,7 +327,7 @@ async fn audited(world: &World) -> Result<()> {
 /// A job has a replica: the provider is right once, and wrong once.
 async fn replicated(world: &World) -> Result<()> {
 	let checks = &world.checks;
-	let mut ring = Ring::start(world, "replicated", Lies::Claimant, Finds::ByReplica).await?;
+	let mut ring = Ring::start(world, "replicated", Lies::Claimant, Finds::Replica).await?;
 	let (dave, escrow) = (ring.wealth_of_watcher().await?, ring.escrow().await?);
 	ring.set_honest(true);
 	let end = ring.play("Two compute what one was asked for.", Trouble::NoGame).await?;

@@ -35,11 +35,11 @@ const BUDGET: &str = "100";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Finds {
 	/// It computes what it likes again.
-	ByWatching,
+	Watching,
 	/// It is drawn to.
-	ByAudit,
+	Audit,
 	/// It is drawn to do each job as well.
-	ByReplica,
+	Replica,
 }
 
 /// Whose executor lies.
@@ -135,12 +135,12 @@ impl<'a> Ring<'a> {
 		let ring = async {
 			let mut ring = Self::prepare(world, name, lies, finds).await?;
 			match finds {
-				Finds::ByWatching => {},
-				Finds::ByAudit => {
+				Finds::Watching => {},
+				Finds::Audit => {
 					ring.audit().await?;
 					ring.lambda_ppb = pool::ALWAYS;
 				},
-				Finds::ByReplica => {
+				Finds::Replica => {
 					ring.audit().await?;
 					// Under an offer of its own it says that it would do such jobs.
 					stage::offer(&ring.watcher.chain, &ring.challenger, ring.model).await?;
@@ -159,7 +159,7 @@ impl<'a> Ring<'a> {
 				.await?;
 		let boot = claimant.address().await?;
 		let flags = ["--bootnodes", &boot, "--watch", BUDGET];
-		let flags = if finds == Finds::ByWatching { &flags[..] } else { &flags[..2] };
+		let flags = if finds == Finds::Watching { &flags[..] } else { &flags[..2] };
 		let watcher =
 			Party::start(world, &folder.join("watcher"), lies == Lies::Challenger, flags).await?;
 		let (cast, quiet) = (Cast::new()?, |_: String| {});

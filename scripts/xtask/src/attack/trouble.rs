@@ -200,7 +200,8 @@ async fn upgrade(rig: &Rig, code: Vec<u8>) -> Result<(bool, String)> {
 	sudo(rig, "System", forget).await?;
 	let (mut blocks, last) = (rig.chain().follow().await?, hired::hexed(&last));
 	let is_back = async {
-		while rig.chain().request("state_getStorage", &[last.clone()]).await?.is_null() {
+		while rig.chain().request("state_getStorage", std::slice::from_ref(&last)).await?.is_null()
+		{
 			blocks.next().await?;
 		}
 		anyhow::Ok(())
