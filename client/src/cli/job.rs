@@ -63,7 +63,7 @@ pub(crate) struct Fetch {
 	#[arg(long, conflicts_with = "since")]
 	expect: Option<String>,
 	/// Another provider than the lease's, in hexadecimal: a replica that has computed the job, as
-	/// `assay job show` and the receipt name it.
+	/// `assay job show` names it. It hands out what it has until the job is settled.
 	#[arg(long)]
 	from: Option<String>,
 }

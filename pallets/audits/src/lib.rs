@@ -57,7 +57,7 @@
 //! | `set_duty_key` | provider | another duty key from the next period on |
 //! | `join`, `leave` | provider | member of a pool, or not, from the next period on |
 //! | `refresh` | anyone | the bond as it is now counts from the next period on |
-//! | `replicate` | a member's worker key | a slot in a job that pays for replicas, pledged from the bond |
+//! | `replicate` | a member's worker key | a slot in a job with replicas, pledged from the bond |
 //! | `show` | a member's worker key | its stake counts in the next period |
 //! | `mark_final` | any worker key but the party's | notices are taken |
 //! | `notice` | the auditor's worker key | a slot in the job, pledged from the audit stake |

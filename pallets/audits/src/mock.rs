@@ -348,8 +348,8 @@ impl AuditedJobs<AccountId> for Table {
 		(Self::now() <= until).then_some(ReplicatedJob { model, committed_at, period })
 	}
 
-	fn has_room_for(job: JobDigest, _provider: &AccountId) -> bool {
-		!MockFull::get().contains(&job)
+	fn has_room_for(jobs: &[JobDigest], _provider: &AccountId) -> bool {
+		jobs.iter().all(|job| !MockFull::get().contains(job))
 	}
 
 	fn drawing(_from: JobDigest, count: usize) -> Vec<JobDigest> {

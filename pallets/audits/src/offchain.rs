@@ -60,6 +60,8 @@ const SENT_PREFIX: &[u8] = b"assay/audits/sent/";
 const ANSWER_PREFIX: &[u8] = b"assay/audits/answer/";
 /// Places for what it said: a job that takes another's place makes it be asked once more.
 const ANSWER_PLACES: u64 = 4_096;
+/// Jobs for which one run says that it would do them as well.
+const REPLICAS_PER_RUN: usize = 4;
 /// Longest answer about the executor's health.
 const HEALTH_BYTES_MAX: usize = 4_096;
 /// Longest answer: an output and a proof.
@@ -364,34 +366,49 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// Say that one would do a job as well that replicas are drawn for, where the draw falls on one. One
-	/// in a run: the next run sees what that has made of what there is to do.
+	/// Say that one would do jobs as well that replicas are drawn for, where the draw falls on one. In
+	/// another order at each node and block: nobody knows which jobs are overlooked where there are
+	/// many.
 	fn volunteer(run: &Run, parties: &[Party]) {
 		let jobs = T::Jobs::drawing(start_of(run, parties), JOBS_LOOKED_AT).into_iter();
-		let mut pairs = jobs.flat_map(|job| parties.iter().map(move |party| (job, party)));
-		let found = pairs
-			.by_ref()
-			.take_while(|_| !run.is_over())
-			.find(|(job, party)| Self::is_drawn(*job, party));
-		let Some((job, party)) = found else { return };
-		// Without an executor nothing could be computed, and silence costs a replica its pledge.
-		if !Self::is_executor_well(run) {
-			return;
+		let mut pairs: Vec<_> =
+			jobs.flat_map(|job| parties.iter().map(move |party| (job, party))).collect();
+		pairs.sort_by_cached_key(|(job, party)| {
+			sp_io::hashing::blake2_256(&(run.block, job, &party.worker).encode())
+		});
+		let (mut is_well, mut sent) = (None, Vec::new());
+		for (job, party) in pairs {
+			if run.is_over() || sent.len() >= REPLICAS_PER_RUN {
+				return;
+			}
+			let tag = SlotId(u64::from_le_bytes(sp_io::hashing::twox_64(job.as_ref())));
+			// What is sent now will be to be done as well.
+			sent.push(job);
+			if !Self::is_drawn(job, party, &sent) {
+				sent.pop();
+				continue;
+			}
+			// Without an executor nothing could be computed, and silence costs a replica its pledge.
+			if !*is_well.get_or_insert_with(|| Self::is_executor_well(run)) {
+				return;
+			}
+			if !Self::is_due(run, &party.worker, (tag, b'V')) {
+				continue;
+			}
+			let Some(signature) = party.worker.sign(&replica_statement(&run.genesis, &job)) else {
+				return;
+			};
+			let call = Call::replicate { job, worker: party.worker.clone(), signature };
+			Self::submit((tag, b'V'), call);
 		}
-		let Some(signature) = party.worker.sign(&replica_statement(&run.genesis, &job)) else {
-			return;
-		};
-		let tag = SlotId(u64::from_le_bytes(sp_io::hashing::twox_64(job.as_ref())));
-		let call = Call::replicate { job, worker: party.worker.clone(), signature };
-		Self::send(run, &party.worker, (tag, b'V'), call);
 	}
 
 	/// Whether the draw falls on a provider as it is now, and it can do the job.
-	fn is_drawn(job: JobDigest, party: &Party) -> bool {
+	fn is_drawn(job: JobDigest, party: &Party, with: &[JobDigest]) -> bool {
 		let Ok(Volunteer { provider, ticket }) = Self::check_replicate(job, &party.worker) else {
 			return false;
 		};
-		if !T::Jobs::has_room_for(job, &provider) {
+		if !T::Jobs::has_room_for(with, &provider) {
 			log::debug!(target: TARGET, "too much is to be done to do job {:?} as well", job.0);
 			return false;
 		}

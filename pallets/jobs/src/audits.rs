@@ -69,8 +69,8 @@ impl<T: Config> AuditedJobs<AccountId> for Pallet<T> {
 		Self::some_awaiting(from, count, |digest| Self::replicated_job(*digest).is_some())
 	}
 
-	fn has_room_for(job: JobDigest, provider: &AccountId) -> bool {
-		Self::has_room_for(job, provider)
+	fn has_room_for(jobs: &[JobDigest], provider: &AccountId) -> bool {
+		Self::has_room_for(jobs, provider)
 	}
 
 	fn open_replica(

@@ -585,7 +585,7 @@ impl<T: Config> Pallet<T> {
 			return Err(Error::<T>::NotSettleable);
 		};
 		ensure!(!job.hold.is_open(), Error::<T>::Held);
-		ensure!(Self::now_of(&job) > closes, Error::<T>::NotSettleable);
+		ensure!(Self::now_of(&job) > job.owes_until(closes), Error::<T>::NotSettleable);
 		ensure!(
 			BlockReceipts::<T>::decode_len().unwrap_or(0) < types::RECEIPTS_MAX as usize,
 			Error::<T>::ReceiptsFull

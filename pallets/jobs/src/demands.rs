@@ -167,7 +167,7 @@ impl<T: Config> OwedItems<AccountId> for Pallet<T> {
 		Jackpots::<T>::remove(digest);
 		let now = Self::now_of(&job);
 		let job = match Self::has_heir(&job, slot_id) {
-			true => job.inherited(now, Self::timing().commit_base),
+			true => job.owing_anew(now.saturating_add(Self::timing().commit_base)),
 			false => job,
 		};
 		Self::lapse_slot(slot_id, slot, job, LapseReason::Withheld)
@@ -285,7 +285,7 @@ impl<T: Config> Pallet<T> {
 			Phase::Revealing { reveal_by, .. } => {
 				reveal_by.saturating_add(Self::timing().reveal_grace)
 			},
-			Phase::Window { closes, .. } => closes,
+			Phase::Window { closes, .. } => job.owes_until(closes),
 		};
 		Self::now_of(job) > last
 	}

@@ -1,12 +1,12 @@
 //! What disputes ask of jobs, and do to them.
 
 use crate::{
-	types::{rivals, SlotState},
+	types::{opposed, rivals, SlotState},
 	*,
 };
 use alloc::{collections::BTreeSet, vec::Vec};
 use assay_primitives::{
-	AccountId, Balance, ClaimInfo, Claims, JobDigest, Models, Outline, SlashReason, SlotId,
+	AccountId, Balance, ClaimInfo, Claims, Item, JobDigest, Models, Outline, SlashReason, SlotId,
 	WorkerKey,
 };
 use codec::Encode;
@@ -140,7 +140,8 @@ impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 		let does_job = slot.role.does_job();
 		Slots::<T>::insert(slot_id, slot);
 		if does_job {
-			Self::leave_to_heir(job, slot_id);
+			// What was delivered, if it was, is not what is paid for.
+			Jobs::<T>::mutate_extant(job, |job| job.hold = job.hold.forget_output());
 		}
 		Self::deposit_event(Event::SlotConvicted { slot: slot_id, job, party, slashed: pledged });
 		pledged
@@ -169,6 +170,7 @@ impl<T: Config> Claims<AccountId, Balance> for Pallet<T> {
 			let left = Self::pledged(slot_id, &slot);
 			Self::slash_slot(slot_id, &slot, left, None, SlashReason::Guilty);
 		}
+		Self::owe_after_games(slot.job);
 		Self::refute_if_fallen(slot.job);
 	}
 }
@@ -229,12 +231,17 @@ impl<T: Config> Pallet<T> {
 		Ok(id)
 	}
 
-	/// Give the tenant time to demand the output of the claim that is paid in place of a convicted one.
-	fn leave_to_heir(digest: JobDigest, fallen: SlotId) {
-		let Some(job) = Jobs::<T>::get(digest) else { return };
-		if Self::has_heir(&job, fallen) {
-			let now = Self::now_of(&job);
-			Jobs::<T>::insert(digest, job.inherited(now, Self::timing().commit_base));
+	/// Once nobody disputes about a job with replicas any more: give the tenant time to demand the
+	/// output that is paid for, which it could not meanwhile.
+	fn owe_after_games(digest: JobDigest) {
+		let Some(job) = Jobs::<T>::get(digest).filter(|job| job.replicas.wanted > 0) else {
+			return;
+		};
+		let slots = Self::slots_of(&job);
+		let is_over = slots.iter().all(|(_, slot)| slot.disputes == 0) && opposed(&slots).is_none();
+		if is_over && !Self::paid_slots(&job, &slots).is_empty() && !job.hold.has(Item::Output) {
+			let until = Self::now_of(&job).saturating_add(Self::timing().commit_base);
+			Jobs::<T>::insert(digest, job.owing_anew(until));
 		}
 	}
 

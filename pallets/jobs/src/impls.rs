@@ -23,7 +23,9 @@ impl<T: Config> Pallet<T> {
 					.revealing(&JobClock::<T>::get(), Self::block())
 					.map_or(closed_at, |(closed_at, _)| closed_at),
 			},
-			Phase::Window { closes, .. } => JobPhase::Window { closes_at: clock.block_of(closes) },
+			Phase::Window { closes, .. } => {
+				JobPhase::Window { closes_at: clock.block_of(job.owes_until(closes)) }
+			},
 		};
 		let slots = Self::slots_of(&job)
 			.into_iter()

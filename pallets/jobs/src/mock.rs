@@ -162,9 +162,8 @@ impl Audits<AccountId, Balance> for PlainAudits {
 	}
 
 	fn holders(_model: ModelId, party: &AccountId) -> u32 {
-		let has_stake = |who: &AccountId| <AuditStake as Stake<_, _>>::bonded(who) > 0;
-		let holders = frame_system::Account::<Test>::iter_keys().filter(|who| who != party);
-		holders.filter(has_stake).count() as u32
+		let others = frame_system::Account::<Test>::iter_keys().filter(|who| who != party);
+		others.filter(|who| <AuditStake as Stake<_, _>>::bonded(who) > 0).count() as u32
 	}
 
 	fn draw_blocks() -> u32 {

@@ -222,6 +222,11 @@ impl<T: Config> Pallet<T> {
 				Work::Compute => new.push(Task { slot_id, slot, job, anchor: None }),
 			}
 		}
+		// First what has to be there first.
+		accepted.sort_by_key(|task| match task.slot.state {
+			SlotState::Assigned { due, .. } => due,
+			_ => u32::MAX,
+		});
 		let shares = shares([reveals.len(), accepted.len(), new.len()]);
 		let lists = [reveals, accepted, new].into_iter().zip(shares);
 		lists.flat_map(|(list, share)| take_turns(list, share, run.block)).collect()
@@ -286,7 +291,9 @@ impl<T: Config> Pallet<T> {
 			return true;
 		}
 		// Also what others owe: a job with a party that is gone would wait for it for ever.
-		let slots = Jobs::<T>::get(slot.job).map(|job| job.slots).unwrap_or_default();
+		let job = Jobs::<T>::get(slot.job);
+		let awaited = job.filter(|job| !matches!(job.phase, Phase::Window { .. }));
+		let slots = awaited.map(|job| job.slots).unwrap_or_default();
 		for id in slots.into_iter().filter(|id| Self::check_lapse(*id).is_ok()) {
 			Self::send(run, (id, b'L'), Call::lapse { slot: id });
 		}

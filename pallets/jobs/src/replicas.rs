@@ -22,8 +22,10 @@
 //!
 //! What replicas are worth: with the share `s` of the counted stake in one hand, split among
 //! accounts, all `k` of them are that hand's with a chance of about `s^k`. An account is drawn once at
-//! most, so a large stake in one account is drawn less often than its share of the places. A job
-//! with replicas is no trap, and auditors can see that.
+//! most, so a large stake in one account is drawn less often than its share of the places. Who has
+//! too much to do already is no candidate, so whoever keeps all others busy is drawn more often. A
+//! job with replicas is no trap, auditors can see that, and who was drawn to do a job is not drawn to
+//! audit it.
 //!
 //! A timeline on a development chain (commit base 20, 14 blocks for the draw) for a job whose units
 //! take a block: submitted in block 100, the assigned slot commits in block 102; the authors of
@@ -58,6 +60,9 @@ pub struct Replicas {
 	pub committed_at: Option<u32>,
 	/// Last clock time for a candidate; zero before that commitment, and where none is wanted.
 	pub until: u32,
+	/// Clock time until which the output can be demanded of who is paid in place of another, or once
+	/// a game has ended, though the window may be over; zero where that has not happened.
+	pub owed_until: u32,
 	/// The slots that were taken, in the order they were, each with its ticket.
 	pub drawn: BoundedVec<(SlotId, u128), ConstU32<REPLICAS_MAX>>,
 }
@@ -70,9 +75,9 @@ impl Replicas {
 
 	/// The draw after the assigned slot has committed in a block.
 	pub(crate) fn begin(self, block: u32, until: u32) -> Self {
-		match self.wanted {
-			0 => self,
-			_ => Self { committed_at: Some(block), until, ..self },
+		match self.committed_at {
+			None if self.wanted > 0 => Self { committed_at: Some(block), until, ..self },
+			_ => self,
 		}
 	}
 
@@ -135,23 +140,27 @@ impl<T: Config> Pallet<T> {
 		})
 	}
 
-	/// Whether a provider can keep its word if it does this job beside all that it has to commit to:
-	/// at the lowest rate all that takes no longer than the time that each job has on top of its own
-	/// units. For workers: silence costs a replica its pledge.
-	pub(crate) fn has_room_for(digest: JobDigest, provider: &AccountId) -> bool {
-		let Some(job) = Jobs::<T>::get(digest) else { return false };
-		let awaiting =
-			|slot: &Slot<AccountId>| slot.state.awaits_commitment() && slot.job != digest;
-		let units = Self::duties_of(provider)
-			.into_iter()
-			.filter_map(Slots::<T>::get)
+	/// Whether a provider can keep its word if it does these jobs beside all that it has to commit to,
+	/// at the lowest rate and in whatever order: all but the smallest take no longer than the time that
+	/// each job has on top of its own units. For workers: silence costs a replica its pledge.
+	pub(crate) fn has_room_for(digests: &[JobDigest], provider: &AccountId) -> bool {
+		let awaiting = |slot: &Slot<AccountId>| {
+			slot.state.awaits_commitment()
+				&& slot.state.is_pledged()
+				&& !digests.contains(&slot.job)
+		};
+		let duties = Self::duties_of(provider).into_iter().filter_map(Slots::<T>::get);
+		let units: Vec<u64> = duties
 			.filter(awaiting)
-			.filter_map(|slot| Jobs::<T>::get(slot.job))
-			.fold(0u64, |units, job| units.saturating_add(job.units_max));
+			.map(|slot| slot.job)
+			.chain(digests.iter().copied())
+			.filter_map(Jobs::<T>::get)
+			.map(|job| job.units_max)
+			.collect();
+		let total = units.iter().fold(0u64, |sum, units| sum.saturating_add(*units));
+		let least = units.into_iter().min().unwrap_or_default();
 		let timing = Self::timing();
-		let left = job.replicas.until.saturating_sub(Self::now_of(&job));
-		let blocks = timing.commit_base.saturating_add(left);
-		timing.span(0, units) <= blocks
+		timing.span(0, total.saturating_sub(least)) <= timing.commit_base
 	}
 
 	/// The job, where this candidate takes a slot of it now, and whose.
@@ -256,17 +265,18 @@ impl<AccountId> Job<AccountId> {
 		Balance::from(self.replicas.wanted).saturating_add(1)
 	}
 
-	/// The job after another slot's claim has fallen while one stands: what was demanded of that one
-	/// may be demanded of this one, and there are so many blocks left for it at least.
-	pub(crate) fn inherited(mut self, now: u32, blocks: u32) -> Self {
+	/// The job after another output than before may be paid for: what was demanded counts no more, and
+	/// until a clock time this one can be demanded.
+	pub(crate) fn owing_anew(mut self, until: u32) -> Self {
 		self.hold = self.hold.forget_output();
-		if let Phase::Window { closes, length } = self.phase {
-			// Both, so that the blocks for traps remain where they were.
-			let more = now.saturating_add(blocks).saturating_sub(closes);
-			let (closes, length) = (closes.saturating_add(more), length.saturating_add(more));
-			self.phase = Phase::Window { closes, length };
-		}
+		self.replicas.owed_until = self.replicas.owed_until.max(until);
 		self
+	}
+
+	/// Last clock time before the job can settle: of its window, or until which the output can be
+	/// demanded that is paid for.
+	pub(crate) fn owes_until(&self, closes: u32) -> u32 {
+		closes.max(self.replicas.owed_until)
 	}
 }
 

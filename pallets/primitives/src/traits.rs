@@ -302,9 +302,9 @@ pub trait AuditedJobs<AccountId> {
 	fn replicated(job: JobDigest) -> Option<ReplicatedJob>;
 	/// Some jobs of which [`AuditedJobs::replicated`] knows; as [`AuditedJobs::auditable`].
 	fn drawing(from: JobDigest, count: usize) -> Vec<JobDigest>;
-	/// Whether a provider can do this job in time beside all that it has to commit to, as far as the
+	/// Whether a provider can do these jobs in time beside all that it has to commit to, as far as the
 	/// chain can say: for workers.
-	fn has_room_for(job: JobDigest, provider: &AccountId) -> bool;
+	fn has_room_for(jobs: &[JobDigest], provider: &AccountId) -> bool;
 	/// A candidate takes a slot of a job, bound to its worker key and pledged; where all are taken,
 	/// that of who has the highest ticket. Fails where its own is no lower, it is a party already,
 	/// has no standing offer under which it would do such a job, or cannot pledge.

@@ -398,8 +398,7 @@ fn settle_when_due(digest: JobDigest) {
 	convict_liars(digest);
 	// Who is paid in place of a liar has its output demanded for a while.
 	let Some(job) = crate::Jobs::<Test>::get(digest) else { return };
-	let Phase::Window { closes, .. } = job.phase else { unreachable!("a window stays one") };
-	roll_to(Jobs::clock_of(&job).block_of(closes + 1));
+	roll_to(Jobs::clock_of(&job).block_of(job.replicas.owed_until + 1));
 	assert_ok!(dispatch_authorized(Call::settle { job: digest }.into()).expect("it is due"));
 }
 

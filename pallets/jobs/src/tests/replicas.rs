@@ -272,18 +272,18 @@ fn who_has_too_much_to_do_is_told() {
 		let who = auditors()[0].clone();
 		let (digest, slot) = submit_replicated(0, 0, 1);
 		assert_ok!(commit(slot).unwrap());
-		assert!(Jobs::has_room_for(digest, &who));
-		// What it can do in the time that is left on top, and a unit more.
-		let blocks = DRAW_BLOCKS + TIMING.commit_base;
+		assert!(Jobs::has_room_for(&[digest], &who));
+		// What it can do in the time that the smallest has on top of its own, and a unit more.
 		let (other, other_slot) = submit_replicated(1, 0, 1);
 		assert_ok!(commit(other_slot).unwrap());
 		assert_ok!(candidate(other, &who, 1));
 		for (units, has_room) in [(0, true), (1, false)] {
 			crate::Jobs::<Test>::mutate(other, |job| {
 				let job = job.as_mut().unwrap();
-				job.units_max = TIMING.min_rate * u64::from(blocks) + units;
+				job.units_max = TIMING.min_rate * u64::from(TIMING.commit_base) + units;
 			});
-			assert_eq!(Jobs::has_room_for(digest, &who), has_room);
+			assert_eq!(Jobs::has_room_for(&[digest], &who), has_room);
+			assert_eq!(Jobs::has_room_for(&[digest, other], &who), has_room);
 		}
 		let price = job(digest);
 		crate::Jobs::<Test>::mutate(other, |job| {
@@ -307,7 +307,7 @@ fn a_replica_that_differs_is_opposed_and_who_is_right_is_paid() {
 			<Jobs as Claims<AccountId, Balance>>::close_dispute(id);
 		}
 		assert_eq!(ProviderStake::bonded(&auditors()[1]), BOND - pledge);
-		roll_past(digest);
+		roll_by(TIMING.commit_base + 1);
 		assert_ok!(Jobs::settle(signed(stranger()), digest));
 		let Some(Event::JobSettled { receipt, .. }) = events().pop() else { panic!("no receipt") };
 		assert_eq!((receipt.slot, receipt.replicas), (slot, 1));
@@ -331,7 +331,7 @@ fn where_the_assigned_slot_falls_a_replica_is_paid() {
 		for id in [slot, first] {
 			<Jobs as Claims<AccountId, Balance>>::close_dispute(id);
 		}
-		roll_past(digest);
+		roll_by(TIMING.commit_base + 1);
 		let price = job(digest).price_max;
 		assert_ok!(Jobs::settle(signed(stranger()), digest));
 		let Some(Event::JobSettled { receipt, .. }) = events().pop() else { panic!("no receipt") };
@@ -467,16 +467,14 @@ fn the_output_of_who_is_paid_can_be_demanded_whoever_has_fallen() {
 		let demand = || <Jobs as OwedItems<AccountId>>::hold(digest, Item::Output);
 		assert_eq!(owed().unwrap().slot, slot);
 		// In the last block of the window: there is time for the next one all the same.
-		let Phase::Window { closes, length } = job(digest).phase else { panic!("no window") };
+		let Phase::Window { closes, .. } = job(digest).phase else { panic!("no window") };
 		roll_to(closes);
 		assert_ok!(demand());
 		<Jobs as OwedItems<AccountId>>::withhold(digest, slot);
-		let extended = Phase::Window {
-			closes: closes + TIMING.commit_base,
-			length: length + TIMING.commit_base,
-		};
-		assert_eq!(job(digest).phase, extended);
+		assert_eq!(job(digest).replicas.owed_until, closes + TIMING.commit_base);
+		roll_to(closes + 1);
 		assert_noop!(Jobs::settle(signed(stranger()), digest), Error::<Test>::NotSettleable);
+		assert_eq!(Jobs::open_dispute(second), Err(Error::<Test>::NotDisputable.into()));
 		roll_by(1);
 		assert_eq!(owed().unwrap().slot, first);
 		assert_ok!(demand());
@@ -485,7 +483,7 @@ fn the_output_of_who_is_paid_can_be_demanded_whoever_has_fallen() {
 		assert_ok!(demand());
 		<Jobs as OwedItems<AccountId>>::resume(digest);
 		assert_eq!(owed(), error(Error::AlreadyDemanded));
-		roll_past(digest);
+		roll_by(TIMING.commit_base + 1);
 		assert_ok!(Jobs::settle(signed(stranger()), digest));
 		let Some(Event::JobSettled { receipt, .. }) = events().pop() else { panic!("no receipt") };
 		assert_eq!((receipt.slot, receipt.replicas), (second, 0));
@@ -495,16 +493,23 @@ fn the_output_of_who_is_paid_can_be_demanded_whoever_has_fallen() {
 #[test]
 fn an_output_is_demanded_once_nobody_contradicts_it() {
 	replicated(|| {
-		let (digest, [slot, _, wrong]) = revealed([true_claim(), WRONG]);
+		let (digest, [slot, first, wrong]) = revealed([true_claim(), WRONG]);
 		let owed = || <Jobs as OwedItems<AccountId>>::owed(digest, Item::Output);
 		assert_eq!(owed(), error(Error::NotOwed));
 		let Phase::Window { closes, .. } = job(digest).phase else { panic!("no window") };
 		assert_ok!(Jobs::open_opposition([slot, wrong]));
-		// The game outlives the window.
+		assert_ok!(Jobs::open_opposition([first, wrong]));
+		// The games outlive the window, and one of them the other.
 		roll_to(closes + 30);
 		<Jobs as Claims<AccountId, Balance>>::convict(wrong, 0);
-		for id in [slot, wrong] {
-			<Jobs as Claims<AccountId, Balance>>::close_dispute(id);
+		for (id, other) in [(slot, wrong), (first, wrong)] {
+			for id in [id, other] {
+				<Jobs as Claims<AccountId, Balance>>::close_dispute(id);
+			}
+			if id == slot {
+				assert!(owed().is_err(), "one game goes on");
+				roll_by(TIMING.commit_base + 30);
+			}
 		}
 		assert_noop!(Jobs::settle(signed(stranger()), digest), Error::<Test>::NotSettleable);
 		assert_eq!(owed().unwrap().slot, slot);
