@@ -23,9 +23,9 @@ use std::{collections::BTreeSet, time::Duration};
 /// How often a pool is looked into: often enough to see what waits for the next block.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// An auditor that is not honest, and a watcher that is: of one job the auditor gives notice and does
-/// nothing else, for another it commits what the provider has committed, of the third it claims
-/// something else than the provider, and both are wrong.
+/// An auditor that is not honest, and a watcher that is: of one job the auditor gives notice and
+/// does nothing else, for another it commits what the provider has committed, of the third it
+/// claims something else than the provider, and both are wrong.
 pub(super) async fn auditors(report: &mut Report, seed: u64) -> Result<()> {
 	let (folder, spec) = chain_with(&pool::timing()).await?;
 	let mut rig = Rig::start(folder.path(), &spec, 2, 3).await?;
