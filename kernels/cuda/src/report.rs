@@ -194,6 +194,8 @@ pub fn facts(compiled: &Compiled) -> BTreeMap<String, Facts> {
 			rest.split('\'').next().unwrap_or_default().clone_into(&mut kernel);
 		}
 		if let Some(facts) = all.get_mut(&kernel) {
+			// Objects of 9.0 and later have them elsewhere; the compiler says them of every one.
+			facts.registers = number_before(line, " registers").unwrap_or(facts.registers);
 			facts.shared_bytes = number_before(line, " bytes smem").unwrap_or(facts.shared_bytes);
 			facts.spill_bytes =
 				number_before(line, " bytes spill stores").unwrap_or(facts.spill_bytes);

@@ -69,6 +69,11 @@ fn every_kernel_compiles_for_every_architecture_without_spills() {
 			assert!(line.contains(" 0 bytes spill stores"), "{architecture:?}: {line}");
 		}
 		assert!(!compiled.log.contains("warning"), "{}", compiled.log);
+		for (kernel, facts) in assay_cuda::facts(&compiled) {
+			assert!(facts.registers > 0, "{architecture:?}, {kernel}: no registers are told");
+			let (warps, most) = facts.occupancy(version(architecture), 256);
+			assert!((8..=most).contains(&warps), "{architecture:?}, {kernel}: {warps} warps");
+		}
 	}
 }
 
