@@ -50,7 +50,7 @@ impl Rows {
 	}
 
 	/// Leaves of one row.
-	fn segments(&self) -> u64 {
+	pub(crate) fn segments(&self) -> u64 {
 		self.width.div_ceil(self.per_segment())
 	}
 }

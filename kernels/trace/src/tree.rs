@@ -62,7 +62,7 @@ impl Tree {
 	}
 
 	/// Nodes at a height of the binary tree.
-	fn width_at(&self, height: u32) -> u32 {
+	pub(crate) fn width_at(&self, height: u32) -> u32 {
 		match 1u32.checked_shl(height) {
 			Some(size) => self.leaves.div_ceil(size),
 			None => 1,

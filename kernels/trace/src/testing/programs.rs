@@ -1,5 +1,6 @@
 //! Programs for what the samples of the reference do not have.
 
+use alloc::vec;
 use assay_program::{EmbedBy, Limits, Operator, Program, Rescale, TensorId, WeightKind};
 use assay_reference::sample::Builder;
 
