@@ -1,28 +1,30 @@
 //! Benchmarks of every call and authorisation, each on its longest path: the largest program, the
 //! widest node, the second answer of a pair, and at the end of a game a verdict that takes two
 //! pledges and repays as many winners from each as there can be.
+//!
+//! Answers are about a mean over positions in the dearest program that there is, whose openings are
+//! the dearest ones: no operator takes more. `referee`, which weighs no call, measures each.
 
 use super::{
 	types::{Winner, LOST_PER_CHALLENGE, WINNERS_MAX},
 	*,
 };
-use alloc::{vec, vec::Vec};
+use alloc::vec;
 use assay_primitives::{
 	challenge_statement, move_statement, AccountId, Balance, Claims, Parameters, SlotId,
 	WeightsRoot, WorkerKey, WorkerSignature,
 };
-use assay_program::{
-	limits::MAX_OPERATORS, Claim, EmbedBy, Hash, Limits, Operator, Program, TensorId, WeightId,
-	WeightKind, WeightShape, SEMANTICS_DRAFT,
+use assay_program::{wire::JobRequest, Claim, Program};
+use assay_trace::{
+	testing::{Case, Last, CASES},
+	Answer, Layout, Question, Side, Turn,
 };
-use assay_trace::{parents, path, Answer, Layout, Need, Opening, Question, Side, FAN_OUT};
+use codec::Encode;
 use frame_benchmarking::v2::*;
 use frame_support::traits::Authorize;
 use frame_system::RawOrigin;
 use sp_runtime::{transaction_validity::TransactionSource, RuntimeAppPublic};
 
-/// Elements of a row: one leaf of 4 KiB.
-const WIDTH: u32 = 1_024;
 const CLAIM: Claim = Claim::Output { count: 1, data: [3; 32] };
 const OTHER_CLAIM: Claim = Claim::Output { count: 1, data: [4; 32] };
 
@@ -44,122 +46,27 @@ pub trait BenchmarkHelper {
 	fn funded(number: u32) -> AccountId;
 }
 
-/// The largest program whose first operators are `MeanPool` and what it pools.
-fn program(batch: u32, sequence: u32) -> Program {
-	let weights = vec![
-		WeightShape { kind: WeightKind::Int8, dims: vec![8, WIDTH] },
-		WeightShape { kind: WeightKind::Int32, dims: vec![8] },
-	];
-	let mut operators = vec![
-		Operator::Tokens { vocabulary: 8 },
-		Operator::Embed {
-			ids: TensorId(0),
-			table: WeightId(0),
-			scales: WeightId(1),
-			by: EmbedBy::Token,
-			fraction: 12,
-		},
-		Operator::MeanPool { value: TensorId(1), ids: TensorId(0) },
-	];
-	let mut last = TensorId(2);
-	while operators.len().saturating_add(2) < MAX_OPERATORS {
-		operators.push(Operator::Add { left: last, right: TensorId(2) });
-		last = TensorId(last.0.saturating_add(1));
-	}
-	let stop = TensorId(last.0.saturating_add(1));
-	operators.push(Operator::Stop { next: None, ends: vec![] });
-	operators.push(Operator::Emit { value: last, stop });
-	let limits = Limits::encoder(batch, sequence);
-	Program { semantics: SEMANTICS_DRAFT, limits, weights, operators }
-}
-
-/// A trace that nobody computed: leaves of the right lengths, and the hashes above them.
-struct Trace {
-	leaves: Vec<Vec<u8>>,
-	/// From the leaves' hashes up to the root's children.
-	levels: Vec<Vec<Hash>>,
-}
-
-impl Trace {
-	/// All zeros but for the pooled row, whose first element is `value`.
-	fn new(layout: &Layout<'_>, value: i32) -> Result<Self, BenchmarkError> {
-		let count = layout.tree().leaves();
-		let pooled = layout.first_leaf(0, 2);
-		let mut leaves = Vec::new();
-		for index in 0..count {
-			let leaf = layout.leaf(index).ok_or(BenchmarkError::Stop("no such leaf"))?;
-			let mut bytes = vec![0; leaf.bytes() as usize];
-			if Some(index) == pooled {
-				bytes.splice(..4, value.to_le_bytes());
-			}
-			leaves.push(bytes);
-		}
-		let hashes: Vec<Hash> =
-			leaves.iter().map(|bytes| assay_program::merkle::leaf(bytes)).collect();
-		let mut levels = vec![hashes];
-		while let Some(top) = levels.last().filter(|top| top.len() > FAN_OUT as usize) {
-			let above = parents(top);
-			levels.push(above);
-		}
-		Ok(Self { leaves, levels })
-	}
-
-	fn open(&self, index: u32) -> Option<Opening> {
-		let bytes = self.leaves.get(index as usize)?.clone();
-		let (mut siblings, mut place) = (Vec::new(), index);
-		for nodes in &self.levels {
-			let chunk = place.div_euclid(FAN_OUT);
-			let nodes = nodes.chunks(FAN_OUT as usize).nth(chunk as usize)?;
-			siblings.extend(path(nodes, place.rem_euclid(FAN_OUT)));
-			place = chunk;
-		}
-		Some(Opening { bytes, path: siblings })
-	}
-
-	fn says(&self, layout: &Layout<'_>, question: &Question) -> Option<Answer> {
-		Some(match question {
-			Question::Children { level, position } => {
-				let nodes = self.levels.get(level.checked_sub(1)? as usize)?;
-				let children = nodes.chunks(FAN_OUT as usize).nth(*position as usize)?;
-				Answer::Children(children.to_vec())
-			},
-			Question::Leaf { index } => Answer::Bytes(self.leaves.get(*index as usize)?.clone()),
-			Question::Openings { position } => {
-				let needs = layout.needs(position, &()).ok()?;
-				let open = needs.into_iter().map(|need| match need {
-					Need::Leaf(index) => Some((need, self.open(index)?)),
-					_ => None,
-				});
-				Answer::Openings(open.collect::<Option<_>>()?)
-			},
-			_ => return None,
-		})
-	}
-}
-
-/// A game and what its parties say.
+/// A game and what it is about.
 struct Set {
 	game: SlotId,
-	program: Program,
-	shape: Parameters,
+	case: Case,
 }
 
 impl Set {
-	/// A game between two slots of a job of the largest program with `sequence` positions.
-	fn new<T: Config>(batch: u32, sequence: u32) -> Result<Self, BenchmarkError> {
-		let program = program(batch, sequence);
-		let shape = Parameters::encoder(batch, sequence);
-		let slots = opposed::<T>(program.clone(), shape.clone());
+	/// A game between two slots of a job, the last block of which has so many positions.
+	fn new<T: Config>(positions: u32) -> Result<Self, BenchmarkError> {
+		let case = Case::pooled(positions);
+		let slots = opposed::<T>(&case);
 		Pallet::<T>::do_oppose(slots)?;
 		for (slot, first) in slots.into_iter().zip([0, WINNERS_MAX]) {
 			await_winners::<T>(slot, first)?;
 		}
 		let game = Disputes::<T>::iter_keys().next().ok_or(BenchmarkError::Stop("no game"))?;
-		Ok(Self { game, program, shape })
+		Ok(Self { game, case })
 	}
 
 	fn layout(&self) -> Result<Layout<'_>, BenchmarkError> {
-		Layout::new(&self.program, &self.shape).map_err(|_| BenchmarkError::Stop("no layout"))
+		layout_of(&self.case)
 	}
 
 	/// Play until the game asks for this kind of thing and, where both are asked, one has answered;
@@ -169,15 +76,12 @@ impl Set {
 		is_asked: impl Fn(&Question) -> bool,
 	) -> Result<Call<T>, BenchmarkError> {
 		let layout = self.layout()?;
-		// Both first elements are wrong.
-		let traces = [Trace::new(&layout, 5)?, Trace::new(&layout, 7)?];
+		let duel = self.case.duel(&layout);
 		loop {
 			let question = Pallet::<T>::game_view(self.game)
 				.ok_or(BenchmarkError::Stop("the game is over"))?
 				.question;
-			let [first, second] = traces.each_ref().map(|trace| trace.says(&layout, &question));
-			let (first, second) =
-				first.zip(second).ok_or(BenchmarkError::Stop("no answer to a question"))?;
+			let [first, second] = Side::BOTH.map(|side| duel.answer(&layout, side, &question));
 			let is_last = matches!(question, Question::Openings { .. });
 			if !is_last {
 				Pallet::<T>::do_answer(self.game, Side::Claimant, &question, &first)?;
@@ -208,9 +112,14 @@ impl Set {
 	}
 }
 
+fn layout_of(case: &Case) -> Result<Layout<'_>, BenchmarkError> {
+	Layout::new(&case.program, &case.parameters).map_err(|_| BenchmarkError::Stop("no layout"))
+}
+
 /// Two claims of one job.
-fn opposed<T: Config>(program: Program, shape: Parameters) -> [SlotId; 2] {
+fn opposed<T: Config>(case: &Case) -> [SlotId; 2] {
 	let (weights, claims) = (WeightsRoot::from([7; 32]), [CLAIM, OTHER_CLAIM]);
+	let (program, shape) = (case.program.clone(), case.parameters.clone());
 	let [slot, other] = T::BenchmarkHelper::opposed(program, weights, shape, claims);
 	types::ascending(slot, other)
 }
@@ -231,7 +140,7 @@ fn await_winners<T: Config>(slot: SlotId, first: u32) -> Result<(), BenchmarkErr
 
 /// The widest node that a program can have at the top, with one answer in.
 fn children<T: Config>() -> Result<Call<T>, BenchmarkError> {
-	let set = Set::new::<T>(24, 2_048)?;
+	let set = Set::new::<T>(32)?;
 	let view = Pallet::<T>::game_view(set.game).ok_or(BenchmarkError::Stop("no game"))?;
 	let Question::Children { level, position } = view.question else {
 		return Err(BenchmarkError::Stop("another question"));
@@ -247,12 +156,12 @@ fn children<T: Config>() -> Result<Call<T>, BenchmarkError> {
 }
 
 fn bytes<T: Config>() -> Result<Call<T>, BenchmarkError> {
-	Set::new::<T>(1, 32)?.until(|question| matches!(question, Question::Leaf { .. }))
+	Set::new::<T>(32)?.until(|question| matches!(question, Question::Leaf { .. }))
 }
 
 /// The verdict, over so many positions: both claims fall, and the job with them.
 fn openings<T: Config>(positions: u32) -> Result<Call<T>, BenchmarkError> {
-	let set = Set::new::<T>(1, positions.max(1))?;
+	let set = Set::new::<T>(positions)?;
 	set.until(|question| matches!(question, Question::Openings { .. }))
 }
 
@@ -270,9 +179,9 @@ fn sign_challenge<T: Config>(
 }
 
 fn challenge_call<T: Config>() -> Result<Call<T>, BenchmarkError> {
-	let shape = Parameters::encoder(1, 32);
+	let Case { program, parameters, .. } = Case::pooled(32);
 	let weights = WeightsRoot::from([7; 32]);
-	let slot = T::BenchmarkHelper::claimed(program(1, 32), weights, shape, CLAIM);
+	let slot = T::BenchmarkHelper::claimed(program, weights, parameters, CLAIM);
 	let (challenger, worker) = T::BenchmarkHelper::challenger();
 	let signature = sign_challenge::<T>(slot, &challenger, &worker)?;
 	// Of claims that are no more.
@@ -285,7 +194,7 @@ fn challenge_call<T: Config>() -> Result<Call<T>, BenchmarkError> {
 
 /// A game in which both sides are silent and the time is over.
 fn overdue<T: Config>() -> Result<SlotId, BenchmarkError> {
-	let set = Set::new::<T>(1, 32)?;
+	let set = Set::new::<T>(32)?;
 	Disputes::<T>::mutate(set.game, |dispute| {
 		if let Some(dispute) = dispute {
 			dispute.due = T::Claims::now().saturating_sub(1);
@@ -375,7 +284,7 @@ mod benchmarks {
 
 	#[benchmark]
 	fn oppose() -> Result<(), BenchmarkError> {
-		let [slot, other] = opposed::<T>(program(1, 32), Parameters::encoder(1, 32));
+		let [slot, other] = opposed::<T>(&Case::pooled(32));
 
 		#[extrinsic_call]
 		_(RawOrigin::Authorized, slot, other);
@@ -444,9 +353,36 @@ mod benchmarks {
 		Ok(())
 	}
 
+	/// What the referee takes of a call, for each operator at its largest.
+	#[benchmark(extra)]
+	fn referee(o: Linear<0, { CASES - 1 }>) -> Result<(), BenchmarkError> {
+		let case = Case::new(o);
+		let layout = layout_of(&case)?;
+		let Last { game, side, question, answer, input, weights } = case.last(&layout);
+		let program = case.program.encode();
+		let request = JobRequest {
+			genesis: [0; 32],
+			program: [0; 32],
+			weights,
+			input,
+			parameters: case.parameters.clone(),
+			tenant: [0; 32],
+			nonce: 0,
+		};
+		let turn;
+
+		#[block]
+		{
+			turn = Pallet::<T>::judge(&request, &program, &game, side, &question, &answer);
+		}
+
+		assert!(matches!(turn, Ok(Turn::Over(_) | Turn::Next(_))));
+		Ok(())
+	}
+
 	#[benchmark]
 	fn authorize_oppose() -> Result<(), BenchmarkError> {
-		let [slot, other] = opposed::<T>(program(1, 32), Parameters::encoder(1, 32));
+		let [slot, other] = opposed::<T>(&Case::pooled(32));
 		let call = Call::<T>::oppose { slot, other };
 
 		#[block]

@@ -250,10 +250,23 @@ impl<T: Config> Pallet<T> {
 		let info = T::Claims::claim(dispute.slot).ok_or(Error::<T>::ClaimUnknown)?;
 		let program = info.request.program.into();
 		let bytes = T::Models::program(&program).ok_or(Error::<T>::ProgramMissing)?;
-		let program = Program::decode_validated(&bytes).map_err(|_| Error::<T>::ProgramMissing)?;
-		let JobRequest { input, weights, parameters, .. } = info.request;
-		let layout = Layout::new(&program, &parameters).map_err(|_| Error::<T>::ProgramMissing)?;
-		let ground = Ground { layout: &layout, input, weights };
+		Self::judge(&info.request, &bytes, game, side, question, answer)
+	}
+
+	/// What an answer that is not of children leads to: all that a call does that looks into the
+	/// program of a job.
+	pub(crate) fn judge(
+		request: &JobRequest,
+		program: &[u8],
+		game: &Game,
+		side: Side,
+		question: &Question,
+		answer: &Answer,
+	) -> Result<Turn, Error<T>> {
+		let program = Program::decode_validated(program).map_err(|_| Error::<T>::ProgramMissing)?;
+		let JobRequest { input, weights, parameters, .. } = request;
+		let layout = Layout::new(&program, parameters).map_err(|_| Error::<T>::ProgramMissing)?;
+		let ground = Ground { layout: &layout, input: *input, weights: *weights };
 		game.play(&ground, side, question, answer).map_err(Self::refused)
 	}
 

@@ -49,7 +49,7 @@ impl WeightInfo for () {
 	}
 	fn answer_openings(n: u32) -> Weight {
 		weight(14_000, 74, 74)
-			.saturating_add(Weight::from_parts(40_000_000, 0).saturating_mul(n.into()))
+			.saturating_add(Weight::from_parts(80_000_000, 0).saturating_mul(n.into()))
 	}
 	fn timeout() -> Weight {
 		weight(2_000, 74, 74)
@@ -68,7 +68,7 @@ impl WeightInfo for () {
 	}
 	fn authorize_answer_openings(n: u32) -> Weight {
 		weight(12_000, 10, 0)
-			.saturating_add(Weight::from_parts(40_000_000, 0).saturating_mul(n.into()))
+			.saturating_add(Weight::from_parts(80_000_000, 0).saturating_mul(n.into()))
 	}
 	fn authorize_timeout() -> Weight {
 		weight(50, 4, 0)

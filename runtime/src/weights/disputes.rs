@@ -37,8 +37,8 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `System.Account`: r 1, w 1.
 	// `System.BlockHash`: r 1, w 0.
 	fn challenge() -> Weight {
-		// The fastest run took 306_475 ns.
-		Weight::from_parts(340_636_000, 0).saturating_add(T::DbWeight::get().reads_writes(23, 19))
+		// The fastest run took 314_657 ns.
+		Weight::from_parts(327_166_000, 0).saturating_add(T::DbWeight::get().reads_writes(23, 19))
 	}
 	// `Disputes.Disputes`: r 1, w 1.
 	// `Disputes.Games`: r 1, w 1.
@@ -46,8 +46,8 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `Disputes.OpenGames`: r 1, w 0.
 	// `Jobs.JobClock`: r 1, w 0.
 	fn answer_children() -> Weight {
-		// The fastest run took 66_499 ns.
-		Weight::from_parts(72_858_000, 0).saturating_add(T::DbWeight::get().reads_writes(6, 2))
+		// The fastest run took 613_291 ns.
+		Weight::from_parts(634_121_000, 0).saturating_add(T::DbWeight::get().reads_writes(6, 2))
 	}
 	// `Disputes.Disputes`: r 1, w 1.
 	// `Disputes.Games`: r 1, w 1.
@@ -62,8 +62,8 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `ProviderStake.Pledges`: r 1, w 0.
 	// `System.BlockHash`: r 1, w 0.
 	fn answer_bytes() -> Weight {
-		// The fastest run took 3_087_061 ns.
-		Weight::from_parts(3_148_642_000, 0).saturating_add(T::DbWeight::get().reads_writes(13, 2))
+		// The fastest run took 6_436_771 ns.
+		Weight::from_parts(6_508_048_000, 0).saturating_add(T::DbWeight::get().reads_writes(13, 2))
 	}
 	// `AuditStake.Ledgers`: r 62, w 0.
 	// `AuditStake.Pledges`: r 62, w 0.
@@ -102,10 +102,10 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `System.BlockHash`: r 1, w 0.
 	// `n` was tried from 2 to 33.
 	fn answer_openings(n: u32) -> Weight {
-		// The fastest run took 6_332_076 ns.
-		Weight::from_parts(6_403_075_123, 0)
-			// Standard error: 697_456 ps.
-			.saturating_add(Weight::from_parts(43_923_148, 0).saturating_mul(n.into()))
+		// The fastest run took 10_212_074 ns.
+		Weight::from_parts(10_399_071_206, 0)
+			// Standard error: 9_413_668 ps.
+			.saturating_add(Weight::from_parts(71_000_578, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads_writes(304, 251))
 	}
 	// `AuditStake.Ledgers`: r 62, w 0.
@@ -144,8 +144,8 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `System.Account`: r 21, w 21.
 	// `System.BlockHash`: r 1, w 0.
 	fn timeout() -> Weight {
-		// The fastest run took 3_246_948 ns.
-		Weight::from_parts(3_334_768_000, 0)
+		// The fastest run took 3_586_182 ns.
+		Weight::from_parts(3_689_966_000, 0)
 			.saturating_add(T::DbWeight::get().reads_writes(303, 251))
 	}
 	// `Disputes.ClaimGames`: r 2, w 2.
@@ -165,8 +165,8 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `ProviderStake.Pledges`: r 2, w 0.
 	// `System.BlockHash`: r 1, w 0.
 	fn oppose() -> Weight {
-		// The fastest run took 181_910 ns.
-		Weight::from_parts(186_777_000, 0).saturating_add(T::DbWeight::get().reads_writes(17, 13))
+		// The fastest run took 188_911 ns.
+		Weight::from_parts(195_310_000, 0).saturating_add(T::DbWeight::get().reads_writes(17, 13))
 	}
 	// `Balances.Holds`: r 1, w 0.
 	// `Disputes.ChallengerGames`: r 1, w 0.
@@ -184,16 +184,16 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `System.Account`: r 1, w 0.
 	// `System.BlockHash`: r 1, w 0.
 	fn authorize_challenge() -> Weight {
-		// The fastest run took 156_752 ns.
-		Weight::from_parts(159_546_000, 0).saturating_add(T::DbWeight::get().reads_writes(15, 0))
+		// The fastest run took 159_327 ns.
+		Weight::from_parts(165_105_000, 0).saturating_add(T::DbWeight::get().reads_writes(15, 0))
 	}
 	// `Disputes.Disputes`: r 1, w 0.
 	// `Disputes.Games`: r 1, w 0.
 	// `Jobs.JobClock`: r 1, w 0.
 	// `System.BlockHash`: r 1, w 0.
 	fn authorize_answer_children() -> Weight {
-		// The fastest run took 93_769 ns.
-		Weight::from_parts(95_021_000, 0).saturating_add(T::DbWeight::get().reads_writes(4, 0))
+		// The fastest run took 674_170 ns.
+		Weight::from_parts(703_084_000, 0).saturating_add(T::DbWeight::get().reads_writes(4, 0))
 	}
 	// `Disputes.Disputes`: r 1, w 0.
 	// `Disputes.Games`: r 1, w 0.
@@ -206,8 +206,8 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `ProviderStake.Pledges`: r 1, w 0.
 	// `System.BlockHash`: r 1, w 0.
 	fn authorize_answer_bytes() -> Weight {
-		// The fastest run took 3_127_521 ns.
-		Weight::from_parts(3_177_876_000, 0).saturating_add(T::DbWeight::get().reads_writes(10, 0))
+		// The fastest run took 6_517_000 ns.
+		Weight::from_parts(6_608_357_000, 0).saturating_add(T::DbWeight::get().reads_writes(10, 0))
 	}
 	// `Disputes.Disputes`: r 1, w 0.
 	// `Disputes.Games`: r 1, w 0.
@@ -221,18 +221,18 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `System.BlockHash`: r 1, w 0.
 	// `n` was tried from 2 to 33.
 	fn authorize_answer_openings(n: u32) -> Weight {
-		// The fastest run took 3_184_456 ns.
-		Weight::from_parts(3_105_875_620, 0)
-			// Standard error: 852_460 ps.
-			.saturating_add(Weight::from_parts(63_361_672, 0).saturating_mul(n.into()))
+		// The fastest run took 6_631_841 ns.
+		Weight::from_parts(6_535_802_058, 0)
+			// Standard error: 589_049 ps.
+			.saturating_add(Weight::from_parts(79_349_429, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads_writes(10, 0))
 	}
 	// `Disputes.Disputes`: r 1, w 0.
 	// `Disputes.Games`: r 1, w 0.
 	// `Jobs.JobClock`: r 1, w 0.
 	fn authorize_timeout() -> Weight {
-		// The fastest run took 21_422 ns.
-		Weight::from_parts(22_884_000, 0).saturating_add(T::DbWeight::get().reads_writes(3, 0))
+		// The fastest run took 23_615 ns.
+		Weight::from_parts(25_328_000, 0).saturating_add(T::DbWeight::get().reads_writes(3, 0))
 	}
 	// `Disputes.Oppositions`: r 1, w 0.
 	// `Jobs.JobClock`: r 1, w 0.
@@ -243,7 +243,7 @@ impl<T: frame_system::Config> pallet_disputes::WeightInfo for WeightInfo<T> {
 	// `ProviderStake.Pledges`: r 2, w 0.
 	// `System.BlockHash`: r 1, w 0.
 	fn authorize_oppose() -> Weight {
-		// The fastest run took 96_263 ns.
-		Weight::from_parts(97_705_000, 0).saturating_add(T::DbWeight::get().reads_writes(10, 0))
+		// The fastest run took 97_094 ns.
+		Weight::from_parts(103_073_000, 0).saturating_add(T::DbWeight::get().reads_writes(10, 0))
 	}
 }

@@ -28,13 +28,21 @@ struct Bencher {
 	/// Where to write the weights. Without it nothing is written.
 	#[arg(long)]
 	output: Option<PathBuf>,
+	/// Instead of what calls cost, measure this extra benchmark with each value of its component, and
+	/// write the fastest run of each, in nanoseconds: a list in JSON.
+	#[arg(long)]
+	each: Option<String>,
 }
 
 fn main() -> Result<()> {
-	let Bencher { runtime, pallet, effort, output } = Bencher::parse();
+	let Bencher { runtime, pallet, effort, output, each } = Bencher::parse();
 	let runtime = runtime::Runtime::load(&runtime)?;
-	let (measured, storage) = measure::pallet(&runtime, &pallet, &effort)?;
-	let text = report::weights(&pallet, &effort, &measured, &storage)?;
+	let text = if let Some(name) = each {
+		serde_json::to_string(&measure::each(&runtime, &pallet, &name, &effort)?)?
+	} else {
+		let (measured, storage) = measure::pallet(&runtime, &pallet, &effort)?;
+		report::weights(&pallet, &effort, &measured, &storage)?
+	};
 	if let Some(path) = output {
 		std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
 	}

@@ -1,7 +1,7 @@
 //! Which points are measured, and how often.
 
 use crate::runtime::{Runtime, State};
-use anyhow::{ensure, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 use clap::Args;
 use frame_benchmarking::{
 	BenchmarkConfig, BenchmarkList, BenchmarkMetadata, BenchmarkParameter, BenchmarkResult,
@@ -44,17 +44,8 @@ pub(crate) fn pallet(
 	pallet: &str,
 	effort: &Effort,
 ) -> Result<(Vec<Measured>, Vec<StorageInfo>)> {
-	let genesis = runtime.genesis()?;
-	let state = |counting| {
-		State::new(genesis.clone(), None, false, counting)
-			.map_err(|error| anyhow::anyhow!("no state: {error}"))
-	};
-	let (plain, counting) = (state(false)?, state(true)?);
-	let (lists, storage) = runtime.benchmarks(&plain)?;
-	let list = lists
-		.into_iter()
-		.find(|list| list.pallet == pallet.as_bytes())
-		.with_context(|| format!("the runtime has no benchmarks of {pallet}"))?;
+	let (plain, counting) = (state(runtime, false)?, state(runtime, true)?);
+	let (list, storage) = benchmarks(runtime, &plain, pallet, false)?;
 	ensure!(!list.benchmarks.is_empty(), "{pallet} has no benchmarks");
 	let mut all = Vec::new();
 	for benchmark in &list.benchmarks {
@@ -65,6 +56,59 @@ pub(crate) fn pallet(
 		all.push(measured);
 	}
 	Ok((all, storage))
+}
+
+/// The fastest run of an extra benchmark with each value of its one component, in nanoseconds.
+pub(crate) fn each(
+	runtime: &Runtime,
+	pallet: &str,
+	name: &str,
+	effort: &Effort,
+) -> Result<Vec<u128>> {
+	let plain = state(runtime, false)?;
+	let (list, _) = benchmarks(runtime, &plain, pallet, true)?;
+	let benchmark = list
+		.benchmarks
+		.iter()
+		.find(|benchmark| benchmark.name == name.as_bytes())
+		.with_context(|| format!("{pallet} has no benchmark {name}"))?;
+	let [(component, low, high)] = *benchmark.components else {
+		bail!("{pallet}::{name} has not one component");
+	};
+	let fastest = |value| {
+		let config = |verify, repeats| BenchmarkConfig {
+			pallet: list.pallet.clone(),
+			instance: list.instance.clone(),
+			benchmark: benchmark.name.clone(),
+			selected_components: vec![(component, value)],
+			verify,
+			internal_repeats: repeats,
+		};
+		runtime.run(&plain, &config(true, 1))?;
+		let times = runtime.run(&plain, &config(false, effort.repeat))?;
+		let fastest = times.iter().map(|result| result.extrinsic_time).min();
+		fastest.context("there was no run")
+	};
+	(low..=high).map(fastest).collect()
+}
+
+fn state(runtime: &Runtime, counting: bool) -> Result<State> {
+	State::new(runtime.genesis()?, None, false, counting)
+		.map_err(|error| anyhow::anyhow!("no state: {error}"))
+}
+
+fn benchmarks(
+	runtime: &Runtime,
+	state: &State,
+	pallet: &str,
+	extra: bool,
+) -> Result<(BenchmarkList, Vec<StorageInfo>)> {
+	let (lists, storage) = runtime.benchmarks(state, extra)?;
+	let mut lists = lists.into_iter();
+	let list = lists
+		.find(|list| list.pallet == pallet.as_bytes())
+		.with_context(|| format!("the runtime has no benchmarks of {pallet}"))?;
+	Ok((list, storage))
 }
 
 fn measure(

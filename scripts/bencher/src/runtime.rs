@@ -81,12 +81,14 @@ impl Runtime {
 		answer.map_err(|error| anyhow!("{method}: {error}"))
 	}
 
-	/// Which benchmarks there are, and which storage their accesses may hit.
+	/// Which benchmarks there are, those that weigh no call too if `extra`, and which storage their
+	/// accesses may hit.
 	pub(crate) fn benchmarks(
 		&self,
 		state: &State,
+		extra: bool,
 	) -> Result<(Vec<BenchmarkList>, Vec<StorageInfo>)> {
-		self.call(state, "Benchmark_benchmark_metadata", &false.encode())
+		self.call(state, "Benchmark_benchmark_metadata", &extra.encode())
 	}
 
 	/// Runs a benchmark.

@@ -25,6 +25,8 @@ const PALLETS: [(&str, &str); 10] = [
 ];
 /// Where the bencher's build script leaves the runtime, below the target folder.
 const WASM: &str = "release/wbuild/assay-runtime/assay_runtime.compact.compressed.wasm";
+/// Benchmarks that weigh no call: they have one component, each value of which is a case.
+const EXTRAS: [(&str, &str); 1] = [("pallet_disputes", "referee")];
 /// Values that a slope needs at least.
 const STEPS_MIN: u32 = 2;
 
@@ -61,6 +63,11 @@ impl Weights {
 			write(&draft, &file).await?;
 			println!("weights: {}", file.strip_prefix(&root).unwrap_or(&file).display());
 		}
+		if self.check {
+			for (pallet, name) in EXTRAS {
+				run_each(&root, &target, (pallet, name), 1, &drafts.path().join(name)).await?;
+			}
+		}
 		println!("weights: {} pallets", PALLETS.len());
 		Ok(())
 	}
@@ -81,6 +88,32 @@ impl Weights {
 		}
 		succeed(&mut command, root).await.with_context(|| format!("the benchmarks of {pallet}"))
 	}
+}
+
+/// Builds the bencher and measures an extra benchmark with each value of its component.
+pub(crate) async fn each(pallet: &str, name: &str, repeat: u32, output: &Path) -> Result<()> {
+	let root = paths::root()?;
+	let target = target_folder(&root)?;
+	build(&root, &target).await?;
+	run_each(&root, &target, (pallet, name), repeat, output).await
+}
+
+async fn run_each(
+	root: &Path,
+	target: &Path,
+	(pallet, name): (&str, &str),
+	repeat: u32,
+	output: &Path,
+) -> Result<()> {
+	let mut command = Command::new(target.join("release/assay-bencher"));
+	command
+		.arg("--runtime")
+		.arg(target.join(WASM))
+		.args(["--pallet", pallet, "--each", name])
+		.args(["--repeat", &repeat.to_string()])
+		.arg("--output")
+		.arg(output);
+	succeed(&mut command, root).await.with_context(|| format!("the benchmark {pallet}::{name}"))
 }
 
 /// A folder of its own for this build: the runtime's Wasm would lie where that without benchmarks
