@@ -2,13 +2,15 @@
 //! that can hold them asks of those who are honest.
 //!
 //! ```text
-//! cargo xtask bench disputes [--full] [--json]
+//! cargo xtask bench disputes [--full] [--referee] [--json]
 //! ```
 //!
 //! A provider claims what its run on weights with one wrong byte gave; a challenger has the right
 //! ones. Both answer in the block after each question, so blocks are the fewest that a game can
 //! take. Bytes and weights are those of the extrinsics, authorisation included; state is what the
 //! pallets that a dispute writes to hold. Weights were measured by `cargo xtask weights`, in Wasm.
+//! What the referee takes for each operator the bencher has measured before, in Wasm, too: the first
+//! argument is where it is written.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
@@ -16,10 +18,13 @@
 mod common;
 mod game;
 mod honest;
+mod referee;
 
 use assay_models::{input_blob, minilm, smollm2, wakeword, Imported};
 use assay_program::Parameters;
 use game::{Case, Played};
+use honest::Honest;
+use referee::Judged;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -79,10 +84,44 @@ fn print(played: &[Played]) {
 	}
 }
 
+/// What the referee takes, operator by operator.
+fn judge(times: &Path) -> Vec<Judged> {
+	let judged = referee::judged(times);
+	println!("{}\n|---|--:|--:|--:|--:|", referee::HEADS);
+	for row in &judged {
+		println!("{row}");
+	}
+	println!();
+	judged
+}
+
 fn main() {
-	let flags: Vec<String> = std::env::args().skip(1).collect();
+	let mut arguments = std::env::args().skip(1);
+	let times = PathBuf::from(arguments.next().expect("xtask says where times are"));
+	let flags: Vec<String> = arguments.collect();
 	let has = |flag: &str| flags.iter().any(|given| given == flag);
-	let played: Vec<Played> = cases(has("full")).iter().map(game::play).collect();
+	let judged = judge(&times);
+	let mut report = json!({ "referee": judged.iter().map(Judged::json).collect::<Vec<_>>() });
+	if !has("referee") {
+		play(has("full"), &mut report);
+	}
+	if has("json") {
+		println!("{report}");
+	}
+	let exceeding: Vec<_> = judged.iter().filter(|row| row.exceeds()).collect();
+	for row in &exceeding {
+		eprintln!("{row}");
+	}
+	assert!(exceeding.is_empty(), "the referee takes more than its call is charged for");
+	let missed = report["missed"].as_u64().unwrap_or(0);
+	assert!(missed == 0, "a game takes more than {TARGETS:?} moves, bytes, blocks");
+	let share = report["honest"]["share"].as_f64().unwrap_or(0.);
+	assert!(share < 0.01, "the honest path pays more than a hundredth");
+}
+
+/// Games about real models, and what they ask of who is honest.
+fn play(is_full: bool, report: &mut serde_json::Value) {
+	let played: Vec<Played> = cases(is_full).iter().map(game::play).collect();
 	print(&played);
 	let honest = honest::measure(&models());
 	println!(
@@ -94,20 +133,11 @@ fn main() {
 	);
 	let notice = game::notice_weight_us();
 	println!("A notice: {notice:.0} us to check its VRF proof and put it on record.");
-	let missed: Vec<_> = played.iter().filter(|row| row.misses(&TARGETS)).collect();
-	if has("json") {
-		let games: Vec<_> = played.iter().map(Played::json).collect();
-		println!(
-			"{}",
-			json!({
-				"games": games,
-				"honest": { "run_ms": honest.run_ms, "claim_ms": honest.claim_ms },
-				"notice_us": notice,
-				"targets": { "moves": TARGETS[0], "bytes": TARGETS[1], "blocks": TARGETS[2] },
-				"missed": missed.len(),
-			})
-		);
-	}
-	assert!(missed.is_empty(), "a game takes more than {TARGETS:?} moves, bytes, blocks");
-	assert!(honest.share() < 0.01, "the honest path pays more than a hundredth");
+	let missed = played.iter().filter(|row| row.misses(&TARGETS)).count();
+	let Honest { run_ms, claim_ms } = honest;
+	report["games"] = played.iter().map(Played::json).collect();
+	report["honest"] = json!({ "run_ms": run_ms, "claim_ms": claim_ms, "share": honest.share() });
+	report["notice_us"] = json!(notice);
+	report["targets"] = json!({ "moves": TARGETS[0], "bytes": TARGETS[1], "blocks": TARGETS[2] });
+	report["missed"] = json!(missed);
 }
