@@ -45,12 +45,12 @@ fn every_operator_at_its_largest_is_paid_for() {
 		assert_eq!(listed, name.trim_end_matches(", "), "the order of operators");
 		assert_eq!((listed_openings, listed_bytes), (openings.len(), bytes), "{name}");
 		let count = openings.len() as u32;
-		let [dispatch, authorisation] =
-			[Weights::answer_openings(count), Weights::authorize_answer_openings(count)];
-		assert!(time <= dispatch.ref_time(), "{name} takes {time} ps of {dispatch:?}");
-		// Who authorises a call looks into its answer, too.
-		let both = dispatch.saturating_add(authorisation).ref_time();
-		assert!(2 * time <= both, "{name} takes {time} ps twice of {both}");
+		// The end of the game is what a timeout has, too.
+		let end = Weights::timeout();
+		let charged = Weights::answer_openings(count).saturating_sub(end).ref_time();
+		assert!(time <= charged, "{name} takes {time} ps of {charged}");
+		let authorisation = Weights::authorize_answer_openings(count).ref_time();
+		assert!(time <= authorisation, "{name} takes {time} ps of {authorisation} to authorise");
 		assert!(time <= tenth, "{name} takes more than a tenth of a block");
 	}
 	assert_eq!(rows.next(), None, "the table has more than there is");

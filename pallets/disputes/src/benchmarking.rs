@@ -28,24 +28,6 @@ use sp_runtime::{transaction_validity::TransactionSource, RuntimeAppPublic};
 const CLAIM: Claim = Claim::Output { count: 1, data: [3; 32] };
 const OTHER_CLAIM: Claim = Claim::Output { count: 1, data: [4; 32] };
 
-/// What benchmarks need of neighbouring pallets.
-pub trait BenchmarkHelper {
-	/// A claim in its challenge window, of a job of this program in this shape; the worker key of its
-	/// party is in the keystore. The job ends when the claim falls.
-	fn claimed(program: Program, weights: WeightsRoot, shape: Parameters, claim: Claim) -> SlotId;
-	/// The same with a claim of another party beside it, whose worker key is in the keystore, too.
-	fn opposed(
-		program: Program,
-		weights: WeightsRoot,
-		shape: Parameters,
-		claims: [Claim; 2],
-	) -> [SlotId; 2];
-	/// A funded provider whose worker key is in the keystore.
-	fn challenger() -> (AccountId, WorkerKey);
-	/// An account that exists, another one for each number.
-	fn funded(number: u32) -> AccountId;
-}
-
 /// A game and what it is about.
 struct Set {
 	game: SlotId,
@@ -138,7 +120,25 @@ fn await_winners<T: Config>(slot: SlotId, first: u32) -> Result<(), BenchmarkErr
 	Ok(())
 }
 
-/// The widest node that a program can have at the top, with one answer in.
+/// What benchmarks need of neighbouring pallets.
+pub trait BenchmarkHelper {
+	/// A claim in its challenge window, of a job of this program in this shape; the worker key of its
+	/// party is in the keystore. The job ends when the claim falls.
+	fn claimed(program: Program, weights: WeightsRoot, shape: Parameters, claim: Claim) -> SlotId;
+	/// The same with a claim of another party beside it, whose worker key is in the keystore, too.
+	fn opposed(
+		program: Program,
+		weights: WeightsRoot,
+		shape: Parameters,
+		claims: [Claim; 2],
+	) -> [SlotId; 2];
+	/// A funded provider whose worker key is in the keystore.
+	fn challenger() -> (AccountId, WorkerKey);
+	/// An account that exists, another one for each number.
+	fn funded(number: u32) -> AccountId;
+}
+
+/// A node that is as wide as any, at the top, where bodies are made of it; with one answer in.
 fn children<T: Config>() -> Result<Call<T>, BenchmarkError> {
 	let set = Set::new::<T>(32)?;
 	let view = Pallet::<T>::game_view(set.game).ok_or(BenchmarkError::Stop("no game"))?;

@@ -9,8 +9,8 @@
 //! ones. Both answer in the block after each question, so blocks are the fewest that a game can
 //! take. Bytes and weights are those of the extrinsics, authorisation included; state is what the
 //! pallets that a dispute writes to hold. Weights were measured by `cargo xtask weights`, in Wasm.
-//! What the referee takes for each operator the bencher has measured before, in Wasm, too: the first
-//! argument is where it is written.
+//! What the referee takes for each operator the bencher has measured before, in Wasm, too: the
+//! first argument is where it is written.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 

@@ -6,11 +6,16 @@ use assay_trace::{
 	Answer, Layout,
 };
 use codec::Encode;
+use frame_support::weights::Weight;
 use pallet_disputes::WeightInfo as _;
 use serde_json::{json, Value};
 use std::{fmt, path::Path};
 
 type Weights = weights::disputes::WeightInfo<Runtime>;
+
+fn milliseconds(weight: Weight) -> f64 {
+	weight.ref_time() as f64 / 1e9
+}
 
 /// An operator at its largest, opened and judged.
 pub(crate) struct Judged {
@@ -21,21 +26,27 @@ pub(crate) struct Judged {
 }
 
 impl Judged {
-	/// What a call is charged for with so many openings, in milliseconds of a block.
-	fn charged_ms(&self) -> f64 {
-		Weights::answer_openings(self.things).ref_time() as f64 / 1e9
+	/// What a call is charged with so many openings.
+	fn charged(&self) -> Weight {
+		Weights::answer_openings(self.things)
 	}
 
-	/// Whether it takes longer than its call is charged for, or than a tenth of a block.
+	/// The same without the end of the game, which a timeout has too: what is left for the referee.
+	fn share_ms(&self) -> f64 {
+		milliseconds(self.charged().saturating_sub(Weights::timeout()))
+	}
+
+	/// Whether it takes longer than all that its call is charged, or than a tenth of a block.
 	pub(crate) fn exceeds(&self) -> bool {
-		let tenth = weights::MAXIMUM_BLOCK_WEIGHT.ref_time() as f64 / 1e10;
-		self.ms > self.charged_ms().min(tenth)
+		let tenth = weights::MAXIMUM_BLOCK_WEIGHT.saturating_div(10);
+		self.ms > milliseconds(self.charged().min(tenth))
 	}
 
 	pub(crate) fn json(&self) -> Value {
 		json!({
 			"operator": self.case.name, "way": self.case.way, "openings": self.things,
-			"bytes": self.bytes, "ms": self.ms, "charged_ms": self.charged_ms(),
+			"bytes": self.bytes, "ms": self.ms, "share_ms": self.share_ms(),
+			"charged_ms": milliseconds(self.charged()),
 		})
 	}
 }
@@ -51,7 +62,7 @@ impl fmt::Display for Judged {
 			self.things,
 			self.bytes,
 			self.ms,
-			self.charged_ms()
+			self.share_ms()
 		)
 	}
 }

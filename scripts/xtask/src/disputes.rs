@@ -9,8 +9,8 @@ use tokio::process::Command;
 /// Runs of the referee with each operator.
 const REPEAT: u32 = 10;
 
-/// The measurement is the example `disputes` of the runtime: the runtime itself, without a node. The
-/// referee's time is that of the runtime's Wasm, measured by the bencher.
+/// The measurement is the example `disputes` of the runtime: the runtime itself, without a node.
+/// The referee's time is that of the runtime's Wasm, measured by the bencher.
 #[derive(Debug, Args)]
 pub(crate) struct Disputes {
 	/// The longest context of the chat model too, which takes minutes.

@@ -2,8 +2,8 @@
 //! party may try, and what it may send instead of an answer; and, for benchmarks too, the largest
 //! things that a referee can be asked.
 //!
-//! Behind the feature `testing`, for tests and benchmarks alone: what is here panics where a program
-//! or an input is not valid, and keeps in memory what a `Tracer` makes anew.
+//! Behind the feature `testing`, for tests and benchmarks alone: what is here panics where a
+//! program or an input is not valid, and keeps in memory what a `Tracer` makes anew.
 
 #[cfg(feature = "std")]
 mod cheat;
