@@ -69,7 +69,7 @@ impl fmt::Display for Judged {
 
 /// The heads of [`Judged`]'s columns.
 pub(crate) const HEADS: &str =
-	"| operator | openings | bytes | referee in Wasm, ms | charged, ms |";
+	"| operator | openings | bytes | referee in Wasm, ms | charged for it, ms |";
 
 /// What the bencher measured, with what it is of.
 pub(crate) fn judged(times: &Path) -> Vec<Judged> {
