@@ -4,6 +4,7 @@
 
 mod common;
 
+use assay_primitives::Audits;
 use assay_runtime::{
 	configs::{BlockHashCount, BlockLength, BlockWeights, TreasuryAccount, UnbondingBlocks},
 	genesis,
@@ -325,6 +326,7 @@ fn a_bond_outlives_every_job_and_the_game_about_it() {
 			let timing = assay_runtime::Jobs::timing();
 			let longest = assay_program::limits::MAX_UNITS;
 			let answer_blocks: u32 = <Runtime as pallet_demands::Config>::AnswerBlocks::get();
+			let draw_blocks = <assay_runtime::Audits as Audits<_, _>>::draw_blocks();
 			let chunk_blocks: u32 = <Runtime as pallet_demands::Config>::ChunkBlocks::get();
 			let blocks = timing
 				.accept
@@ -333,7 +335,7 @@ fn a_bond_outlives_every_job_and_the_game_about_it() {
 				.saturating_add(<Runtime as pallet_audits::Config>::MarkDelay::get())
 				.saturating_add(<Runtime as pallet_audits::Config>::NoticeBlocks::get())
 				// One with replicas for candidates, which is shorter but may come on top.
-				.saturating_add(<assay_runtime::Audits as assay_primitives::Audits<_, _>>::draw_blocks())
+				.saturating_add(draw_blocks)
 				.saturating_add(timing.span(timing.commit_base, longest))
 				.saturating_add(timing.commit_base)
 				.saturating_add(timing.reveal_grace)

@@ -159,11 +159,11 @@ fn minus_log2(number: u64) -> u64 {
 
 /// The ticket of a candidate for a replica: the lower the likelier it is drawn.
 ///
-/// With `-ln(u) / stake` of independent uniform `u` each has the lowest ticket with a chance that is
-/// its share of the stake, and so on among the rest: Efraimidis and Spirakis, Weighted random
-/// sampling with a reservoir, 2006. A stake that is split has the same chance of each place, and may
-/// have several. The logarithm's base is the same for all, so it does not matter. Stakes are below
-/// 2^80; none at all never wins.
+/// With `-ln(u) / stake` of independent uniform `u` each has the lowest ticket with a chance that
+/// is its share of the stake, and so on among the rest: Efraimidis and Spirakis, Weighted random
+/// sampling with a reservoir, 2006. A stake that is split has the same chance of each place, and
+/// may have several. The logarithm's base is the same for all, so it does not matter. Stakes are
+/// below 2^80; none at all never wins.
 pub fn ticket(number: u64, stake: Balance) -> u128 {
 	let scaled = u128::from(minus_log2(number)) << 80;
 	scaled.checked_div(stake).unwrap_or(u128::MAX)

@@ -1,8 +1,8 @@
-//! Benchmarks of every call, of every authorisation and of the end of a block, each on its longest
-//! path: the input travels with the job, everybody has a share in the price, and lease and model
-//! end with the job. Jobs are audited at the highest rate; where work grows with the slots of a job
-//! all but the first are those of auditors, or of as many replicas as a job can have where these are
-//! dearer: when they are paid.
+//! Benchmarks of every call, of every authorisation and of the end of a block, each on its
+//! longest path: the input travels with the job, everybody has a share in the price, and lease
+//! and model end with the job. Jobs are audited at the highest rate; where work grows with the
+//! slots of a job all but the first are those of auditors, or of as many replicas as a job can
+//! have where these are dearer: when they are paid.
 
 use super::{
 	types::{AuditState, SlotState, LAMBDA_ONE, REPLICAS_MAX, SLOTS_MAX},

@@ -1,7 +1,7 @@
 //! The only door to what slots pledge and to what a job's end pays.
 //!
-//! A slot that does the job pledges bond, an audit slot audit stake: two stakes, since audit stake decides
-//! who audits and must not shrink with the jobs that its owner does.
+//! A slot that does the job pledges bond, an audit slot audit stake: two stakes, since audit
+//! stake decides who audits and must not shrink with the jobs that its owner does.
 
 use crate::{
 	types::{audit_fee, SlotState},

@@ -62,8 +62,9 @@
 //! committed by block 110; committed in 102, the commit phase closes there; block 102 is final in
 //! 104 and the reveal lands in 105 (on time until 122, late until 142 at a tenth of the pledge);
 //! the window is over after block 116, `settle` may land in 117. The test
-//! `the_timeline_of_the_crate_docs_is_true` walks it. That of an audited job is in `audits.rs`, that
-//! of one with replicas in `replicas.rs`, and what a window has before challenges in `traps.rs`.
+//! `the_timeline_of_the_crate_docs_is_true` walks it. That of an audited job is in `audits.rs`,
+//! that of one with replicas in `replicas.rs`, and what a window has before challenges in
+//! `traps.rs`.
 //!
 //! ## Invariants
 //!

@@ -169,7 +169,6 @@ impl Audits<AccountId, Balance> for PlainAudits {
 	fn draw_blocks() -> u32 {
 		DRAW_BLOCKS
 	}
-
 	fn pledge(price_max: Balance) -> Balance {
 		price_max.saturating_mul(AUDIT_PLEDGE_FACTOR)
 	}
@@ -652,7 +651,7 @@ pub(crate) fn commitment_by(
 	commitment(&Jobs::genesis(), job, slot, &key, &SALT, &claim.output().into())
 }
 
-/// Open a second slot of a job for another party, as if it had been assigned to both.
+/// Open a second slot of a job, as if it had been assigned to another party too.
 pub(crate) fn add_slot(job: JobDigest, party: AccountId) -> SlotId {
 	let slot = crate::NextSlot::<Test>::get();
 	crate::NextSlot::<Test>::put(slot.next().unwrap());

@@ -21,11 +21,11 @@
 //! for, or none, the job has fewer replicas, and its receipt says how many were paid.
 //!
 //! What replicas are worth: with the share `s` of the counted stake in one hand, split among
-//! accounts, all `k` of them are that hand's with a chance of about `s^k`. An account is drawn once at
-//! most, so a large stake in one account is drawn less often than its share of the places. Who has
-//! too much to do already is no candidate, so whoever keeps all others busy is drawn more often. A
-//! job with replicas is no trap, auditors can see that, and who was drawn to do a job is not drawn to
-//! audit it.
+//! accounts, all `k` of them are that hand's with a chance of about `s^k`. An account is drawn
+//! once at most, so a large stake in one account is drawn less often than its share of the
+//! places. Who has too much to do already is no candidate, so whoever keeps all others busy is
+//! drawn more often. A job with replicas is no trap, auditors can see that, and who was drawn to
+//! do a job is not drawn to audit it.
 //!
 //! A timeline on a development chain (commit base 20, 14 blocks for the draw) for a job whose units
 //! take a block: submitted in block 100, the assigned slot commits in block 102; the authors of
@@ -140,9 +140,10 @@ impl<T: Config> Pallet<T> {
 		})
 	}
 
-	/// Whether a provider can keep its word if it does these jobs beside all that it has to commit to,
-	/// at the lowest rate and in whatever order: all but the smallest take no longer than the time that
-	/// each job has on top of its own units. For workers: silence costs a replica its pledge.
+	/// Whether a provider can keep its word if it does these jobs beside all that it has to
+	/// commit to, at the lowest rate and in whatever order: all but the smallest take no longer
+	/// than the time that each job has on top of its own units. For workers: silence costs a
+	/// replica its pledge.
 	pub(crate) fn has_room_for(digests: &[JobDigest], provider: &AccountId) -> bool {
 		let awaiting = |slot: &Slot<AccountId>| {
 			slot.state.awaits_commitment()

@@ -319,12 +319,13 @@ impl<AccountId> Job<AccountId> {
 
 	/// The block that reveals name, and the last clock time for one on time.
 	///
-	/// A pause moves the end of notices, as that of the draw of replicas, with the clock, so the block
-	/// is not before that in which the clock shows this end. Where jobs are paused when the phase has closed already, that is a
-	/// later block than the one that closed it; nothing has happened to the slots between them, so
-	/// it proves no less about the chain that a reveal is made for. A demand does to this job what a
-	/// pause does to all. But reveals are taken while it lasts, so the block does not move with every
-	/// block in which the job is held, unless notices are taken meanwhile.
+	/// A pause moves the end of notices, as that of the draw of replicas, with the clock, so the
+	/// block is not before that in which the clock shows this end. Where jobs are paused when the
+	/// phase has closed already, that is a later block than the one that closed it; nothing has
+	/// happened to the slots between them, so it proves no less about the chain that a reveal is
+	/// made for. A demand does to this job what a pause does to all. But reveals are taken while
+	/// it lasts, so the block does not move with every block in which the job is held, unless
+	/// notices are taken meanwhile.
 	pub fn revealing(&self, clock: &Clock, block: u32) -> Option<(u32, u32)> {
 		let Phase::Revealing { closed_at, reveal_by } = self.phase else { return None };
 		// No demand holds a job while replicas are drawn for it: only pauses have moved that end.

@@ -14,8 +14,8 @@ use sp_runtime::{DispatchError, DispatchResult};
 
 const WRONG: Claim = Claim::Invalid { code: 2 };
 
-/// A candidacy of somebody for the job of a slot: who is drawn has a slot, and who makes room has none
-/// any more.
+/// A candidacy of somebody for the job of a slot: who is drawn has a slot, and who makes room has
+/// none any more.
 pub(super) fn candidate_any(of: SlotId, who: AccountId, ticket: u8) {
 	let digest = crate::Slots::<Test>::get(of).map(|slot| slot.job).unwrap_or_default();
 	let Some(key) = Providers::worker_of(who.clone()) else { return };
