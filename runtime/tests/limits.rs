@@ -120,6 +120,7 @@ fn page() -> String {
 fn the_figures_of_the_page_are_those_of_this_runtime() {
 	let mark_delay: u32 = <Runtime as pallet_audits::Config>::MarkDelay::get();
 	let notices: u32 = <Runtime as pallet_audits::Config>::NoticeBlocks::get();
+	let draw = <assay_runtime::Audits as assay_primitives::Audits<_, _>>::draw_blocks();
 	let move_blocks: u32 = <Runtime as pallet_disputes::Config>::MoveBlocks::get();
 	let reward: sp_runtime::Permill = <Runtime as pallet_disputes::Config>::Reward::get();
 	let winners = pallet_disputes::types::WINNERS_MAX;
@@ -133,6 +134,8 @@ fn the_figures_of_the_page_are_those_of_this_runtime() {
 		("and half the price", share == sp_runtime::Permill::from_percent(50)),
 		("the party's own 20 blocks later", mark_delay == 20),
 		("`audits.notice`, for 10 blocks", notices == 10),
+		("`audits.replicate`, for 14 blocks after that", draw == 14),
+		("`replicas`, 7 at most", pallet_jobs::types::REPLICAS_MAX == 7),
 		("At most six questions", assay_trace::QUESTIONS_MAX == 6),
 		("so eleven moves", assay_trace::MOVES_MAX == 11),
 		("a question has 32 blocks", move_blocks == 32),

@@ -1,7 +1,12 @@
 //! What the referee takes is what calls are charged for. Times are those of the table in
 //! `docs/disputes.md`, which `cargo xtask bench disputes` prints; all else is made here anew.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(
+	missing_docs,
+	clippy::unwrap_used,
+	clippy::expect_used,
+	reason = "a test panics to fail, and nobody reads its documentation"
+)]
 
 use assay_runtime::{weights, Runtime};
 use assay_trace::{

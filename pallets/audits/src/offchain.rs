@@ -392,6 +392,7 @@ impl<T: Config> Pallet<T> {
 			if !*is_well.get_or_insert_with(|| Self::is_executor_well(run)) {
 				return;
 			}
+			// What was sent a block ago is not on chain yet: it stays among what is to be done.
 			if !Self::is_due(run, &party.worker, (tag, b'V')) {
 				continue;
 			}

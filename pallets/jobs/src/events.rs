@@ -196,8 +196,8 @@ mod events {
 			/// How much.
 			amount: Balance,
 		},
-		/// The draw of a job's replicas has fallen on a provider for now, and its bond is pledged. A
-		/// candidate with a lower ticket may still take its place.
+		/// The draw of a job's replicas has fallen on a provider, and its bond is pledged. Until the draw
+		/// closes a candidate with a lower ticket takes its place.
 		ReplicaDrawn {
 			/// The slot.
 			slot: SlotId,
