@@ -273,7 +273,13 @@ impl pallet_audits::BenchmarkHelper for Helper {
 			drawn.push((worst, u128::MAX));
 			let drawn = drawn.try_into().expect("as many as a job can have; qed");
 			let wanted = u8::try_from(REPLICAS_MAX).expect("it is small; qed");
-			job.replicas = pallet_jobs::Replicas { wanted, committed_at, until: u32::MAX, drawn };
+			job.replicas = pallet_jobs::Replicas {
+				wanted,
+				committed_at,
+				until: u32::MAX,
+				owed_until: 0,
+				drawn,
+			};
 		});
 		digest
 	}
