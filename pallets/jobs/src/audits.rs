@@ -103,8 +103,6 @@ impl<T: Config> AuditedJobs<AccountId> for Pallet<T> {
 		worker: WorkerKey,
 	) -> Result<SlotId, DispatchError> {
 		let mut job = Self::check_open_audit(digest, &auditor)?;
-		let slot_id = NextSlot::<T>::get();
-		let next = slot_id.next().ok_or(Error::<T>::SlotIdsSpent)?;
 		let timing = Self::timing();
 		let due = Self::now_of(&job).saturating_add(timing.span(timing.commit_base, job.units_max));
 		let slot = Slot {
@@ -118,13 +116,8 @@ impl<T: Config> AuditedJobs<AccountId> for Pallet<T> {
 		};
 		ensure!(Self::free_stake(&slot) >= slot.pledge, Error::<T>::AuditStakeTooLow);
 
-		Self::pledge_slot(slot_id, &slot)?;
-		NextSlot::<T>::put(next);
-		WorkerDuties::<T>::insert(&worker, slot_id, ());
 		let pledge = slot.pledge;
-		Self::open_slot(slot_id, slot)?;
-		job.slots.try_push(slot_id).map_err(|_| Error::<T>::TooManySlots)?;
-		job.phase = Phase::Claiming;
+		let slot_id = Self::open_pledged(&mut job, &worker, slot)?;
 		let commit_by = Self::clock_of(&job).block_of(due);
 		Jobs::<T>::insert(digest, job);
 		Self::deposit_event(Event::AuditOpened {
@@ -216,6 +209,24 @@ impl<T: Config> Pallet<T> {
 			lambda_ppb: job.lambda_ppb,
 			notices_until,
 		})
+	}
+
+	/// Open the next slot of a job for a party that has asked for it, an auditor or a replica: it is
+	/// pledged and bound to its worker key at once, and the job awaits its commitment.
+	pub(crate) fn open_pledged(
+		job: &mut Job<AccountId>,
+		worker: &WorkerKey,
+		slot: Slot<AccountId>,
+	) -> Result<SlotId, DispatchError> {
+		let slot_id = NextSlot::<T>::get();
+		let next = slot_id.next().ok_or(Error::<T>::SlotIdsSpent)?;
+		job.slots.try_push(slot_id).map_err(|_| Error::<T>::TooManySlots)?;
+		Self::pledge_slot(slot_id, &slot)?;
+		NextSlot::<T>::put(next);
+		WorkerDuties::<T>::insert(worker, slot_id, ());
+		Self::open_slot(slot_id, slot)?;
+		job.phase = Phase::Claiming;
+		Ok(slot_id)
 	}
 
 	/// The job, where a notice of this auditor opens a slot now.

@@ -199,7 +199,6 @@ impl<T: Config> Pallet<T> {
 	) -> Result<SlotId, DispatchError> {
 		let (mut job, instead) = Self::check_open_replica(digest, &provider, ticket)?;
 		let slot_id = NextSlot::<T>::get();
-		let next = slot_id.next().ok_or(Error::<T>::SlotIdsSpent)?;
 		let timing = Self::timing();
 		let due = job.replicas.until.saturating_add(timing.span(timing.commit_base, job.units_max));
 		let slot = Slot {
@@ -219,13 +218,8 @@ impl<T: Config> Pallet<T> {
 			job.slots.retain(|id| *id != other);
 			Self::remove_slot(other);
 		}
-		job.slots.try_push(slot_id).map_err(|_| Error::<T>::TooManySlots)?;
-		Self::pledge_slot(slot_id, &slot)?;
-		NextSlot::<T>::put(next);
-		WorkerDuties::<T>::insert(&worker, slot_id, ());
 		let pledge = slot.pledge;
-		Self::open_slot(slot_id, slot)?;
-		job.phase = Phase::Claiming;
+		let slot_id = Self::open_pledged(&mut job, &worker, slot)?;
 		let commit_by = Self::clock_of(&job).block_of(due);
 		Jobs::<T>::insert(digest, job);
 		Self::deposit_event(Event::ReplicaDrawn {
